@@ -1,1 +1,59 @@
-//! taipan-web
+//! The web framework of Taipan, on axum and minijinja: an [`App`] made of routes, templates and named assets, with the
+//! defaults that a site should not have to remember.
+//!
+//! ```
+//! use taipan_web::{App, Client, Page, Problem, Router, State, Templates, get};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let templates = Templates::new(&[("hello.html", "<h1>Hello, {{ name }}</h1>")], &[])?;
+//!
+//! async fn hello(State(templates): State<Templates>) -> Result<Page, Problem> {
+//!     Ok(templates.render("hello.html", &serde_json::json!({ "name": "<you>" }))?)
+//! }
+//!
+//! let app = App::new().routes(Router::new().route("/", get(hello)).with_state(templates));
+//! let answer = Client::new(app).get("/").await.assert_status(200);
+//! assert_eq!(answer.text(), "<h1>Hello, &lt;you&gt;</h1>");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What every answer of an [`App`] has without being asked: a strict Content-Security-Policy (no inline script or style)
+//! and its companions, an error page in HTML for browsers and JSON for programs, a 500 page without internals when a
+//! handler panics, a limit on the request's body and, when told, a check of the Host header (see [`Hosts`]).
+//!
+//! Handlers, extractors and responses are axum's own, re-exported here; nothing of them is wrapped. [`serve`] listens,
+//! [`Client`] calls an app in a test without a socket.
+
+mod app;
+mod asset;
+mod blocking;
+mod client;
+mod error;
+pub mod format;
+mod host;
+mod problem;
+mod serve;
+mod service;
+mod template;
+
+pub use app::App;
+pub use asset::Asset;
+pub use blocking::blocking;
+pub use client::{Answer, Call, Client};
+pub use error::{Error, ErrorKind, Result};
+pub use host::Hosts;
+pub use problem::Problem;
+pub use serve::serve;
+pub use service::Service;
+pub use template::{Page, Templates};
+
+pub use axum;
+pub use axum::body::Body;
+pub use axum::extract::{DefaultBodyLimit, Form, Json, Path, Query, RawQuery, Request, State};
+pub use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+pub use axum::response::{IntoResponse, Redirect, Response};
+pub use axum::routing::{Router, any, delete, get, patch, post, put};
+pub use bytes::Bytes;
+pub use tokio::net::TcpListener;

@@ -1,0 +1,121 @@
+//! [`App`]: routes, templates and assets put together, with the limits and checks that hold for all of them.
+
+use crate::service::{Reporter, Service};
+use crate::{Asset, Hosts, Templates};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::HeaderMap;
+use axum::routing::get;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A web application, built step by step; [`serve`](crate::serve) runs it and [`Client`](crate::Client) tests it.
+#[must_use]
+pub struct App {
+    router: Router,
+    templates: Option<Templates>,
+    hosts: Hosts,
+    body_limit: usize,
+    grace: Duration,
+    reporter: Option<Reporter>,
+}
+
+impl App {
+    /// An app without routes: bodies up to 16 MiB, any host name, ten seconds to finish requests when it stops.
+    pub fn new() -> Self {
+        Self {
+            router: Router::new(),
+            templates: None,
+            hosts: Hosts::Any,
+            body_limit: 16 << 20,
+            grace: Duration::from_secs(10),
+            reporter: None,
+        }
+    }
+
+    /// Adds routes; give a router its state with [`Router::with_state`] first.
+    ///
+    /// # Panics
+    /// When a route is there already, as axum's [`Router::merge`] does: a mistake of the program, seen at start.
+    pub fn routes(mut self, router: Router) -> Self {
+        self.router = self.router.merge(router);
+        self
+    }
+
+    /// Adds routes under a path prefix such as `/admin`.
+    ///
+    /// # Panics
+    /// As [`App::routes`]; and when the prefix is empty or `/`.
+    pub fn nest(mut self, prefix: &str, router: Router) -> Self {
+        self.router = self.router.nest(prefix, router);
+        self
+    }
+
+    /// Serves these files; see [`Asset`] for their addresses and caching.
+    ///
+    /// # Panics
+    /// When two have the same path.
+    pub fn assets(mut self, assets: &[Asset]) -> Self {
+        for asset in assets {
+            let prepared = asset.prepare();
+            let answer = move |headers: HeaderMap| {
+                let response = prepared.answer(&headers);
+                async move { response }
+            };
+            self.router = self.router.route(&asset.path(), get(answer));
+        }
+        self
+    }
+
+    /// Uses the template `error.html`, if there is one, for error pages: it sees `status`, `title`, `message`, `hint`.
+    pub fn templates(mut self, templates: Templates) -> Self {
+        self.templates = Some(templates);
+        self
+    }
+
+    /// The largest request body that is read, in bytes; a larger one is answered with 413.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// The host names it answers to; others get 421. [`Hosts::Loopback`] is right for a server on 127.0.0.1.
+    pub fn hosts(mut self, hosts: Hosts) -> Self {
+        self.hosts = hosts;
+        self
+    }
+
+    /// How long running requests may take to finish when the server stops.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Hears one line for each answer of status 500 and above, with the reason that the client is not told.
+    pub fn report(mut self, reporter: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.reporter = Some(Arc::new(reporter));
+        self
+    }
+
+    /// The app as a tower service, for other servers than [`serve`](crate::serve).
+    pub fn into_service(self) -> Service {
+        let router = self.router.layer(DefaultBodyLimit::max(self.body_limit));
+        Service::new(
+            router,
+            self.templates,
+            self.hosts,
+            self.body_limit,
+            self.reporter,
+        )
+    }
+
+    pub(crate) fn grace_period(&self) -> Duration {
+        self.grace
+    }
+}
+
+impl Default for App {
+    fn default() -> Self {
+        Self::new()
+    }
+}
