@@ -1,1 +1,50 @@
-//! taipan-learn
+//! Learning from tables of numbers: estimators, model selection, metrics, random streams and model files.
+//!
+//! Names, defaults and results follow scikit-learn; `ndarray` matrices go in and out. An estimator holds parameters,
+//! [`fit`](Estimator::fit) returns a separate [`Predictor`], so a model that was never fitted cannot predict.
+//!
+//! ```
+//! use ndarray::array;
+//! use taipan_learn::{LinearRegression, Predictor};
+//!
+//! let area = array![[2600.0], [3000.0], [3200.0], [3600.0], [4000.0]];
+//! let price = array![550_000.0, 565_000.0, 610_000.0, 680_000.0, 725_000.0];
+//! let model = LinearRegression::new().fit(area.view(), price.view())?;
+//! let predicted = model.predict(array![[3300.0]].view())?;
+//! assert!((predicted[0] - 628_715.753_424_657_5).abs() < 1e-6);
+//! # Ok::<(), taipan_learn::Error>(())
+//! ```
+//!
+//! By name, for a configuration file or a command line: [`registry::estimator`], then
+//! [`set_param`](Estimator::set_param). With its column names, scores and lineage, as a file: [`Model`].
+//!
+//! # What is promised
+//! - The same seed gives the same random numbers, splits and folds as scikit-learn, bit for bit ([`RandomState`]).
+//! - The same input gives the same bits with any number of threads and any memory layout of the matrix.
+//! - A parameter out of range, a NaN, a wrong shape or a damaged file is an [`Error`] that names it, never a panic.
+
+#![allow(clippy::needless_pass_by_value, reason = "an array view is a reference already")]
+
+mod dummy;
+mod error;
+mod estimator;
+mod input;
+mod linear;
+pub mod metrics;
+mod model;
+pub mod model_selection;
+mod param;
+mod random;
+pub mod registry;
+mod state;
+mod suggest;
+mod sum;
+
+pub use dummy::{ConstantPredictor, DummyRegressor, Strategy};
+pub use error::{Error, ErrorKind, Place, Result};
+pub use estimator::{Attribute, Estimator, Predictor};
+pub use linear::{LinearPredictor, LinearRegression, Ridge};
+pub use model::{Model, Scores};
+pub use param::{Param, ParamType, ParamValue, Range, RangeKind};
+pub use random::{RandomState, Replace};
+pub use state::{Array, State, Values};
