@@ -43,18 +43,20 @@ enum Words {
 /// The function kuva calls for the words at a tick.
 pub(crate) type TickWords = std::sync::Arc<dyn Fn(f64) -> String + Send + Sync>;
 
-const TURN: f64 = -40.0;
-const MAX_LABEL: f64 = 130.0;
+/// Degrees by which names of categories are turned where they do not fit side by side.
+pub(crate) const TURN: f64 = -40.0;
 
 impl Axis {
     /// Lays `extent` out on `pixels`, with a tick about every `spacing` pixels.
-    pub(crate) fn new(extent: &Extent, pixels: f64, spacing: f64) -> Self {
+    ///
+    /// Names of categories longer than `longest` pixels are cut where they do not fit side by side.
+    pub(crate) fn new(extent: &Extent, pixels: f64, spacing: f64, longest: f64) -> Self {
         match extent {
             Extent::Numbers { lo, hi, whole } => {
                 let ticks = (pixels / spacing).floor().clamp(2.0, 10.0);
                 Self::numbers(*lo, *hi, ticks, *whole)
             }
-            Extent::Categories(labels) => Self::categories(labels, pixels),
+            Extent::Categories(labels) => Self::categories(labels, pixels, longest),
         }
     }
 
@@ -92,7 +94,7 @@ impl Axis {
         axis
     }
 
-    fn categories(labels: &[String], pixels: f64) -> Self {
+    fn categories(labels: &[String], pixels: f64, longest: f64) -> Self {
         let size = f64::from(TICK_SIZE);
         let count = labels.len().max(1) as f64;
         let slot = pixels / count;
@@ -100,7 +102,7 @@ impl Axis {
         let fits = widest(labels.iter().cloned()) + 8.0 <= slot;
         if !fits {
             for label in &mut labels {
-                *label = text::clip(label, size, MAX_LABEL).into_owned();
+                *label = text::clip(label, size, longest).into_owned();
             }
         }
         let turn = if fits || labels.len() < 2 { 0.0 } else { TURN };
@@ -185,7 +187,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn ticks(lo: f64, hi: f64, whole: bool) -> Vec<String> {
-        let axis = Axis::new(&Extent::Numbers { lo, hi, whole }, 600.0, 85.0);
+        let axis = Axis::new(&Extent::Numbers { lo, hi, whole }, 600.0, 85.0, 130.0);
         let words = axis.words();
         let (from, to) = axis.range();
         (from.ceil() as i64..=to.floor() as i64).map(|k| words(k as f64)).collect()
@@ -230,9 +232,9 @@ mod tests {
     #[test]
     fn crowded_categories_turn_and_thin_out() {
         let labels: Vec<String> = (0..1000).map(|i| format!("category {i}")).collect();
-        let few = Axis::new(&Extent::Categories(labels[..4].to_vec()), 600.0, 85.0);
-        let many = Axis::new(&Extent::Categories(labels[..20].to_vec()), 600.0, 85.0);
-        let crowd = Axis::new(&Extent::Categories(labels), 600.0, 85.0);
+        let few = Axis::new(&Extent::Categories(labels[..4].to_vec()), 600.0, 85.0, 130.0);
+        let many = Axis::new(&Extent::Categories(labels[..20].to_vec()), 600.0, 85.0, 130.0);
+        let crowd = Axis::new(&Extent::Categories(labels), 600.0, 85.0, 130.0);
         assert_eq!((few.turn, many.turn, crowd.turn), (0.0, TURN, TURN));
         assert_eq!((few.step, many.step), (1.0, 1.0));
         assert!(crowd.step >= 30.0, "{}", crowd.step);
@@ -243,7 +245,7 @@ mod tests {
         #[test]
         fn every_value_stands_within_its_axis(mut values in prop::collection::vec(-LARGEST..LARGEST, 1..20), scale in -300..1) {
             for v in &mut values { *v *= 10f64.powi(scale); }
-            let axis = Axis::new(&padded(values.iter().copied()).unwrap(), 600.0, 85.0);
+            let axis = Axis::new(&padded(values.iter().copied()).unwrap(), 600.0, 85.0, 130.0);
             let (lo, hi) = axis.range();
             prop_assert!(lo < hi && hi - lo <= 11.0, "{} to {}", lo, hi);
             for v in values {
@@ -253,7 +255,7 @@ mod tests {
 
         #[test]
         fn ticks_read_back_as_the_values_they_mark(lo in -1e6..1e6, span in 1e-3..1e6) {
-            let axis = Axis::new(&Extent::Numbers { lo, hi: lo + span, whole: false }, 600.0, 85.0);
+            let axis = Axis::new(&Extent::Numbers { lo, hi: lo + span, whole: false }, 600.0, 85.0, 130.0);
             let words = axis.words();
             for k in 0..=axis.range().1.floor() as i64 {
                 let read: f64 = words(k as f64).replace('−', "-").replace(',', "").parse().unwrap();

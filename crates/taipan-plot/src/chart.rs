@@ -184,7 +184,7 @@ impl Chart {
         self
     }
 
-    /// Size in CSS pixels: width 160 to 10000, height 120 to 10000.
+    /// Size in CSS pixels: width 200 to 10000, height 160 to 10000.
     #[must_use]
     pub fn size(mut self, width: u32, height: u32) -> Self {
         (self.width, self.height) = (width, height);
@@ -223,7 +223,7 @@ impl Chart {
 
     fn check(&self) -> Result<Checked<'_>> {
         let Self { kind, width, height, .. } = *self;
-        if !(160..=10_000).contains(&width) || !(120..=10_000).contains(&height) {
+        if !(200..=10_000).contains(&width) || !(160..=10_000).contains(&height) {
             return Err(ErrorKind::InvalidSize { width, height }.into());
         }
         let x = self.x.as_ref().ok_or(ErrorKind::MissingField { kind, field: "x" })?;

@@ -58,7 +58,7 @@ pub enum ErrorKind {
         column: String,
     },
     /// Two columns of one chart have different numbers of rows.
-    #[error("\"{column}\" has {found} values but \"{other}\" has {expected}")]
+    #[error("\"{column}\" has {found} value{} but \"{other}\" has {expected}", if *found == 1 { "" } else { "s" })]
     LengthMismatch {
         /// The column that differs from `other`.
         column: String,
@@ -84,7 +84,7 @@ pub enum ErrorKind {
         kind: Kind,
     },
     /// The picture would be too small to read or too large to hold.
-    #[error("a plot of {width} x {height} pixels cannot be drawn: width must be 160 to 10000, height 120 to 10000")]
+    #[error("a plot of {width} x {height} pixels cannot be drawn: width must be 200 to 10000, height 160 to 10000")]
     InvalidSize {
         /// Width asked for, in CSS pixels.
         width: u32,

@@ -191,5 +191,5 @@ fn open(scene: &mut Scene) {
 }
 
 fn bar_axis(scale: &Scale, height: f64) -> Axis {
-    Axis::new(&Extent::Numbers { lo: scale.lo, hi: scale.hi, whole: false }, height, 34.0)
+    Axis::new(&Extent::Numbers { lo: scale.lo, hi: scale.hi, whole: false }, height, 34.0, 0.0)
 }

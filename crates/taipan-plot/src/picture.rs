@@ -7,7 +7,7 @@ use kuva::render::layout::{AxisLabelOverlap, ComputedLayout, Layout, TickFormat}
 use kuva::render::plots::Plot;
 use kuva::render::render::{Primitive, Scene, TextAnchor, render_multiple};
 
-use crate::axis::Axis;
+use crate::axis::{Axis, TURN};
 use crate::chart::Kind;
 use crate::coloring::Coloring;
 use crate::legend::{self, Legend};
@@ -45,12 +45,16 @@ impl Picture<'_> {
         let coloring = if self.figure.extents.is_some() { &self.figure.coloring } else { &nothing };
         let legend = Legend::new(coloring, self.kind, look, width);
 
-        let title = self.title.map_or_else(Vec::new, |title| title_lines(title, width - 90.0));
+        let title = self
+            .title
+            .map_or_else(Vec::new, |title| title_lines(title, width - 120.0, if height < 240.0 { 1 } else { 2 }));
         let top = 18.0 + TITLE_LINE * title.len() as f64 + if title.is_empty() { 0.0 } else { 6.0 };
         // Ticks must be known before margins are, and margins before ticks: these margins are close enough.
         let (plot_width, plot_height) = (width - 84.0 - legend.width(), height - top - BELOW);
+        // Turned names may take a quarter of the height.
+        let longest = (height * 0.25 / TURN.abs().to_radians().sin()).min(130.0);
         let (x, y) = match &self.figure.extents {
-            Some((x, y)) => (Axis::new(x, plot_width, X_SPACING), Axis::new(y, plot_height, Y_SPACING)),
+            Some((x, y)) => (Axis::new(x, plot_width, X_SPACING, longest), Axis::new(y, plot_height, Y_SPACING, 0.0)),
             None => (Axis::empty(), Axis::empty()),
         };
         let mut layout = self.layout(&x, &y, look);
@@ -64,7 +68,8 @@ impl Picture<'_> {
             left = left.max(x.label_width * cos - plot_width * 0.02);
             layout.force_margin_bottom = Some(x.label_width * sin + BELOW);
         }
-        layout.force_margin_left = Some(left);
+        // In a narrow picture the plot comes first, and labels may be cut at its edge.
+        layout.force_margin_left = Some(left.min(width * 0.5));
         let computed = ComputedLayout::from_layout(&layout);
         layout.x_label = Some(clipped(&self.figure.x_label, LABEL_SIZE, computed.plot_width()));
         layout.y_label = Some(clipped(&self.figure.y_label, LABEL_SIZE, computed.plot_height()));
@@ -213,7 +218,8 @@ impl Picture<'_> {
                 let narrowest = rectangles.iter().map(|r| (x.unit(r.to.0) - x.unit(r.from.0)) * scale);
                 match narrowest.reduce(f64::min) {
                     Some(width) if width >= 4.0 => format!(" stroke=\"{}\"", look.background),
-                    _ => String::new(),
+                    // Smoothed edges of thin bars that touch would let the page shine through.
+                    _ => " shape-rendering=\"crispEdges\"".to_owned(),
                 }
             }
         }
@@ -256,23 +262,22 @@ fn no_data(computed: &ComputedLayout, look: &Look) -> Primitive {
     }
 }
 
-/// The title on one line, or on two if it is too long; what does not fit there is cut.
-fn title_lines(title: &str, limit: f64) -> Vec<String> {
+/// The title on as many lines as it needs, at most `most`; what does not fit there is cut.
+fn title_lines(title: &str, limit: f64, most: usize) -> Vec<String> {
     // Semi-bold letters are wider.
-    let limit = limit / 1.08;
-    let mut first = String::new();
-    let mut words = title.split_whitespace().peekable();
-    while let Some(word) = words.peek() {
-        let longer = if first.is_empty() { (*word).to_owned() } else { format!("{first} {word}") };
-        if text::width(&longer, f64::from(TITLE_SIZE)) > limit && !first.is_empty() {
-            break;
+    let limit = limit / 1.12;
+    let mut lines: Vec<String> = Vec::new();
+    for word in title.split_whitespace() {
+        let full = lines.len() == most;
+        match lines.last_mut() {
+            Some(line) if full || text::width(&format!("{line} {word}"), f64::from(TITLE_SIZE)) <= limit => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
         }
-        first = longer;
-        words.next();
     }
-    let second = words.collect::<Vec<_>>().join(" ");
-    let lines = [first, second].into_iter().filter(|line| !line.is_empty());
-    lines.map(|line| clipped(&line, TITLE_SIZE, limit)).collect()
+    lines.into_iter().map(|line| clipped(&line, TITLE_SIZE, limit)).collect()
 }
 
 fn clipped(label: &str, size: u32, limit: f64) -> String {

@@ -362,7 +362,7 @@ fn mistakes_are_named() {
             tips(Kind::Scatter).y("tip", Data::Numbers(vec![1.0; 243])),
             "\"tip\" has 243 values but \"total_bill\" has 244",
         ),
-        (tips(Kind::Bar).color("day", Data::text(["Sun"])), "\"day\" has 1 values but \"total_bill\" has 244"),
+        (tips(Kind::Bar).color("day", Data::text(["Sun"])), "\"day\" has 1 value but \"total_bill\" has 244"),
         (
             tips(Kind::Scatter).x("day", day()),
             "\"day\" holds text (\"Sun\" in row 3); x of a scatter plot must be numbers",
@@ -374,7 +374,7 @@ fn mistakes_are_named() {
         ),
         (
             tips(Kind::Scatter).size(10, 480),
-            "a plot of 10 x 480 pixels cannot be drawn: width must be 160 to 10000, height 120 to 10000",
+            "a plot of 10 x 480 pixels cannot be drawn: width must be 200 to 10000, height 160 to 10000",
         ),
     ];
     for (chart, message) in cases {
@@ -382,6 +382,17 @@ fn mistakes_are_named() {
     }
     let error = tips(Kind::Scatter).x("day", day()).draw().unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::TextForNumbers { row: 3, field: "x", .. }));
+}
+
+#[test]
+fn the_smallest_picture_still_has_a_plot() {
+    // Long turned names and a title once left the plot less than no height.
+    let names = || Data::text(["a name that is long", "another name that is long", "a third such name"]);
+    let chart = Chart::new(Kind::Bar).title("a title that is long ".repeat(9)).x("x", names()).color("c", names());
+    let seen = Seen::of(&chart.y("y", Data::Numbers(vec![1.0, 2.0, 3.0])).size(200, 160));
+    for bar in seen.marks("rect", &["x", "y", "width", "height"]) {
+        assert!(bar[0] > 0.0 && bar[1] > 0.0 && bar[2] > 2.0 && bar[3] > 2.0, "{bar:?}");
+    }
 }
 
 fn any_kind() -> impl Strategy<Value = Kind> {
@@ -402,7 +413,7 @@ fn any_data(rows: usize) -> impl Strategy<Value = Data> {
 fn any_chart() -> impl Strategy<Value = (usize, Chart)> {
     (0usize..30).prop_flat_map(|rows| {
         let numbers = prop::collection::vec(any_value(), rows).prop_map(Data::Numbers);
-        let sizes = (160u32..900, 120u32..600);
+        let sizes = (200u32..900, 160u32..600);
         (any_kind(), any_data(rows), numbers, prop::option::of(any_data(rows)), ".{0,60}", sizes).prop_map(
             move |(kind, x, y, color, label, (width, height))| {
                 let mut chart = Chart::new(kind).x(label.clone(), x).title(label.clone()).size(width, height);
@@ -419,6 +430,8 @@ fn any_chart() -> impl Strategy<Value = (usize, Chart)> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_chart_is_drawn_within_its_frame_or_refused((rows, chart) in any_chart()) {
         let Ok(drawn) = chart.draw() else { return Ok(()) };
