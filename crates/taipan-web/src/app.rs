@@ -100,13 +100,7 @@ impl App {
     /// The app as a tower service, for other servers than [`serve`](crate::serve).
     pub fn into_service(self) -> Service {
         let router = self.router.layer(DefaultBodyLimit::max(self.body_limit));
-        Service::new(
-            router,
-            self.templates,
-            self.hosts,
-            self.body_limit,
-            self.reporter,
-        )
+        Service::new(router, self.templates, self.hosts, self.body_limit, self.reporter)
     }
 
     pub(crate) fn grace_period(&self) -> Duration {

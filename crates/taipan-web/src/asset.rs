@@ -25,20 +25,12 @@ enum Place {
 impl Asset {
     /// A file that templates refer to by name, `{{ asset("app.css") }}`, and browsers keep for ever.
     pub const fn hashed(name: &'static str, bytes: &'static [u8]) -> Self {
-        Self {
-            name,
-            bytes,
-            place: Place::Hashed,
-        }
+        Self { name, bytes, place: Place::Hashed }
     }
 
     /// A file at `/{name}`, for addresses that others choose, such as `favicon.ico` and `robots.txt`.
     pub const fn fixed(name: &'static str, bytes: &'static [u8]) -> Self {
-        Self {
-            name,
-            bytes,
-            place: Place::Fixed,
-        }
+        Self { name, bytes, place: Place::Fixed }
     }
 
     /// The file's name, such as `app.css`.
@@ -83,30 +75,20 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     pub(crate) fn answer(&self, request: &HeaderMap) -> Response {
-        let known = request
-            .get(header::IF_NONE_MATCH)
-            .and_then(|tags| tags.to_str().ok());
+        let known = request.get(header::IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
         let etag = self.etag.to_str().unwrap_or_default();
         let fresh = known.is_some_and(|tags| {
-            tags.split(',')
-                .map(str::trim)
-                .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+            tags.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
         });
         let mut response = if fresh {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
             let mut response = Response::new(Body::from(self.bytes.clone()));
-            response
-                .headers_mut()
-                .insert(header::CONTENT_TYPE, self.kind.clone());
+            response.headers_mut().insert(header::CONTENT_TYPE, self.kind.clone());
             response
         };
-        response
-            .headers_mut()
-            .insert(header::ETAG, self.etag.clone());
-        response
-            .headers_mut()
-            .insert(header::CACHE_CONTROL, self.cache.clone());
+        response.headers_mut().insert(header::ETAG, self.etag.clone());
+        response.headers_mut().insert(header::CACHE_CONTROL, self.cache.clone());
         response
     }
 }
@@ -143,11 +125,8 @@ mod tests {
 
     #[test]
     fn fnv_1a_test_vectors() {
-        let cases: [(&[u8], u64); 3] = [
-            (b"", 0xcbf2_9ce4_8422_2325),
-            (b"a", 0xaf63_dc4c_8601_ec8c),
-            (b"foobar", 0x8594_4171_f739_67e8),
-        ];
+        let cases: [(&[u8], u64); 3] =
+            [(b"", 0xcbf2_9ce4_8422_2325), (b"a", 0xaf63_dc4c_8601_ec8c), (b"foobar", 0x8594_4171_f739_67e8)];
         for (bytes, expected) in cases {
             assert_eq!(hash(bytes), expected);
         }
@@ -155,14 +134,8 @@ mod tests {
 
     #[test]
     fn paths_carry_the_content_unless_fixed() {
-        assert_eq!(
-            Asset::hashed("app.css", b"a").path(),
-            "/assets/app.af63dc4c8601ec8c.css"
-        );
-        assert_ne!(
-            Asset::hashed("app.css", b"a").path(),
-            Asset::hashed("app.css", b"b").path()
-        );
+        assert_eq!(Asset::hashed("app.css", b"a").path(), "/assets/app.af63dc4c8601ec8c.css");
+        assert_ne!(Asset::hashed("app.css", b"a").path(), Asset::hashed("app.css", b"b").path());
         assert_eq!(Asset::fixed("favicon.svg", b"a").path(), "/favicon.svg");
     }
 }

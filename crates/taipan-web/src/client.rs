@@ -29,10 +29,7 @@ pub struct Client {
 impl Client {
     /// A client of this app, which calls itself `localhost`.
     pub fn new(app: App) -> Self {
-        Self {
-            service: app.into_service(),
-            cookies: Mutex::default(),
-        }
+        Self { service: app.into_service(), cookies: Mutex::default() }
     }
 
     /// Asks for a path (with query).
@@ -42,9 +39,7 @@ impl Client {
 
     /// Posts a body of this content type.
     pub fn post(&self, path: &str, content_type: &str, body: impl Into<Bytes>) -> Call<'_> {
-        self.request(Method::POST, path)
-            .header("content-type", content_type)
-            .body(body)
+        self.request(Method::POST, path).header("content-type", content_type).body(body)
     }
 
     /// Posts a value as JSON.
@@ -58,13 +53,7 @@ impl Client {
 
     /// A request of any method.
     pub fn request(&self, method: Method, path: &str) -> Call<'_> {
-        Call {
-            client: self,
-            method,
-            path: path.to_owned(),
-            headers: Vec::new(),
-            body: Bytes::new(),
-        }
+        Call { client: self, method, path: path.to_owned(), headers: Vec::new(), body: Bytes::new() }
     }
 
     /// The value of a cookie that the app has set.
@@ -79,18 +68,11 @@ impl Client {
     async fn send(&self, call: Call<'_>) -> Answer {
         let wanted = format!("{} {}", call.method, call.path);
         let mut request = Request::builder().method(call.method).uri(&call.path);
-        let names_host = call
-            .headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("host"));
+        let names_host = call.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host"));
         if !names_host {
             request = request.header(header::HOST, "localhost");
         }
-        let cookies: Vec<String> = self
-            .jar()
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let cookies: Vec<String> = self.jar().iter().map(|(name, value)| format!("{name}={value}")).collect();
         if !cookies.is_empty() {
             request = request.header(header::COOKIE, cookies.join("; "));
         }
@@ -100,38 +82,24 @@ impl Client {
         for (name, value) in call.headers {
             request = request.header(name, value);
         }
-        let request = request
-            .body(Body::from(call.body))
-            .unwrap_or_else(|error| panic!("{wanted}: {error}"));
+        let request = request.body(Body::from(call.body)).unwrap_or_else(|error| panic!("{wanted}: {error}"));
         let (parts, body) = self.service.respond(request).await.into_parts();
-        let body = to_bytes(body, usize::MAX)
-            .await
-            .unwrap_or_else(|error| panic!("{wanted}: {error}"));
+        let body = to_bytes(body, usize::MAX).await.unwrap_or_else(|error| panic!("{wanted}: {error}"));
         for cookie in parts.headers.get_all(header::SET_COOKIE) {
             self.keep(cookie);
         }
-        Answer {
-            wanted,
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        }
+        Answer { wanted, status: parts.status, headers: parts.headers, body }
     }
 
     fn keep(&self, cookie: &HeaderValue) {
-        let Some((pair, attributes)) = cookie
-            .to_str()
-            .ok()
-            .map(|text| text.split_once(';').unwrap_or((text, "")))
+        let Some((pair, attributes)) = cookie.to_str().ok().map(|text| text.split_once(';').unwrap_or((text, "")))
         else {
             return;
         };
         let Some((name, value)) = pair.split_once('=') else {
             return;
         };
-        let gone = attributes
-            .split(';')
-            .any(|part| part.trim().eq_ignore_ascii_case("max-age=0"));
+        let gone = attributes.split(';').any(|part| part.trim().eq_ignore_ascii_case("max-age=0"));
         let mut jar = self.jar();
         if gone {
             jar.remove(name.trim());
@@ -201,13 +169,7 @@ impl Answer {
     #[track_caller]
     #[must_use = "read the answer, or drop it by `let _ =`"]
     pub fn assert_status(self, expected: u16) -> Self {
-        assert!(
-            self.status() == expected,
-            "{}: {} instead of {expected}\n{}",
-            self.wanted,
-            self.status,
-            self.text()
-        );
+        assert!(self.status() == expected, "{}: {} instead of {expected}\n{}", self.wanted, self.status, self.text());
         self
     }
 

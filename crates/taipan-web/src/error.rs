@@ -41,10 +41,7 @@ impl Error {
     }
 
     pub(crate) fn listen(source: std::io::Error) -> Self {
-        Self {
-            kind: ErrorKind::Listen(source.to_string()),
-            source: Some(Box::new(source)),
-        }
+        Self { kind: ErrorKind::Listen(source.to_string()), source: Some(Box::new(source)) }
     }
 
     pub(crate) fn template(name: &str, source: minijinja::Error) -> Self {
@@ -61,26 +58,15 @@ impl Error {
                 },
             }
         };
-        Self {
-            kind,
-            source: Some(Box::new(source)),
-        }
+        Self { kind, source: Some(Box::new(source)) }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            ErrorKind::Template {
-                name,
-                line: Some(line),
-                reason,
-            } => write!(f, "{name}:{line}: {reason}"),
-            ErrorKind::Template {
-                name,
-                line: None,
-                reason,
-            } => write!(f, "{name}: {reason}"),
+            ErrorKind::Template { name, line: Some(line), reason } => write!(f, "{name}:{line}: {reason}"),
+            ErrorKind::Template { name, line: None, reason } => write!(f, "{name}: {reason}"),
             ErrorKind::UnknownTemplate(name) => write!(f, "no template “{name}”"),
             ErrorKind::Listen(reason) => write!(f, "cannot listen: {reason}"),
         }

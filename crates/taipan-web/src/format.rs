@@ -51,17 +51,12 @@ pub fn size(bytes: u64) -> String {
 pub fn date(time: &str) -> String {
     let parsed = || {
         let day = time.get(..10)?;
-        let digits = |text: &str, at: &[usize]| {
-            at.iter()
-                .all(|&at| text.as_bytes().get(at).is_some_and(u8::is_ascii_digit))
-        };
-        let is_day = digits(day, &[0, 1, 2, 3, 5, 6, 8, 9])
-            && day.get(4..5)? == "-"
-            && day.get(7..8)? == "-";
+        let digits =
+            |text: &str, at: &[usize]| at.iter().all(|&at| text.as_bytes().get(at).is_some_and(u8::is_ascii_digit));
+        let is_day = digits(day, &[0, 1, 2, 3, 5, 6, 8, 9]) && day.get(4..5)? == "-" && day.get(7..8)? == "-";
         let clock = time.get(11..16)?;
-        let is_clock = digits(clock, &[0, 1, 3, 4])
-            && clock.get(2..3)? == ":"
-            && matches!(time.get(10..11)?, "T" | "t" | " ");
+        let is_clock =
+            digits(clock, &[0, 1, 3, 4]) && clock.get(2..3)? == ":" && matches!(time.get(10..11)?, "T" | "t" | " ");
         let rest = time.get(16..)?;
         let zone = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ':' || c == '.');
         let zone = match zone {

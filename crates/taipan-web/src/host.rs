@@ -25,10 +25,7 @@ impl Hosts {
             Self::Loopback => is_loopback(name_of(host)),
             Self::List(names) => {
                 let name = name_of(host);
-                is_loopback(name)
-                    || names
-                        .iter()
-                        .any(|allowed| allowed.eq_ignore_ascii_case(name))
+                is_loopback(name) || names.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
             }
         }
     }
@@ -50,10 +47,7 @@ fn is_loopback(name: &str) -> bool {
     if let Ok(address) = name.parse::<std::net::IpAddr>() {
         return address.is_loopback();
     }
-    name.len() > 10
-        && name
-            .get(name.len() - 10..)
-            .is_some_and(|end| end.eq_ignore_ascii_case(".localhost"))
+    name.len() > 10 && name.get(name.len() - 10..).is_some_and(|end| end.eq_ignore_ascii_case(".localhost"))
 }
 
 #[cfg(test)]

@@ -22,12 +22,7 @@ pub struct Problem {
 impl Problem {
     /// A problem with this status and message; the message is shown to the person who asked.
     pub fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            status,
-            message: message.into(),
-            hint: None,
-            detail: None,
-        }
+        Self { status, message: message.into(), hint: None, detail: None }
     }
 
     /// A problem that is fully said by its status.
@@ -47,10 +42,7 @@ impl Problem {
 
     /// 500; `detail` goes to the log ([`App::report`](crate::App::report)) and is never sent.
     pub fn internal(detail: impl fmt::Display) -> Self {
-        Self {
-            detail: Some(detail.to_string()),
-            ..Self::of(StatusCode::INTERNAL_SERVER_ERROR)
-        }
+        Self { detail: Some(detail.to_string()), ..Self::of(StatusCode::INTERNAL_SERVER_ERROR) }
     }
 
     /// Adds what the person could do about it.
@@ -94,22 +86,15 @@ impl Problem {
             details: Option<&'a str>,
             hint: Option<&'a str>,
         }
-        let body = Body {
-            code: self.status.as_str(),
-            message: &self.message,
-            details: None,
-            hint: self.hint.as_deref(),
-        };
+        let body =
+            Body { code: self.status.as_str(), message: &self.message, details: None, hint: self.hint.as_deref() };
         serde_json::to_vec(&body).unwrap_or_default()
     }
 
     /// The page used when the app has no template `error.html`, or when that one fails.
     pub(crate) fn plain_page(&self) -> String {
         let view = self.view();
-        let hint = view
-            .hint
-            .map(|hint| format!("<p>{}</p>", escape(hint)))
-            .unwrap_or_default();
+        let hint = view.hint.map(|hint| format!("<p>{}</p>", escape(hint))).unwrap_or_default();
         let (status, title) = (view.status, view.title);
         format!(
             "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>{status} {title}</title>\
@@ -138,12 +123,7 @@ pub(crate) fn accepts_html(headers: &HeaderMap) -> bool {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {}",
-            self.status.as_u16(),
-            self.detail.as_deref().unwrap_or(&self.message)
-        )
+        write!(f, "{}: {}", self.status.as_u16(), self.detail.as_deref().unwrap_or(&self.message))
     }
 }
 
@@ -171,23 +151,16 @@ fn usual_message(status: StatusCode) -> &'static str {
         StatusCode::NOT_FOUND => "There is nothing at this address.",
         StatusCode::METHOD_NOT_ALLOWED => "This address does not answer that method.",
         StatusCode::PAYLOAD_TOO_LARGE => "The request's body is larger than this server takes.",
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            "The request's body is of a type that this address does not read."
-        }
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "The request's body is of a type that this address does not read.",
         StatusCode::MISDIRECTED_REQUEST => "This server does not answer for that host name.",
         StatusCode::SERVICE_UNAVAILABLE => "The server cannot answer now; try again shortly.",
-        status if status.is_server_error() => {
-            "The server failed to answer; the reason is in its log."
-        }
+        status if status.is_server_error() => "The server failed to answer; the reason is in its log.",
         _ => "The request could not be answered.",
     }
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]
@@ -223,9 +196,7 @@ mod tests {
 
     #[test]
     fn the_plain_page_escapes() {
-        let page = Problem::not_found("no table “<script>”")
-            .hint("did you mean \"a&b\"?")
-            .plain_page();
+        let page = Problem::not_found("no table “<script>”").hint("did you mean \"a&b\"?").plain_page();
         assert!(page.contains("no table “&lt;script&gt;”"), "{page}");
         assert!(page.contains("did you mean &quot;a&amp;b&quot;?"), "{page}");
     }

@@ -21,20 +21,13 @@ const HEADER_TIMEOUT: Duration = Duration::from_mins(1);
 ///
 /// # Errors
 /// When the listener fails for a reason that waiting does not mend.
-pub async fn serve(
-    app: App,
-    listener: TcpListener,
-    shutdown: impl Future<Output = ()> + Send,
-) -> Result<()> {
+pub async fn serve(app: App, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
     let grace = app.grace_period();
     let service = app.into_service();
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut server = http1::Builder::new();
-    server
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .pipeline_flush(true);
+    server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).pipeline_flush(true);
     let mut shutdown = pin!(shutdown);
     loop {
         let stream = tokio::select! {
@@ -73,9 +66,7 @@ async fn accept(listener: &TcpListener) -> Result<TcpStream> {
                 | io::ErrorKind::ConnectionReset
                 | io::ErrorKind::ConnectionRefused
                 | io::ErrorKind::Interrupted => {}
-                io::ErrorKind::InvalidInput
-                | io::ErrorKind::NotConnected
-                | io::ErrorKind::Unsupported => {
+                io::ErrorKind::InvalidInput | io::ErrorKind::NotConnected | io::ErrorKind::Unsupported => {
                     return Err(Error::listen(error));
                 }
                 _ => tokio::time::sleep(Duration::from_millis(100)).await,

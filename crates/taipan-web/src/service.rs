@@ -26,18 +26,9 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 const HEADERS: [(HeaderName, HeaderValue); 3] = [
-    (
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    ),
-    (
-        header::REFERRER_POLICY,
-        HeaderValue::from_static("same-origin"),
-    ),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        HeaderValue::from_static("same-origin"),
-    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
 ];
 
 /// The longest plain-text error that is turned into a page; a longer one is somebody's document.
@@ -66,15 +57,7 @@ impl Service {
         reporter: Option<Reporter>,
     ) -> Self {
         let templates = templates.filter(|templates| templates.has("error.html"));
-        Self {
-            router,
-            rules: Arc::new(Rules {
-                templates,
-                hosts,
-                body_limit: body_limit as u64,
-                reporter,
-            }),
-        }
+        Self { router, rules: Arc::new(Rules { templates, hosts, body_limit: body_limit as u64, reporter }) }
     }
 
     /// Answers one request.
@@ -83,16 +66,11 @@ impl Service {
         let method = request.method().clone();
         let uri = request.uri().clone();
         let answer = match self.rules.admit(&request) {
-            Ok(()) => without_panic(self.router.clone().call(request))
-                .await
-                .unwrap_or_else(Problem::into_response),
+            Ok(()) => without_panic(self.router.clone().call(request)).await.unwrap_or_else(Problem::into_response),
             Err(problem) => problem.into_response(),
         };
-        let mut response = if answer.status().as_u16() < 400 {
-            answer
-        } else {
-            self.rules.explain(answer, &method, &uri, html).await
-        };
+        let mut response =
+            if answer.status().as_u16() < 400 { answer } else { self.rules.explain(answer, &method, &uri, html).await };
         protect(response.headers_mut());
         response
     }
@@ -117,59 +95,34 @@ impl Rules {
     /// Refuses what no handler should see.
     fn admit(&self, request: &Request) -> Result<(), Problem> {
         if self.hosts != Hosts::Any {
-            let named = request
-                .headers()
-                .get(header::HOST)
-                .and_then(|host| host.to_str().ok());
+            let named = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
             // A request may name a host in its target as well; neither may be foreign.
-            let target = request
-                .uri()
-                .authority()
-                .map(axum::http::uri::Authority::as_str);
+            let target = request.uri().authority().map(axum::http::uri::Authority::as_str);
             let allowed = |host: &str| self.hosts.allows(host);
             if !named.or(target).is_some_and(allowed) || !target.is_none_or(allowed) {
                 return Err(Problem::of(StatusCode::MISDIRECTED_REQUEST)
                     .hint("Start the server with this name in its list of hosts to allow it."));
             }
         }
-        let length = request
-            .headers()
-            .get(header::CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok());
-        if length
-            .and_then(|length| length.parse::<u64>().ok())
-            .is_some_and(|length| length > self.body_limit)
-        {
-            return Err(Problem::of(StatusCode::PAYLOAD_TOO_LARGE).hint(format!(
-                "At most {} are read.",
-                crate::format::size(self.body_limit)
-            )));
+        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        if length.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > self.body_limit) {
+            return Err(Problem::of(StatusCode::PAYLOAD_TOO_LARGE)
+                .hint(format!("At most {} are read.", crate::format::size(self.body_limit))));
         }
         Ok(())
     }
 
     /// Gives an error answer its words, unless its handler wrote a body of its own: a [`Problem`] and an empty answer
     /// become a page or JSON, and so does the plain text of axum's own rejections.
-    async fn explain(
-        &self,
-        response: Response,
-        method: &Method,
-        uri: &Uri,
-        html: bool,
-    ) -> Response {
+    async fn explain(&self, response: Response, method: &Method, uri: &Uri, html: bool) -> Response {
         let (mut parts, body) = response.into_parts();
-        let kind = parts
-            .headers
-            .get(header::CONTENT_TYPE)
-            .map(HeaderValue::as_bytes);
+        let kind = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
         let problem = if let Some(problem) = parts.extensions.remove::<Problem>() {
             problem
         } else if kind.is_none() {
             Problem::of(parts.status)
         } else if kind.is_some_and(|kind| kind.starts_with(b"text/plain")) && is_short(&body) {
-            let text = axum::body::to_bytes(body, MESSAGE_BYTES)
-                .await
-                .unwrap_or_default();
+            let text = axum::body::to_bytes(body, MESSAGE_BYTES).await.unwrap_or_default();
             if parts.status.is_server_error() {
                 Problem::internal(String::from_utf8_lossy(&text))
             } else {
@@ -190,23 +143,10 @@ impl Rules {
             ("application/json; charset=utf-8", problem.json())
         };
         parts.headers.remove(header::CONTENT_LENGTH);
-        parts
-            .headers
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-        parts
-            .headers
-            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        parts
-            .headers
-            .append(header::VARY, HeaderValue::from_static("accept"));
-        Response::from_parts(
-            parts,
-            if method == Method::HEAD {
-                Body::empty()
-            } else {
-                Body::from(text)
-            },
-        )
+        parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+        parts.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        parts.headers.append(header::VARY, HeaderValue::from_static("accept"));
+        Response::from_parts(parts, if method == Method::HEAD { Body::empty() } else { Body::from(text) })
     }
 
     fn page(&self, problem: &Problem) -> String {
@@ -222,9 +162,7 @@ impl Rules {
 }
 
 fn protect(headers: &mut HeaderMap) {
-    headers
-        .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert(POLICY);
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(POLICY);
     for (name, value) in HEADERS {
         headers.insert(name, value);
     }
@@ -232,9 +170,7 @@ fn protect(headers: &mut HeaderMap) {
 
 fn is_short(body: &Body) -> bool {
     use axum::body::HttpBody;
-    body.size_hint()
-        .upper()
-        .is_some_and(|bytes| bytes <= MESSAGE_BYTES as u64)
+    body.size_hint().upper().is_some_and(|bytes| bytes <= MESSAGE_BYTES as u64)
 }
 
 /// Waits for a handler; a panic in it becomes a problem whose detail is for the log only.
@@ -244,20 +180,16 @@ where
 {
     let mut answer = pin!(answer);
     // The handler's state is dropped after a panic, so nothing half-changed is seen again through it.
-    let polled = std::future::poll_fn(|context| {
-        match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {
+    let polled =
+        std::future::poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(answer)) => Poll::Ready(Ok(answer)),
             Err(panic) => Poll::Ready(Err(panic)),
-        }
-    });
+        });
     match polled.await {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(never)) => match never {},
-        Err(panic) => Err(Problem::internal(format!(
-            "panicked: {}",
-            panic_text(panic.as_ref())
-        ))),
+        Err(panic) => Err(Problem::internal(format!("panicked: {}", panic_text(panic.as_ref())))),
     }
 }
 

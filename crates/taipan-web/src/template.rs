@@ -32,30 +32,17 @@ impl Templates {
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         // Whatever a template is called, what it prints is escaped.
         environment.set_auto_escape_callback(|_| AutoEscape::Html);
-        let syntax = SyntaxConfig::builder()
-            .trim_blocks(true)
-            .lstrip_blocks(true)
-            .build();
+        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.map_err(|error| Error::template("syntax", error))?);
         add_filters(&mut environment);
-        let paths: BTreeMap<&'static str, String> = assets
-            .iter()
-            .map(|asset| (asset.name(), asset.path()))
-            .collect();
+        let paths: BTreeMap<&'static str, String> = assets.iter().map(|asset| (asset.name(), asset.path())).collect();
         environment.add_function("asset", move |name: &str| {
-            paths
-                .get(name)
-                .cloned()
-                .ok_or_else(|| invalid(format!("no asset “{name}”")))
+            paths.get(name).cloned().ok_or_else(|| invalid(format!("no asset “{name}”")))
         });
         for (name, source) in sources {
-            environment
-                .add_template(name, source)
-                .map_err(|error| Error::template(name, error))?;
+            environment.add_template(name, source).map_err(|error| Error::template(name, error))?;
         }
-        Ok(Self {
-            environment: Arc::new(environment),
-        })
+        Ok(Self { environment: Arc::new(environment) })
     }
 
     /// True when there is a template of this name.
@@ -73,10 +60,7 @@ impl Templates {
             .get_template(name)
             .and_then(|template| template.render(Value::from(Serde(values))))
             .map_err(|error| Error::template(name, error))?;
-        Ok(Page {
-            html,
-            status: StatusCode::OK,
-        })
+        Ok(Page { html, status: StatusCode::OK })
     }
 }
 
@@ -104,10 +88,7 @@ impl Page {
 impl IntoResponse for Page {
     fn into_response(self) -> Response {
         let headers = [
-            (
-                header::CONTENT_TYPE,
-                HeaderValue::from_static("text/html; charset=utf-8"),
-            ),
+            (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
             (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
         ];
         (self.status, headers, self.html).into_response()
@@ -121,21 +102,13 @@ fn add_filters(environment: &mut Environment<'static>) {
     });
     environment.add_filter("digits", |value: f64, digits: usize| {
         let text = format!("{value:.*}", digits.min(17));
-        let trimmed = if text.contains('.') {
-            text.trim_end_matches('0').trim_end_matches('.')
-        } else {
-            &text
-        };
+        let trimmed = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
         format::thousands(if trimmed == "-0" { "0" } else { trimmed })
     });
     environment.add_filter("size", |bytes: u64| format::size(bytes));
     environment.add_filter("date", |time: &str| format::date(time));
-    environment.add_filter("plural", |count: u64, noun: &str| {
-        format::plural(count, noun)
-    });
-    environment.add_filter("urlencode", |text: Value| {
-        format::url_part(&text.to_string())
-    });
+    environment.add_filter("plural", |count: u64, noun: &str| format::plural(count, noun));
+    environment.add_filter("urlencode", |text: Value| format::url_part(&text.to_string()));
 }
 
 fn invalid(detail: String) -> minijinja::Error {
@@ -149,11 +122,9 @@ mod tests {
     use serde_json::json;
 
     fn render(source: &'static str, values: &serde_json::Value) -> Result<String> {
-        Ok(
-            Templates::new(&[("page.html", source)], &[Asset::hashed("app.css", b"a")])?
-                .render("page.html", values)?
-                .html,
-        )
+        Ok(Templates::new(&[("page.html", source)], &[Asset::hashed("app.css", b"a")])?
+            .render("page.html", values)?
+            .html)
     }
 
     #[test]
@@ -167,22 +138,12 @@ mod tests {
             ("{{ (-0.0001)|digits(2) }}", "0"),
             ("{{ 31100000|size }}", "31.1 MB"),
             ("{{ '2026-11-22T07:09:25Z'|date }}", "2026-11-22 07:09 UTC"),
-            (
-                "{{ 1|plural('row') }}, {{ 2|plural('row') }}",
-                "1 row, 2 rows",
-            ),
+            ("{{ 1|plural('row') }}, {{ 2|plural('row') }}", "1 row, 2 rows"),
             ("{{ 'a b/c?&'|urlencode }}", "a%20b%2Fc%3F%26"),
-            (
-                "{{ asset('app.css') }}",
-                "&#x2f;assets&#x2f;app.af63dc4c8601ec8c.css",
-            ),
+            ("{{ asset('app.css') }}", "&#x2f;assets&#x2f;app.af63dc4c8601ec8c.css"),
         ];
         for (source, expected) in cases {
-            assert_eq!(
-                render(source, &json!({})).expect("renders"),
-                expected,
-                "{source}"
-            );
+            assert_eq!(render(source, &json!({})).expect("renders"), expected, "{source}");
         }
     }
 
@@ -190,56 +151,34 @@ mod tests {
     fn hostile_values_are_escaped_in_text_and_attributes() {
         let values = json!({ "x": "\"><script>alert('1')</script>" });
         let page = render("<a title=\"{{ x }}\">{{ x }}</a>", &values).expect("renders");
-        assert!(
-            !page.contains("<script") && !page.contains("\"><s"),
-            "{page}"
-        );
+        assert!(!page.contains("<script") && !page.contains("\"><s"), "{page}");
     }
 
     #[test]
     fn templates_extend_each_other() {
         let sources = [
-            (
-                "base.html",
-                "<title>{% block title %}{% endblock %}</title>",
-            ),
-            (
-                "page.html",
-                "{% extends 'base.html' %}{% block title %}{{ name }}{% endblock %}",
-            ),
+            ("base.html", "<title>{% block title %}{% endblock %}</title>"),
+            ("page.html", "{% extends 'base.html' %}{% block title %}{{ name }}{% endblock %}"),
         ];
         let templates = Templates::new(&sources, &[]).expect("templates parse");
-        let page = templates
-            .render("page.html", &json!({ "name": "A & B" }))
-            .expect("renders");
+        let page = templates.render("page.html", &json!({ "name": "A & B" })).expect("renders");
         assert_eq!(page.html(), "<title>A &amp; B</title>");
     }
 
     #[test]
     fn errors_name_template_and_line() {
         let cases = [
-            (
-                "a\n{{ x",
-                "page.html:2: syntax error: unexpected end of input, expected end of variable block",
-            ),
+            ("a\n{{ x", "page.html:2: syntax error: unexpected end of input, expected end of variable block"),
             ("a\nb\n{{ missing }}", "page.html:3: undefined value"),
-            (
-                "{{ asset('no.css') }}",
-                "page.html:1: invalid operation: no asset “no.css”",
-            ),
+            ("{{ asset('no.css') }}", "page.html:1: invalid operation: no asset “no.css”"),
         ];
         for (source, expected) in cases {
             let error = render(source, &json!({})).expect_err(source);
             assert_eq!(error.to_string(), expected, "{source}");
         }
         let templates = Templates::new(&[], &[]).expect("no templates");
-        let error = templates
-            .render("no.html", &json!({}))
-            .expect_err("unknown");
-        assert_eq!(
-            error.kind(),
-            &ErrorKind::UnknownTemplate("no.html".to_owned())
-        );
+        let error = templates.render("no.html", &json!({})).expect_err("unknown");
+        assert_eq!(error.kind(), &ErrorKind::UnknownTemplate("no.html".to_owned()));
         assert_eq!(error.to_string(), "no template “no.html”");
     }
 }

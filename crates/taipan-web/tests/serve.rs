@@ -22,11 +22,7 @@ async fn start(app: App) -> Server {
     let ended = tokio::spawn(serve(app, listener, async {
         let _ = stopped.await;
     }));
-    Server {
-        address,
-        stop,
-        ended,
-    }
+    Server { address, stop, ended }
 }
 
 async fn ask(stream: &mut TcpStream, path: &str) -> String {
@@ -48,18 +44,12 @@ async fn a_connection_serves_several_requests() {
     for _ in 0..3 {
         let answer = ask(&mut stream, "/").await;
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-        assert!(
-            answer.contains("content-security-policy: default-src 'none'"),
-            "{answer}"
-        );
+        assert!(answer.contains("content-security-policy: default-src 'none'"), "{answer}");
     }
     // The idle connection above must not hold the server up.
     server.stop.send(()).expect("the server runs");
     server.ended.await.expect("no panic").expect("a clean end");
-    assert!(
-        TcpStream::connect(server.address).await.is_err(),
-        "the port is free again"
-    );
+    assert!(TcpStream::connect(server.address).await.is_err(), "the port is free again");
 }
 
 #[tokio::test]
@@ -92,9 +82,7 @@ async fn a_request_without_end_is_cut_off_after_the_grace_period() {
         begun_here.notify_one();
         std::future::pending::<&str>().await
     };
-    let app = App::new()
-        .routes(Router::new().route("/", get(endless)))
-        .grace(Duration::from_millis(50));
+    let app = App::new().routes(Router::new().route("/", get(endless))).grace(Duration::from_millis(50));
     let server = start(app).await;
     let address = server.address;
     let answer = tokio::spawn(async move {
@@ -104,21 +92,14 @@ async fn a_request_without_end_is_cut_off_after_the_grace_period() {
     begun.notified().await;
     server.stop.send(()).expect("the server runs");
     server.ended.await.expect("no panic").expect("a clean end");
-    assert_eq!(
-        answer.await.expect("no panic"),
-        "",
-        "the connection was closed without an answer"
-    );
+    assert_eq!(answer.await.expect("no panic"), "", "the connection was closed without an answer");
 }
 
 #[tokio::test]
 async fn what_is_not_http_does_not_stop_the_server() {
     let server = start(App::new().routes(Router::new().route("/", get(|| async { "done" })))).await;
     let mut stream = TcpStream::connect(server.address).await.expect("connected");
-    stream
-        .write_all(b"\x16\x03\x01 not http\r\n\r\n")
-        .await
-        .expect("sent");
+    stream.write_all(b"\x16\x03\x01 not http\r\n\r\n").await.expect("sent");
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
     let mut stream = TcpStream::connect(server.address).await.expect("connected");
