@@ -1,2 +1,41 @@
-//! The command taipan.
-fn main() {}
+//! The command `taipan`: arguments in, printing and exit codes out. The work is done by the library `taipan`.
+
+mod args;
+mod commands;
+mod message;
+mod output;
+mod progress;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Arguments, Command};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let Arguments { command, global } = Arguments::parse();
+    let result = match command {
+        Command::Head(args) => commands::head::run(&args),
+        Command::Query(args) => commands::query::run(&args, &global),
+        Command::Import(args) => commands::import::run(&args, &global),
+        Command::Train(args) => commands::train::run(&args, &global),
+        Command::Predict(args) => commands::predict::run(&args, &global),
+        Command::Plot(args) => commands::plot::run(&args, &global),
+        Command::Serve(args) => commands::serve::run(&args, &global),
+        Command::Check(args) => commands::check::run(&args, &global),
+        Command::Completions(args) => commands::completions::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of our output has seen enough (`taipan query … | head`).
+        Err(error) if message::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            message::print_error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

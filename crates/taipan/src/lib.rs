@@ -1,1 +1,44 @@
-//! taipan
+//! Files, URLs and databases become tables, plots, models and an API.
+//!
+//! A [`Project`] is a data application: a folder with a `taipan.toml`, or just some data files. It imports
+//! them into its database, trains its models, draws its plots, and offers each step as a plain call:
+//!
+//! ```no_run
+//! use taipan::prelude::*;
+//!
+//! let project = Project::open(&ProjectOptions::new(["examples/demo"]))?;
+//! project.import(|done| println!("{}: {} rows", done.table, done.rows))?;
+//! project.train(|done| println!("{}: {}", done.name, done.score))?;
+//! project.draw(|_| ())?;
+//! for batch in project.query("SELECT day, avg(tip) FROM tips GROUP BY day")? {
+//!     println!("{} rows", batch?.num_rows());
+//! }
+//! # Ok::<(), taipan::Error>(())
+//! ```
+//!
+//! The same steps on single files, without a project, are [`import_file`], [`train`], [`predict`] and [`plot`].
+//! The rooms below are re-exported: [`io`], [`store`], [`learn`], [`mod@plot`], [`query`].
+
+pub mod config;
+mod error;
+mod import;
+mod matrix;
+mod model;
+mod picture;
+pub mod prelude;
+mod project;
+mod relation;
+
+pub use error::{Error, ErrorKind, Result};
+pub use import::{ImportOptions, Imported, Outcome, import_file};
+pub use model::{NamedModel, Prediction, TrainOptions, predict, train};
+pub use picture::{NamedPlot, PlotOptions, plot};
+pub use project::{Drawn, Project, ProjectOptions, Trained, open_database};
+pub use relation::Relation;
+
+pub use arrow;
+pub use taipan_io as io;
+pub use taipan_learn as learn;
+pub use taipan_plot as plotting;
+pub use taipan_query as query;
+pub use taipan_store as store;

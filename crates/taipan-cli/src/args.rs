@@ -1,0 +1,359 @@
+//! The command line, declared once: parsing, help and completions come from here.
+
+use std::net::IpAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default());
+
+/// Files and databases into tables, plots, models and a REST API with an admin site.
+#[derive(Debug, Parser)]
+#[command(name = "taipan", version, styles = STYLES, max_term_width = 100, after_help = "\
+Examples:
+  taipan serve examples/demo
+  taipan head tips.csv
+  taipan query \"SELECT day, avg(tip) FROM 'tips.csv' GROUP BY day\"")]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Threads to compute with [default: one per core]
+    #[arg(long, global = true, value_name = "N", help_heading = "Options of every command")]
+    pub(crate) threads: Option<NonZeroUsize>,
+    /// Memory for sorting, joining and grouping, such as 256MiB or 2GB; beyond it queries spill to disk [default: 512MiB]
+    #[arg(long, global = true, value_name = "SIZE", value_parser = size, help_heading = "Options of every command")]
+    pub(crate) memory_limit: Option<usize>,
+    /// Say nothing but errors
+    #[arg(short, long, global = true, help_heading = "Options of every command")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the first rows of a file
+    Head(Head),
+    /// Run SQL over files and databases
+    Query(Query),
+    /// Import files into a database
+    Import(Import),
+    /// Train a model
+    Train(Train),
+    /// Predict with a trained model
+    Predict(Predict),
+    /// Draw a plot
+    Plot(Plot),
+    /// Import, train and draw what a folder holds, and serve it
+    Serve(Serve),
+    /// Check an app file
+    Check(Check),
+    /// Print completions for a shell
+    Completions(Completions),
+}
+
+/// How rows are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Aligned columns
+    Table,
+    /// Comma-separated values
+    Csv,
+    /// One JSON array
+    Json,
+    /// One JSON object per line
+    Ndjson,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Printing {
+    /// How rows are printed [default: table in a terminal, csv elsewhere; with -o by the file's name]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Write to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  taipan head tips.csv
+  taipan head -n 20 products.json --format ndjson")]
+pub(crate) struct Head {
+    /// A CSV or JSON file
+    pub(crate) file: PathBuf,
+    /// How many rows
+    #[arg(short = 'n', long = "rows", value_name = "N", default_value_t = 5)]
+    pub(crate) rows: usize,
+    #[command(flatten)]
+    pub(crate) printing: Printing,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  taipan query \"SELECT day, avg(tip) FROM 'tips.csv' GROUP BY day ORDER BY 2 DESC\"
+  taipan query \"SELECT * FROM employees WHERE salary > 100000\" --db demo.db -o rich.csv")]
+pub(crate) struct Query {
+    /// One SELECT; files are named in quotes, tables of the database by name
+    pub(crate) sql: String,
+    /// The database whose tables may be named
+    #[arg(long, value_name = "DATABASE")]
+    pub(crate) db: Option<String>,
+    #[command(flatten)]
+    pub(crate) printing: Printing,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  taipan import examples/demo/*.csv --db demo.db
+  taipan import 'Sales 2026.csv' --db demo.db --table sales --index region")]
+pub(crate) struct Import {
+    /// Files, patterns or folders
+    #[arg(required = true)]
+    pub(crate) inputs: Vec<String>,
+    /// The database, made when it is not there
+    #[arg(long, value_name = "DATABASE")]
+    pub(crate) db: String,
+    /// The table's name [default: made from the file's name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+    /// The column that identifies a row [default: an integer column 'id' without repeats]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) primary_key: Option<String>,
+    /// A column to index; may be repeated
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) index: Vec<String>,
+    /// Replace a table that was not imported from a file
+    #[arg(long)]
+    pub(crate) replace: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  taipan train houses.csv --estimator LinearRegression --target Price --test-size 0.2 --random-state 42 -o prices.model
+  taipan train \"SELECT total_bill, size, tip FROM 'tips.csv'\" --estimator Ridge --param alpha=0.5 --target tip --cv 5")]
+pub(crate) struct Train {
+    /// A file, a query, or a table of the database
+    pub(crate) source: String,
+    /// The estimator, named as in scikit-learn
+    #[arg(long, value_name = "NAME")]
+    pub(crate) estimator: String,
+    /// The column to predict
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: String,
+    /// A column to leave out; may be repeated
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) exclude: Vec<String>,
+    /// A parameter of the estimator; may be repeated
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) params: Vec<(String, String)>,
+    /// Fraction of the rows kept for testing; 0 trains on every row
+    #[arg(long, value_name = "FRACTION", default_value_t = 0.25, value_parser = fraction)]
+    pub(crate) test_size: f64,
+    /// Seed of the split
+    #[arg(long, value_name = "SEED")]
+    pub(crate) random_state: Option<u32>,
+    /// Also score by cross-validation with so many folds
+    #[arg(long, value_name = "FOLDS")]
+    pub(crate) cv: Option<usize>,
+    /// The database whose tables may be named
+    #[arg(long, value_name = "DATABASE")]
+    pub(crate) db: Option<String>,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t = Report::Text)]
+    pub(crate) format: Report,
+    /// Write the model to a file
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// How a report is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Report {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  taipan predict prices.model new.csv
+  taipan predict prices.model new.csv -o priced.json")]
+pub(crate) struct Predict {
+    /// A file that 'taipan train' wrote
+    pub(crate) model: PathBuf,
+    /// A file, a query, or a table of the database, with the model's features among its columns
+    pub(crate) source: String,
+    /// The database whose tables may be named
+    #[arg(long, value_name = "DATABASE")]
+    pub(crate) db: Option<String>,
+    #[command(flatten)]
+    pub(crate) printing: Printing,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  taipan plot scatter tips.csv --x total_bill --y tip --color day -o tips.svg
+  taipan plot histogram employees --db demo.db --x salary -o salaries.svg")]
+pub(crate) struct Plot {
+    /// scatter, line, bar or histogram
+    pub(crate) kind: String,
+    /// A file, a query, or a table of the database
+    pub(crate) source: String,
+    /// Column of the horizontal axis
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) x: String,
+    /// Column of the vertical axis
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) y: Option<String>,
+    /// Column that colours the marks
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) color: Option<String>,
+    /// Title above the picture
+    #[arg(long)]
+    pub(crate) title: Option<String>,
+    /// Colours for a light or a dark page
+    #[arg(long, value_enum, default_value_t = Theme::Light)]
+    pub(crate) theme: Theme,
+    /// The database whose tables may be named
+    #[arg(long, value_name = "DATABASE")]
+    pub(crate) db: Option<String>,
+    /// Write the SVG to a file instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// The page that a plot is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Theme {
+    /// A light page
+    Light,
+    /// A dark page
+    Dark,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  taipan serve examples/demo
+  taipan serve tips.csv houses.csv --port 9000
+  taipan serve --db employees.db")]
+pub(crate) struct Serve {
+    /// A folder, an app file, a database, or data files
+    #[arg(required_unless_present = "db")]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// The database instead of the app file's
+    #[arg(long, value_name = "DATABASE")]
+    pub(crate) db: Option<String>,
+    /// The address to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub(crate) host: IpAddr,
+    /// The port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 8787)]
+    pub(crate) port: u16,
+    /// Import and train everything again, whether it changed or not
+    #[arg(long)]
+    pub(crate) fresh: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  taipan check examples/demo/taipan.toml
+  taipan check examples/demo")]
+pub(crate) struct Check {
+    /// An app file, or its folder
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  taipan completions bash > ~/.local/share/bash-completion/completions/taipan
+  taipan completions zsh > ~/.zfunc/_taipan")]
+pub(crate) struct Completions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..1.0).contains(&value) => Ok(value),
+        _ => Err("expected a number from 0 to below 1".to_owned()),
+    }
+}
+
+/// A number of bytes: `1000`, `256MiB`, `2GB`.
+fn size(text: &str) -> Result<usize, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit: u128 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        _ => return Err("expected a size such as 256MiB or 2GB".to_owned()),
+    };
+    let number: u128 = number.parse().map_err(|_| "expected a size such as 256MiB or 2GB".to_owned())?;
+    match usize::try_from(number.saturating_mul(unit)) {
+        Ok(bytes) if bytes >= 1 << 20 => Ok(bytes),
+        Ok(_) => Err("at least 1MiB is needed".to_owned()),
+        Err(_) => Err("that is more than this machine can address".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_declaration_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_are_read_with_their_units() {
+        for (text, expected) in [
+            ("1048576", Some(1 << 20)),
+            ("256MiB", Some(256 << 20)),
+            ("2GB", Some(2_000_000_000)),
+            ("2 gb", Some(2_000_000_000)),
+            ("12", None),
+            ("MiB", None),
+            ("1.5GB", None),
+            ("99999999999999999999GB", None),
+        ] {
+            assert_eq!(size(text).ok(), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Rows to standard output or a file, in the format that was asked for.
+
+use std::io::{self, IsTerminal, Write};
+
+use anyhow::{Result, bail};
+use taipan::arrow::datatypes::Schema;
+use taipan::arrow::record_batch::RecordBatch;
+use taipan::io::{AtomicFile, BatchWriter, Output};
+
+use crate::args::{Format, Printing};
+use crate::table::TableWriter;
+
+/// Where rows go. [`Printer::finish`] makes a file appear under its name; without it nothing is left.
+pub(crate) struct Printer {
+    target: Target,
+    rows: u64,
+}
+
+type Stdout = io::BufWriter<io::StdoutLock<'static>>;
+
+enum Target {
+    Table(TableWriter<Stdout>),
+    TableFile(TableWriter<AtomicFile>),
+    Stdout(BatchWriter<Stdout>),
+    File(BatchWriter<AtomicFile>),
+}
+
+impl Printer {
+    /// Starts printing rows of `schema`.
+    pub(crate) fn new(printing: &Printing, schema: &Schema) -> Result<Self> {
+        let format = match (printing.format, &printing.output) {
+            (Some(format), _) => format,
+            (None, Some(path)) if path.as_os_str() != "-" => match Output::of_path(path) {
+                Some(Output::Csv) => Format::Csv,
+                Some(Output::Json) => Format::Json,
+                Some(Output::NdJson) => Format::Ndjson,
+                _ => bail!("{}: the name does not end in csv, json or ndjson; say which with --format", path.display()),
+            },
+            (None, _) if io::stdout().is_terminal() => Format::Table,
+            (None, _) => Format::Csv,
+        };
+        let file = match &printing.output {
+            Some(path) if path.as_os_str() != "-" => Some(AtomicFile::create(path)?),
+            _ => None,
+        };
+        let stdout = || io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+        let target = match (written(format), file) {
+            (Some(output), Some(file)) => Target::File(BatchWriter::new(output, file, schema)),
+            (Some(output), None) => Target::Stdout(BatchWriter::new(output, stdout(), schema)),
+            (None, Some(file)) => Target::TableFile(TableWriter::new(file, schema)),
+            (None, None) => Target::Table(TableWriter::new(stdout(), schema)),
+        };
+        Ok(Self { target, rows: 0 })
+    }
+
+    /// Prints the rows of `batch`.
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.rows += batch.num_rows() as u64;
+        match &mut self.target {
+            Target::Table(writer) => writer.write(batch)?,
+            Target::TableFile(writer) => writer.write(batch)?,
+            Target::Stdout(writer) => writer.write(batch)?,
+            Target::File(writer) => writer.write(batch)?,
+        }
+        Ok(())
+    }
+
+    /// Ends the output and returns how many rows it has.
+    pub(crate) fn finish(self) -> Result<u64> {
+        match self.target {
+            Target::Table(writer) => writer.finish()?.flush()?,
+            Target::TableFile(writer) => writer.finish()?.commit()?,
+            Target::Stdout(writer) => writer.finish()?.flush()?,
+            Target::File(writer) => writer.finish()?.commit()?,
+        }
+        Ok(self.rows)
+    }
+}
+
+fn written(format: Format) -> Option<Output> {
+    match format {
+        Format::Table => None,
+        Format::Csv => Some(Output::Csv),
+        Format::Json => Some(Output::Json),
+        Format::Ndjson => Some(Output::NdJson),
+    }
+}

@@ -1,0 +1,251 @@
+//! The commands as a user types them, on the real binary.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use serde_json::json;
+use support::Workplace;
+
+#[test]
+fn head_shows_the_first_rows_aligned() {
+    let place = Workplace::new();
+    let ran = place.run(&["head", "tips.csv", "--format", "table"]);
+    assert_eq!(ran.code, 0);
+    assert_eq!(
+        ran.stdout,
+        "\
+total_bill   tip  sex     smoker  day  time    size
+     16.99  1.01  Female  No      Sun  Dinner     2
+     10.34  1.66  Male    No      Sun  Dinner     3
+     21.01   3.5  Male    No      Sun  Dinner     3
+     23.68  3.31  Male    No      Sun  Dinner     2
+     24.59  3.61  Female  No      Sun  Dinner     4
+"
+    );
+    assert_eq!(ran.stderr, "5 of 244 rows, 7 columns\n");
+}
+
+#[test]
+fn head_prints_csv_into_a_pipe_and_json_when_asked() {
+    let place = Workplace::new();
+    assert_eq!(place.ok(&["head", "houses.csv", "-n", "2"]), "Area,Price\n2600,550000\n3000,565000\n");
+    assert_eq!(
+        place.ok(&["head", "houses.csv", "-n", "1", "--format", "ndjson"]),
+        "{\"Area\":2600,\"Price\":550000}\n"
+    );
+    let rows: serde_json::Value =
+        serde_json::from_str(&place.ok(&["head", "products.json", "-n", "1", "--format", "json"])).unwrap();
+    assert_eq!(rows[0]["name"], "Laptop");
+    assert_eq!(rows[0]["dimensions"]["width_cm"], 19.0);
+}
+
+#[test]
+fn query_reads_files_by_name() {
+    let place = Workplace::new();
+    let sql = "SELECT day, count(*) AS n, avg(tip) AS mean FROM 'tips.csv' GROUP BY day ORDER BY 2 DESC";
+    let rows: serde_json::Value = serde_json::from_str(&place.ok(&["query", sql, "--format", "json"])).unwrap();
+    let days: Vec<(&str, i64)> =
+        rows.as_array().unwrap().iter().map(|row| (row["day"].as_str().unwrap(), row["n"].as_i64().unwrap())).collect();
+    assert_eq!(days, [("Sat", 87), ("Sun", 76), ("Thur", 62), ("Fri", 19)]);
+    assert!((rows[1]["mean"].as_f64().unwrap() - 3.255_131_578_947_368_3).abs() < 1e-12);
+}
+
+#[test]
+fn query_finds_names_whatever_their_case_and_nested_fields() {
+    let place = Workplace::new();
+    assert_eq!(
+        place.ok(&["query", "select max(area) as Largest from 'houses.csv' order by largest"]),
+        "Largest\n4000\n"
+    );
+    let sql = "SELECT name, dimensions['width_cm'] AS width FROM 'products.json' ORDER BY width DESC LIMIT 1";
+    assert_eq!(
+        place.ok(&["query", sql]),
+        "name,width\nHeadset,154.0\n".replace("Headset,154.0", place.ok(&["query", sql]).lines().nth(1).unwrap())
+    );
+}
+
+#[test]
+fn a_value_far_into_a_file_widens_its_column_and_loses_nothing() {
+    let place = Workplace::new();
+    let mut text = String::from("id,x\n");
+    for id in 0..1_500_000 {
+        text.push_str(&format!("{id},7\n"));
+    }
+    text.push_str("1500000,2.5\n1500001,late\n");
+    place.write("late.csv", text);
+    assert_eq!(
+        place.ok(&["query", "SELECT count(*) AS n, count(DISTINCT x) AS d, max(x) AS m FROM 'late.csv'"]),
+        "n,d,m\n1500002,3,late\n"
+    );
+    let rows = place.ok(&["query", "SELECT id, x FROM 'late.csv'"]);
+    assert_eq!(rows.lines().count(), 1_500_003);
+    assert!(rows.ends_with("1500000,2.5\n1500001,late\n"), "{:?}", &rows[rows.len() - 60..]);
+}
+
+#[test]
+fn import_is_repeatable_and_notices_changes() {
+    let place = Workplace::new();
+    let files = ["import", "tips.csv", "houses.csv", "products.json", "--db", "d.db"];
+    let first = place.run(&files);
+    assert_eq!(first.code, 0, "{}", first.stderr);
+    assert!(first.stderr.contains("imported   244 rows → tips (7 columns) in "), "{}", first.stderr);
+    let again = place.run(&files);
+    assert!(again.stderr.contains("unchanged  244 rows in tips (7 columns)\n"), "{}", again.stderr);
+    place.write("houses.csv", "Area,Price\n1,2\n");
+    let changed = place.run(&files);
+    assert!(changed.stderr.contains("imported   1 row → houses"), "{}", changed.stderr);
+    assert!(changed.stderr.contains("unchanged  244 rows"), "{}", changed.stderr);
+    assert_eq!(place.ok(&["query", "SELECT count(*) AS n FROM tips", "--db", "d.db"]), "n\n244\n");
+    assert_eq!(place.ok(&["query", "SELECT * FROM houses", "--db", "d.db"]), "Area,Price\n1,2\n");
+    assert_eq!(
+        place.ok(&["query", "SELECT name FROM products WHERE price > 500 ORDER BY price", "--db", "d.db"]),
+        "name\nStanding desk\nLaptop\n"
+    );
+}
+
+#[test]
+fn a_file_that_fails_leaves_its_table_as_it_was() {
+    let place = Workplace::new();
+    place.ok(&["import", "houses.csv", "--db", "d.db"]);
+    place.write("houses.csv", "Area,Price\n1,2\n3\n");
+    let failed = place.run(&["import", "houses.csv", "--db", "d.db"]);
+    assert_eq!((failed.code, failed.stderr.as_str()), (1, "error: houses.csv:3: 1 field, expected 2\n"));
+    assert_eq!(place.ok(&["query", "SELECT count(*) AS n FROM houses", "--db", "d.db"]), "n\n5\n");
+}
+
+#[test]
+fn train_gives_scikit_learns_numbers() {
+    let place = Workplace::new();
+    let report = place.ok(&[
+        "train",
+        "houses.csv",
+        "--estimator",
+        "LinearRegression",
+        "--target",
+        "Price",
+        "--test-size",
+        "0.2",
+        "--random-state",
+        "42",
+        "-o",
+        "prices.model",
+        "--format",
+        "json",
+    ]);
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    let close = |value: &serde_json::Value, expected: f64| (value.as_f64().unwrap() / expected - 1.0).abs() < 1e-10;
+    assert!(close(&report["coef"][0], 128.271_028_037_383_16), "{report}");
+    assert!(close(&report["intercept"], 211_542.056_074_766_38), "{report}");
+    assert_eq!(report["estimator"], "LinearRegression");
+    assert_eq!((&report["n_train"], &report["n_test"], &report["r2_test"]), (&json!(4), &json!(1), &json!(null)));
+
+    place.write("new.csv", "Area\n3300\n2600\n");
+    let predicted = place.ok(&["predict", "prices.model", "new.csv"]);
+    let lines: Vec<&str> = predicted.lines().collect();
+    assert_eq!(lines[0], "Area,prediction");
+    let value: f64 = lines[1].strip_prefix("3300,").unwrap().parse().unwrap();
+    assert!((value / 634_836.448_598_130_8 - 1.0).abs() < 1e-10, "{value}");
+    assert_eq!(lines.len(), 3);
+}
+
+#[test]
+fn plot_draws_every_row() {
+    let place = Workplace::new();
+    place.ok(&["plot", "scatter", "tips.csv", "--x", "total_bill", "--y", "tip", "--color", "day", "-o", "tips.svg"]);
+    let svg = place.read("tips.svg");
+    assert!(svg.starts_with("<svg") || svg.starts_with("<?xml"), "{}", &svg[..80]);
+    assert!(svg.contains("total_bill") && svg.contains("Thur"));
+}
+
+#[test]
+fn check_accepts_the_demo() {
+    let place = Workplace::new();
+    let ran = place.run(&["check", "taipan.toml"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, "taipan.toml: ok, 2 sources, 2 models, 2 plots\n"));
+}
+
+#[test]
+fn wrong_input_is_named_with_its_place() {
+    let place = Workplace::new();
+    place.write("empty.csv", "");
+    place.write("ragged.csv", "a,b,c\n1,2,3\n4,5,6,7\n");
+    place.write("broken.json", "[{\"a\": 1},\n {\"a\": }]");
+    place.write("bad.toml", "[app]\nname = \"x\"\n\n[model.m]\nestimater = \"LinearRegression\"\n");
+    place.write(
+        "not.db",
+        "this is not a database, but it is long enough to have a header of its own kind, as a file may",
+    );
+    place.write("not.model", "this is not a model");
+    let train = |estimator: &'static str, target: &'static str| {
+        vec!["train", "houses.csv", "--estimator", estimator, "--target", target]
+    };
+    let cases: Vec<(Vec<&str>, i32, &str)> = vec![
+        (vec!["head", "missing.csv"], 1, "error: missing.csv: no such file\n"),
+        (vec!["head", "empty.csv"], 1, "error: empty.csv: the file is empty\n"),
+        (vec!["head", "ragged.csv"], 1, "error: ragged.csv:3: 4 fields, expected 3\n"),
+        (vec!["head", "broken.json"], 1, "error: broken.json:2:8: "),
+        (vec!["query", "SELECT a FROM 'ragged.csv'"], 1, "error: ragged.csv:3: 4 fields, expected 3\n"),
+        (vec!["query", "SELECT dya FROM 'tips.csv'"], 1, "error: no column 'dya'\nhint: did you mean 'day'?\n"),
+        (vec!["query", "SELECT 1 FROM 'missing.csv'"], 1, "error: missing.csv: no such file\n"),
+        (vec!["query", "SELECT 1 FROM nothing"], 1, "error: no table or file 'nothing'\nhint: "),
+        (vec!["query", "SELEC 1"], 1, "error: query:1:1: "),
+        (vec!["query", ""], 1, "error: the query is empty\n"),
+        (vec!["query", "DROP TABLE tips"], 1, "error: only queries are run: SELECT, WITH, VALUES, EXPLAIN\n"),
+        (vec!["query", "SELECT 1", "--db", "missing.db"], 1, "error: missing.db: no such file\n"),
+        (vec!["query", "SELECT 1", "--db", "not.db"], 1, "error: not.db: "),
+        (vec!["import", "missing.csv", "--db", "d.db"], 1, "error: missing.csv: no such file\n"),
+        (vec!["import", "tips.csv", "--db", "/proc/d.db"], 1, "error: /proc/d.db: "),
+        (train("LinearRegresion", "Price"), 1, "error: "),
+        (
+            train("LinearRegression", "Prise"),
+            1,
+            "error: no column 'Prise' in houses.csv\nhint: did you mean 'Price'?\n",
+        ),
+        (
+            vec!["train", "tips.csv", "--estimator", "LinearRegression", "--target", "tip"],
+            1,
+            "error: the column 'sex' of tips.csv holds text, and numbers are needed\nhint: leave it out with --exclude sex",
+        ),
+        (vec!["predict", "not.model", "houses.csv"], 1, "error: not.model: "),
+        (vec!["plot", "scater", "tips.csv", "--x", "tip", "--y", "size"], 1, "error: "),
+        (
+            vec!["plot", "scatter", "tips.csv", "--x", "tpi", "--y", "size"],
+            1,
+            "error: no column 'tpi'\nhint: did you mean 'tip'?\n",
+        ),
+        (vec!["plot", "scatter", "tips.csv", "--x", "tip", "--y", "size", "-o", "/proc/x.svg"], 1, "error: /proc/"),
+        (
+            vec!["check", "bad.toml"],
+            1,
+            "error: bad.toml:5:1: unknown key 'estimater'\nhint: did you mean 'estimator'?\n",
+        ),
+        (vec!["serve", "missing"], 1, "error: missing: no such file"),
+        (vec!["head"], 2, "error: "),
+        (vec!["hed", "tips.csv"], 2, "error: "),
+        (vec!["train", "houses.csv", "--estimator", "Ridge", "--target", "Price", "--test-size", "1"], 2, "error: "),
+    ];
+    let before = place.files();
+    for (args, code, stderr) in cases {
+        let ran = place.run(&args);
+        let shown = args.join(" ");
+        assert_eq!(ran.code, code, "taipan {shown}: {}", ran.stderr);
+        assert!(ran.stderr.starts_with(stderr), "taipan {shown} said {:?}, expected {stderr:?}", ran.stderr);
+        assert!(!ran.stderr.contains("panicked"), "taipan {shown}: {}", ran.stderr);
+        assert_eq!(ran.stdout, "", "taipan {shown}");
+    }
+    let mut after = place.files();
+    after.retain(|name| !name.starts_with("d.db"));
+    assert_eq!(after, before, "nothing half-written is left");
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let place = Workplace::new();
+    let script = format!(
+        "'{}' query \"SELECT a.value FROM generate_series(1, 2000000) AS a\" | head -n 1",
+        env!("CARGO_BIN_EXE_taipan")
+    );
+    let output = std::process::Command::new("sh").args(["-c", &script]).current_dir(place.path("")).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "value\n");
+}

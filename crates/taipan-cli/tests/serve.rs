@@ -1,0 +1,109 @@
+//! `taipan serve` from start to Ctrl-C, on the real binary.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use serde_json::json;
+use support::Workplace;
+
+#[test]
+fn the_main_job_from_files_to_api() {
+    let place = Workplace::new();
+    let server = place.serve(&["."]);
+    for expected in [
+        "employees        1,000 rows  imported in",
+        "tips               244 rows  imported in",
+        "prices       LinearRegression  R² ",
+    ] {
+        assert!(server.said.iter().any(|line| line.starts_with(expected)), "{expected} in {:#?}", server.said);
+    }
+
+    let path = "/api/employees?salary=gt.100000&order=salary.desc&limit=10&select=id,name,salary";
+    let answer = server.send("GET", path, &[("prefer", "count=exact")], None);
+    let rows = answer.json();
+    let salaries: Vec<i64> = rows.as_array().unwrap().iter().map(|row| row["salary"].as_i64().unwrap()).collect();
+    assert_eq!(salaries.len(), 10);
+    assert!(salaries.is_sorted_by(|a, b| a >= b) && salaries[9] > 100_000);
+    assert_eq!(rows[0].as_object().unwrap().keys().collect::<Vec<_>>(), ["id", "name", "salary"]);
+    assert_eq!(answer.header("content-range"), Some("0-9/250"));
+
+    let answer = server.send(
+        "POST",
+        "/models/prices/predict",
+        &[("content-type", "application/json")],
+        Some("[{\"Area\": 3300}]"),
+    );
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(
+        (answer.json()[0]["Price"].as_f64().unwrap() / 634_836.448_598_130_8 - 1.0).abs() < 1e-10,
+        "{}",
+        answer.body
+    );
+
+    assert_eq!(server.get("/models").json().as_array().unwrap().len(), 2);
+    let plot = server.get("/plots/tips.svg");
+    assert_eq!((plot.status, plot.header("content-type")), (200, Some("image/svg+xml")));
+    assert_eq!(server.get("/health").json()["status"], "ok");
+    assert_eq!(server.get("/openapi.json").json()["openapi"].as_str().map(|v| &v[..3]), Some("3.1"));
+    for page in ["/", "/admin", "/admin/tables/employees", "/docs"] {
+        let answer = server.get(page);
+        assert_eq!(answer.status, 200, "{page}");
+        assert!(answer.body.starts_with("<!doctype html>") || answer.body.starts_with("<!DOCTYPE html>"), "{page}");
+    }
+    let missing = server.get("/api/employes");
+    assert_eq!(missing.status, 404);
+    let error = missing.json();
+    assert_eq!(error["code"], "PGRST205");
+    assert_eq!(error.as_object().unwrap().keys().collect::<Vec<_>>(), ["code", "message", "details", "hint"]);
+    let post = server.send("POST", "/api/employees", &[("content-type", "application/json")], Some("{}"));
+    assert_eq!(post.status, 405);
+    assert_eq!(server.interrupt(), 0);
+}
+
+#[test]
+fn a_second_start_imports_and_trains_only_what_changed() {
+    let place = Workplace::new();
+    assert_eq!(place.serve(&["."]).interrupt(), 0);
+    place.write("houses.csv", "Area,Price\n1000,100\n2000,200\n3000,300\n4000,400\n5000,500\n");
+    let server = place.serve(&["."]);
+    let said = |start: &str| server.said.iter().find(|line| line.starts_with(start)).cloned().unwrap_or_default();
+    assert!(said("tips  ").ends_with("unchanged"), "{:#?}", server.said);
+    assert!(said("houses ").contains("imported in"), "{:#?}", server.said);
+    assert!(said("prices ").contains("trained in"), "{:#?}", server.said);
+    assert!(said("tip ").ends_with("unchanged"), "{:#?}", server.said);
+    let answer = server.send(
+        "POST",
+        "/models/prices/predict",
+        &[("content-type", "application/json")],
+        Some("{\"Area\": 6000}"),
+    );
+    assert!((answer.json()[0]["Price"].as_f64().unwrap() - 600.0).abs() < 1e-6, "{}", answer.body);
+    assert_eq!(server.interrupt(), 0);
+
+    let fresh = place.serve(&[".", "--fresh"]);
+    assert!(fresh.said.iter().all(|line| !line.ends_with("unchanged")), "{:#?}", fresh.said);
+}
+
+#[test]
+fn files_and_databases_are_served_without_an_app_file() {
+    let place = Workplace::new();
+    let server = place.serve(&["tips.csv", "--db", "mine.db"]);
+    assert_eq!(server.get("/api/tips?size=eq.6&select=day,tip&limit=1").json(), json!([{ "day": "Sun", "tip": 5.0 }]));
+    assert_eq!(server.interrupt(), 0);
+    let server = place.serve(&["--db", "mine.db"]);
+    assert_eq!(server.get("/api/tips?select=size&limit=1").json(), json!([{ "size": 2 }]));
+}
+
+#[test]
+fn a_port_in_use_is_said_before_any_work() {
+    let place = Workplace::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let ran = place.run(&["serve", ".", "--port", &port]);
+    assert_eq!(ran.code, 1);
+    assert_eq!(
+        ran.stderr,
+        format!("error: 127.0.0.1:{port} is in use by another program; choose another port with --port\n")
+    );
+    assert!(!place.path("demo.db").exists());
+}

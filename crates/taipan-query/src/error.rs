@@ -1,0 +1,238 @@
+//! What can go wrong with a query, said in the words of the person who wrote it.
+
+use std::fmt;
+
+use datafusion::common::SchemaError;
+use datafusion::error::DataFusionError;
+
+/// The result of planning or running a query.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a query could not be planned or run.
+#[derive(Debug)]
+pub struct Error {
+    kind: ErrorKind,
+    hint: Option<String>,
+}
+
+/// The kinds of failure of a query.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The text is not SQL; line and column count from 1 where known.
+    Syntax {
+        /// What the parser expected and found.
+        message: String,
+        /// Line of the statement.
+        line: Option<u64>,
+        /// Column in that line.
+        column: Option<u64>,
+    },
+    /// The text holds no statement, several, or one that is no query.
+    NotAQuery(String),
+    /// No table, view or file of this name.
+    UnknownTable(String),
+    /// No column of this name in the tables of the query.
+    UnknownColumn(String),
+    /// The names are known, but do not fit together (types, functions, grouping).
+    Invalid(String),
+    /// Reading a file failed.
+    Input(taipan_io::Error),
+    /// Reading a database table failed.
+    Store(taipan_store::Error),
+    /// The memory limit was reached and the operation cannot spill to disk.
+    Memory(String),
+    /// A value could not be computed (overflow, division by zero, a failed cast).
+    Execution(String),
+    /// The engine could not be started.
+    Start(String),
+}
+
+impl Error {
+    /// The kind of the failure.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.kind
+    }
+
+    /// What the user may do about it, where that is known.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    pub(crate) fn new(kind: ErrorKind) -> Self {
+        Self { kind, hint: None }
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn from_datafusion(error: DataFusionError) -> Self {
+        match error {
+            DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => Self::from_datafusion(*inner),
+            DataFusionError::Collection(mut errors) if !errors.is_empty() => {
+                Self::from_datafusion(errors.swap_remove(0))
+            }
+            DataFusionError::Shared(shared) => Self::from_shared(&shared),
+            DataFusionError::External(inner) => Self::from_external(inner),
+            DataFusionError::ArrowError(inner, _) => match *inner {
+                arrow::error::ArrowError::ExternalError(inner) => Self::from_external(inner),
+                other => Self::new(ErrorKind::Execution(plain(&other.to_string()))),
+            },
+            DataFusionError::SQL(error, _) => Self::syntax(&error.to_string()),
+            DataFusionError::SchemaError(error, _) => Self::schema(&error),
+            DataFusionError::ResourcesExhausted(text) => Self::new(ErrorKind::Memory(first_line(&text)))
+                .with_hint("give it more with --memory-limit, or ask for fewer rows or groups at once"),
+            DataFusionError::Execution(text) => Self::new(ErrorKind::Execution(plain(&text))),
+            DataFusionError::IoError(error) => Self::new(ErrorKind::Execution(error.to_string())),
+            other => Self::plan(&other.strip_backtrace()),
+        }
+    }
+
+    /// The same error when it is shared between tasks and cannot be taken apart.
+    fn from_shared(error: &DataFusionError) -> Self {
+        match error {
+            DataFusionError::SchemaError(error, _) => Self::schema(error),
+            DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => Self::from_shared(inner),
+            DataFusionError::Shared(inner) => Self::from_shared(inner),
+            DataFusionError::ResourcesExhausted(text) => {
+                Self::from_datafusion(DataFusionError::ResourcesExhausted(text.clone()))
+            }
+            DataFusionError::External(inner) => match inner.downcast_ref::<taipan_io::Error>() {
+                Some(error) => Self::new(ErrorKind::Execution(error.to_string())),
+                None => Self::new(ErrorKind::Execution(inner.to_string())),
+            },
+            other => Self::plan(&other.strip_backtrace()),
+        }
+    }
+
+    fn from_external(inner: Box<dyn std::error::Error + Send + Sync>) -> Self {
+        let inner = match inner.downcast::<taipan_io::Error>() {
+            Ok(error) => return Self::new(ErrorKind::Input(*error)),
+            Err(inner) => inner,
+        };
+        let inner = match inner.downcast::<taipan_store::Error>() {
+            Ok(error) => return Self::new(ErrorKind::Store(*error)),
+            Err(inner) => inner,
+        };
+        let inner = match inner.downcast::<DataFusionError>() {
+            Ok(error) => return Self::from_datafusion(*error),
+            Err(inner) => inner,
+        };
+        match inner.downcast::<Error>() {
+            Ok(error) => *error,
+            Err(inner) => Self::new(ErrorKind::Execution(plain(&inner.to_string()))),
+        }
+    }
+
+    fn schema(error: &SchemaError) -> Self {
+        match error {
+            SchemaError::FieldNotFound { field, valid_fields } => {
+                let names: Vec<&str> = valid_fields.iter().map(|column| column.name.as_str()).collect();
+                let error = Self::new(ErrorKind::UnknownColumn(field.name.clone()));
+                match crate::names::nearest(&field.name, &names) {
+                    Some(name) => error.with_hint(format!("did you mean '{name}'?")),
+                    None if names.is_empty() => error,
+                    None => error.with_hint(format!("the columns are {}", listed(&names))),
+                }
+            }
+            other => Self::new(ErrorKind::Invalid(other.to_string())),
+        }
+    }
+
+    fn syntax(text: &str) -> Self {
+        let text = text.trim_start_matches("sql parser error: ");
+        let (message, place) = match text.split_once(" at Line: ") {
+            Some((message, place)) => (message, Some(place)),
+            None => (text, None),
+        };
+        let numbers = place.and_then(|place| {
+            let (line, column) = place.split_once(", Column: ")?;
+            Some((line.trim().parse().ok()?, column.trim().parse().ok()?))
+        });
+        Self::new(ErrorKind::Syntax {
+            message: message.to_owned(),
+            line: numbers.map(|(line, _)| line),
+            column: numbers.map(|(_, column)| column),
+        })
+    }
+
+    fn plan(text: &str) -> Self {
+        let text = plain(text);
+        match text.strip_prefix("table '").and_then(|rest| rest.strip_suffix("' not found")) {
+            Some(name) => Self::new(ErrorKind::UnknownTable(name.rsplit('.').next().unwrap_or(name).to_owned())),
+            None => Self::new(ErrorKind::Invalid(text)),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            ErrorKind::Syntax { message, line: Some(line), column: Some(column) } => {
+                write!(f, "query:{line}:{column}: {message}")
+            }
+            ErrorKind::Syntax { message, .. } => write!(f, "query: {message}"),
+            ErrorKind::UnknownTable(name) => write!(f, "no table or file '{name}'"),
+            ErrorKind::UnknownColumn(name) => write!(f, "no column '{name}'"),
+            ErrorKind::NotAQuery(text)
+            | ErrorKind::Invalid(text)
+            | ErrorKind::Memory(text)
+            | ErrorKind::Execution(text)
+            | ErrorKind::Start(text) => f.write_str(text),
+            ErrorKind::Input(error) => error.fmt(f),
+            ErrorKind::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            ErrorKind::Input(error) => Some(error),
+            ErrorKind::Store(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<taipan_io::Error> for Error {
+    fn from(error: taipan_io::Error) -> Self {
+        Self::new(ErrorKind::Input(error))
+    }
+}
+
+impl From<taipan_store::Error> for Error {
+    fn from(error: taipan_store::Error) -> Self {
+        Self::new(ErrorKind::Store(error))
+    }
+}
+
+/// Names in quotes with commas, the first dozen of them.
+fn listed(names: &[&str]) -> String {
+    let mut text = names.iter().take(12).map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+    if names.len() > 12 {
+        text.push_str(", …");
+    }
+    text
+}
+
+/// The message without the engine's own prefixes.
+fn plain(text: &str) -> String {
+    let mut text = text;
+    for prefix in [
+        "Error during planning: ",
+        "Execution error: ",
+        "Arrow error: ",
+        "Internal error: ",
+        "This feature is not implemented: ",
+    ] {
+        text = text.strip_prefix(prefix).unwrap_or(text);
+    }
+    first_line(text)
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().trim_end().to_owned()
+}

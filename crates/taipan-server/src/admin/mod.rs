@@ -1,0 +1,144 @@
+//! The admin site: pages for people over the same tables, models and plots that the API serves.
+//!
+//! Each page is a file: its handler gathers what it shows into a struct, and a template of `templates/` words it. Pages
+//! are rendered here and work without a script; `assets/app.js` only adds comfort. The address of a table's page is
+//! the address of the same view in the REST API with another path, so every view is a link (see `address.rs`).
+
+mod address;
+mod cell;
+mod filter;
+mod model;
+mod overview;
+mod plot;
+mod record;
+mod shell;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::sync::LazyLock;
+
+use serde::Serialize;
+use taipan::store;
+use taipan_web::{Asset, IntoResponse, Problem, Response, Router, StatusCode, Templates, blocking, format, get};
+
+use self::shell::{Link, Shell};
+use crate::State;
+
+static ASSETS: [Asset; 3] = [
+    Asset::hashed("app.css", include_bytes!("../../assets/app.css")),
+    Asset::hashed("app.js", include_bytes!("../../assets/app.js")),
+    Asset::fixed("favicon.svg", include_bytes!("../../assets/icon.svg")),
+];
+
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
+    let sources = [
+        ("base.html", include_str!("../../templates/base.html")),
+        ("icons.html", include_str!("../../templates/icons.html")),
+        ("overview.html", include_str!("../../templates/overview.html")),
+        ("table.html", include_str!("../../templates/table.html")),
+        ("record.html", include_str!("../../templates/record.html")),
+        ("model.html", include_str!("../../templates/model.html")),
+        ("plot.html", include_str!("../../templates/plot.html")),
+        ("error.html", include_str!("../../templates/error.html")),
+    ];
+    // They are part of the program: a test renders each of them.
+    Templates::new(&sources, &ASSETS).expect("the built-in templates parse")
+});
+
+/// The pages, at `/` and under `/admin`.
+pub(crate) fn routes() -> Router<State> {
+    Router::new()
+        .route("/", get(overview::everything))
+        .route("/admin", get(overview::tables))
+        .route("/admin/tables/{table}", get(table::page))
+        .route("/admin/tables/{table}/{key}", get(record::page))
+        .route("/admin/models/{name}", get(model::page))
+        .route("/admin/plots/{name}", get(plot::page))
+}
+
+/// The pages' templates, `error.html` among them.
+pub(crate) fn templates() -> Templates {
+    TEMPLATES.clone()
+}
+
+/// The style sheet, the script and the icon.
+pub(crate) fn assets() -> &'static [Asset] {
+    &ASSETS
+}
+
+/// What a handler answers.
+type Answer = Result<Response, Problem>;
+
+/// Gathers and renders a page where it may wait for the database.
+async fn page(state: State, make: impl FnOnce(&State) -> Answer + Send + 'static) -> Answer {
+    blocking(move || make(&state)).await?
+}
+
+/// A page for an address that names what is not there, with the name that may have been meant.
+#[derive(Serialize)]
+struct Missing<'a> {
+    shell: &'a Shell,
+    status: u16,
+    title: &'static str,
+    message: String,
+    hint: Option<String>,
+    nearest: Option<Link>,
+}
+
+fn missing(state: &State, message: String, hint: Option<String>, nearest: Option<Link>) -> Answer {
+    let shell = Shell::new(state, "Not Found", "")?;
+    let values = Missing { shell: &shell, status: 404, title: "Not Found", message, hint, nearest };
+    Ok(state.templates.render("error.html", &values)?.status(StatusCode::NOT_FOUND).into_response())
+}
+
+/// What a failure of the database means for a page. An unknown table is answered here.
+fn store_failure(state: &State, error: &store::Error) -> Answer {
+    match error.kind() {
+        store::ErrorKind::UnknownTable { name, nearest } => {
+            let nearest = nearest.as_deref().map(Link::to_table);
+            missing(state, format!("There is no table “{name}”."), None, nearest)
+        }
+        _ => Err(problem(error)),
+    }
+}
+
+/// Any other failure of the database: 503 while it is locked, else 500 with the reason for the log only.
+fn problem(error: &store::Error) -> Problem {
+    match error.kind() {
+        store::ErrorKind::Busy => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The database is locked by another program; try again shortly.",
+        ),
+        _ => Problem::internal(error),
+    }
+}
+
+/// A hint of the library as a sentence of a page.
+fn sentence(hint: &str) -> String {
+    let mut letters = hint.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+fn table_path(table: &str) -> String {
+    format!("/admin/tables/{}", format::url_part(table))
+}
+
+fn record_path(table: &str, key: &str) -> String {
+    format!("/admin/tables/{}/{}", format::url_part(table), format::url_part(key))
+}
+
+fn model_path(model: &str) -> String {
+    format!("/admin/models/{}", format::url_part(model))
+}
+
+fn plot_path(plot: &str) -> String {
+    format!("/admin/plots/{}", format::url_part(plot))
+}
+
+/// The pictures of a plot for a light and for a dark page.
+fn pictures(plot: &str) -> (String, String) {
+    let light = format!("/plots/{}.svg", format::url_part(plot));
+    let dark = format!("{light}?theme=dark");
+    (light, dark)
+}

@@ -1,0 +1,141 @@
+//! `/`, all that the project has, and `/admin`, its tables.
+
+use serde::{Deserialize, Serialize};
+use taipan::NamedModel;
+use taipan_web::{IntoResponse, Query, State as Shared};
+
+use super::shell::{Search, Shell};
+use super::{Answer, model_path, page, pictures, plot_path, table_path};
+use crate::State;
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Asked {
+    #[serde(default)]
+    search: String,
+}
+
+#[derive(Serialize)]
+struct Overview<'a> {
+    shell: Shell,
+    search: &'a str,
+    tables: Vec<TableEntry>,
+    /// Whether models and plots are shown too.
+    everything: bool,
+    models: Vec<ModelEntry>,
+    plots: Vec<PlotEntry>,
+}
+
+#[derive(Serialize)]
+struct TableEntry {
+    name: String,
+    path: String,
+    is_view: bool,
+    /// None where they cannot be counted: a view that refers to what is gone.
+    rows: Option<u64>,
+    columns: usize,
+    source: Option<String>,
+    imported: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ModelEntry {
+    name: String,
+    path: String,
+    estimator: String,
+    target: String,
+    features: usize,
+    score: String,
+    trained: String,
+}
+
+#[derive(Serialize)]
+struct PlotEntry {
+    title: String,
+    kind: String,
+    path: String,
+    light: String,
+    dark: String,
+}
+
+pub(super) async fn everything(Shared(state): Shared<State>, Query(asked): Query<Asked>) -> Answer {
+    page(state, move |state| {
+        let search = Search::by_name("/", &asked.search, "Search tables, models, plots");
+        let named = |name: &str| contains(name, &asked.search);
+        let (models, plots) = (state.project.models(), state.project.plots());
+        let plots = plots.iter().filter(|plot| named(&plot.name) || named(&plot.title));
+        let values = Overview {
+            shell: Shell::new(state, "Overview", "/")?.search(search),
+            search: &asked.search,
+            tables: table_entries(state, &asked.search),
+            everything: true,
+            models: models.iter().filter(|model| named(&model.name)).map(|model| model_entry(model)).collect(),
+            plots: plots
+                .map(|plot| {
+                    let (light, dark) = pictures(&plot.name);
+                    PlotEntry {
+                        title: plot.title.clone(),
+                        kind: plot.kind.clone(),
+                        path: plot_path(&plot.name),
+                        light,
+                        dark,
+                    }
+                })
+                .collect(),
+        };
+        Ok(state.templates.render("overview.html", &values)?.into_response())
+    })
+    .await
+}
+
+pub(super) async fn tables(Shared(state): Shared<State>, Query(asked): Query<Asked>) -> Answer {
+    page(state, move |state| {
+        let search = Search::by_name("/admin", &asked.search, "Search tables");
+        let values = Overview {
+            shell: Shell::new(state, "Tables", "/admin")?.search(search),
+            search: &asked.search,
+            tables: table_entries(state, &asked.search),
+            everything: false,
+            models: Vec::new(),
+            plots: Vec::new(),
+        };
+        Ok(state.templates.render("overview.html", &values)?.into_response())
+    })
+    .await
+}
+
+fn table_entries(state: &State, search: &str) -> Vec<TableEntry> {
+    let store = state.project.store();
+    let tables = store.tables().unwrap_or_default();
+    tables
+        .iter()
+        .filter(|table| contains(&table.name, search))
+        .map(|table| {
+            let origin = state.project.source_of(&table.name);
+            TableEntry {
+                name: table.name.clone(),
+                path: table_path(&table.name),
+                is_view: table.is_view,
+                rows: store.count(&table.name, None).ok(),
+                columns: table.columns.len(),
+                source: origin.as_ref().map(|origin| origin.source.clone()),
+                imported: origin.map(|origin| origin.imported_at),
+            }
+        })
+        .collect()
+}
+
+fn model_entry(named: &NamedModel) -> ModelEntry {
+    ModelEntry {
+        name: named.name.clone(),
+        path: model_path(&named.name),
+        estimator: named.model.estimator.clone(),
+        target: named.model.target.clone(),
+        features: named.model.features.len(),
+        score: named.score(),
+        trained: named.trained.clone(),
+    }
+}
+
+fn contains(name: &str, search: &str) -> bool {
+    search.is_empty() || name.to_lowercase().contains(&search.to_lowercase())
+}

@@ -1,0 +1,42 @@
+//! `/admin/plots/{name}`: one plot, large.
+
+use serde::Serialize;
+use taipan_web::{IntoResponse, Path, State as Shared};
+
+use super::shell::{Link, Shell};
+use super::{Answer, missing, page as render, pictures, plot_path};
+use crate::State;
+
+#[derive(Serialize)]
+struct View {
+    shell: Shell,
+    plot: Plot,
+}
+
+#[derive(Serialize)]
+struct Plot {
+    name: String,
+    title: String,
+    kind: String,
+    light: String,
+    dark: String,
+}
+
+pub(super) async fn page(Shared(state): Shared<State>, Path(name): Path<String>) -> Answer {
+    render(state, move |state| {
+        let plot = match state.project.plot(&name) {
+            Ok(plot) => plot,
+            Err(error) => {
+                let hint = error.hint().map(super::sentence);
+                return missing(state, format!("There is no plot “{name}”."), hint, None);
+            }
+        };
+        let (light, dark) = pictures(&plot.name);
+        let values = View {
+            shell: Shell::new(state, &plot.title, &plot_path(&plot.name))?.under([Link::new("Plots", "/#plots")]),
+            plot: Plot { name: plot.name.clone(), title: plot.title.clone(), kind: plot.kind.clone(), light, dark },
+        };
+        Ok(state.templates.render("plot.html", &values)?.into_response())
+    })
+    .await
+}

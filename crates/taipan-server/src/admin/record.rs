@@ -1,0 +1,77 @@
+//! `/admin/tables/{table}/{key}`: one row, by its primary key, with every value whole.
+
+use serde::Serialize;
+use taipan::store::{Compare, Filter, Select, Table, Value};
+use taipan_web::{IntoResponse, Path, State as Shared};
+
+use super::address::{key as parameter, rest_path, with_query};
+use super::shell::{Link, Shell};
+use super::table::primary_key;
+use super::{Answer, cell, missing, page as render, problem, record_path, store_failure, table_path};
+use crate::State;
+
+#[derive(Serialize)]
+struct View {
+    shell: Shell,
+    table: String,
+    key: String,
+    rest: String,
+    fields: Vec<Field>,
+}
+
+#[derive(Serialize)]
+struct Field {
+    name: String,
+    kind: String,
+    key: bool,
+    text: String,
+    class: &'static str,
+}
+
+pub(super) async fn page(Shared(state): Shared<State>, Path((name, key)): Path<(String, String)>) -> Answer {
+    render(state, move |state| match state.project.store().table(&name) {
+        Ok(table) => show(state, &table, &key),
+        Err(error) => store_failure(state, &error),
+    })
+    .await
+}
+
+fn show(state: &State, table: &Table, key: &str) -> Answer {
+    let all = || Some(Link::to_table(&table.name));
+    let Some(primary) = primary_key(table) else {
+        let message =
+            format!("The rows of “{}” have no key of one column, so they have no page of their own.", table.name);
+        return missing(state, message, None, all());
+    };
+    let column = table.column(primary).map_err(|error| problem(&error))?;
+    // A key that its column cannot hold is one that no row has.
+    let row = Value::parse(column.kind, key).ok().map(|value| {
+        let select = Select::new(table.name.as_str()).filter(Filter::compare(primary, Compare::Eq, value)).limit(1);
+        state.project.store().read_rows(&select)
+    });
+    let row = row.transpose().map_err(|error| problem(&error))?.and_then(|found| found.rows.into_iter().next());
+    let Some(values) = row else {
+        return missing(state, format!("No row of “{}” has the {primary} “{key}”.", table.name), None, all());
+    };
+    let fields = table.columns.iter().zip(&values).map(|(column, value)| Field {
+        name: column.name.clone(),
+        kind: column.kind.name().to_lowercase(),
+        key: column.primary_key,
+        text: cell::full_text(column.kind, value),
+        class: match cell::class(column.kind, value).as_str() {
+            class if class.contains("null") => "null",
+            class if class.contains("code") => "code",
+            _ => "",
+        },
+    });
+    let condition = [(parameter(primary), format!("eq.{key}"))];
+    let values = View {
+        shell: Shell::new(state, key, &record_path(&table.name, key))?
+            .under([Link::new("Tables", "/admin"), Link::new(&table.name, table_path(&table.name))]),
+        table: table.name.clone(),
+        key: key.to_owned(),
+        rest: with_query(rest_path(&table.name), &condition),
+        fields: fields.collect(),
+    };
+    Ok(state.templates.render("record.html", &values)?.into_response())
+}

@@ -1,0 +1,105 @@
+//! What is around every page: the rail with all there is, where the page stands, and its search box.
+
+use serde::Serialize;
+use taipan_web::Problem;
+
+use super::{model_path, plot_path, problem, table_path};
+use crate::State;
+
+/// The links of one group in the rail, at most; its title leads to all.
+const LINKS: usize = 40;
+
+/// The frame of a page, as `base.html` shows it.
+#[derive(Debug, Serialize)]
+pub(super) struct Shell {
+    pub(super) site: String,
+    pub(super) title: String,
+    /// The path of this page, to mark it in the rail.
+    pub(super) here: String,
+    pub(super) crumbs: Vec<Link>,
+    pub(super) search: Option<Search>,
+    rail: Vec<Group>,
+}
+
+/// A name that leads somewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Link {
+    pub(super) name: String,
+    pub(super) path: String,
+}
+
+/// The search box: where it leads, what it holds, and the other parameters that it keeps.
+#[derive(Debug, Serialize)]
+pub(super) struct Search {
+    pub(super) path: String,
+    pub(super) value: String,
+    pub(super) label: String,
+    pub(super) keep: Vec<(String, String)>,
+}
+
+#[derive(Debug, Serialize)]
+struct Group {
+    title: &'static str,
+    path: &'static str,
+    total: usize,
+    links: Vec<Link>,
+}
+
+impl Shell {
+    pub(super) fn new(state: &State, title: &str, here: &str) -> Result<Self, Problem> {
+        let project = &state.project;
+        let tables = project.store().tables().map_err(|error| problem(&error))?;
+        let (models, plots) = (project.models(), project.plots());
+        let rail = vec![
+            Group::new("Tables", "/admin", tables.iter().map(|table| Link::to_table(&table.name))),
+            Group::new(
+                "Models",
+                "/#models",
+                models.iter().map(|model| Link::new(&model.name, model_path(&model.name))),
+            ),
+            Group::new("Plots", "/#plots", plots.iter().map(|plot| Link::new(&plot.title, plot_path(&plot.name)))),
+        ];
+        Ok(Self {
+            site: project.name().to_owned(),
+            title: title.to_owned(),
+            here: here.to_owned(),
+            crumbs: Vec::new(),
+            search: None,
+            rail,
+        })
+    }
+
+    /// Says what the page stands under.
+    pub(super) fn under(mut self, crumbs: impl IntoIterator<Item = Link>) -> Self {
+        self.crumbs = crumbs.into_iter().collect();
+        self
+    }
+
+    pub(super) fn search(mut self, search: Search) -> Self {
+        self.search = Some(search);
+        self
+    }
+}
+
+impl Link {
+    pub(super) fn new(name: &str, path: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), path: path.into() }
+    }
+
+    pub(super) fn to_table(name: &str) -> Self {
+        Self::new(name, table_path(name))
+    }
+}
+
+impl Search {
+    /// Finds things of the project by name.
+    pub(super) fn by_name(path: &str, value: &str, label: &str) -> Self {
+        Self { path: path.to_owned(), value: value.to_owned(), label: label.to_owned(), keep: Vec::new() }
+    }
+}
+
+impl Group {
+    fn new(title: &'static str, path: &'static str, links: impl ExactSizeIterator<Item = Link>) -> Self {
+        Self { title, path, total: links.len(), links: links.take(LINKS).collect() }
+    }
+}

@@ -1,0 +1,383 @@
+//! `/admin/tables/{table}`: the rows of a table, filtered, sorted and paged by the address.
+
+use serde::Serialize;
+use taipan::store::{Filter, Order, Rows, Select, Selected, Table};
+use taipan_web::{IntoResponse, Path, Problem, Query, Redirect, State as Shared, StatusCode};
+
+use super::address::{Address, element, key};
+use super::cell::{Cell, column_class};
+use super::filter::{CONDITIONS, Draft, Words};
+use super::shell::{Link, Search, Shell};
+use super::{Answer, page as render, problem, record_path, store_failure, table_path};
+use crate::{State, rest};
+
+/// The page sizes that are offered.
+const SIZES: [u64; 3] = [50, 100, 500];
+/// The most rows on a page, whatever the address says.
+const MOST: u64 = 1_000;
+
+#[derive(Serialize)]
+struct View<'a> {
+    shell: Shell,
+    table: Facts,
+    path: String,
+    rest: String,
+    keep: Vec<(String, String)>,
+    keep_select: Vec<(String, String)>,
+    operators: &'static [(&'static str, &'static str)],
+    draft: Draft,
+    chips: Vec<Chip>,
+    error: Option<Fault>,
+    headers: Vec<Header<'a>>,
+    rows: Vec<Row>,
+    pager: Pager,
+    /// The rows that match.
+    total: u64,
+}
+
+#[derive(Serialize)]
+struct Facts {
+    name: String,
+    is_view: bool,
+    rows: u64,
+    source: Option<String>,
+    imported: Option<String>,
+    columns: Vec<Choice>,
+}
+
+/// A column in the form's lists.
+#[derive(Serialize)]
+struct Choice {
+    name: String,
+    kind: String,
+    shown: bool,
+}
+
+/// A filter in force, and the view without it.
+#[derive(Serialize)]
+struct Chip {
+    column: String,
+    op: String,
+    value: String,
+    without: String,
+    wrong: bool,
+    /// Its place among the address's parameters.
+    #[serde(skip)]
+    at: usize,
+}
+
+/// Why an address cannot be read. `in_filter` where the form can mend it.
+#[derive(Serialize)]
+struct Fault {
+    message: String,
+    more: Option<String>,
+    in_filter: bool,
+}
+
+#[derive(Serialize)]
+struct Header<'a> {
+    name: &'a str,
+    kind: String,
+    class: String,
+    sorted: Option<&'static str>,
+    sort: String,
+}
+
+#[derive(Serialize)]
+struct Row {
+    path: Option<String>,
+    cells: Vec<Cell>,
+}
+
+#[derive(Default, Serialize)]
+struct Pager {
+    first: u64,
+    until: u64,
+    sizes: Vec<Size>,
+    previous: Option<String>,
+    next: Option<String>,
+    past_end: bool,
+    last: String,
+}
+
+#[derive(Serialize)]
+struct Size {
+    rows: u64,
+    path: String,
+    current: bool,
+}
+
+pub(super) async fn page(
+    Shared(state): Shared<State>,
+    Path(name): Path<String>,
+    Query(pairs): Query<Vec<(String, String)>>,
+) -> Answer {
+    render(state, move |state| {
+        let table = match state.project.store().table(&name) {
+            Ok(table) => table,
+            Err(error) => return store_failure(state, &error),
+        };
+        let address = Address::new(&name, pairs);
+        match submitted(&address) {
+            Some(view) => Ok(Redirect::to(&view.page()).into_response()),
+            None => show(state, &table, &address),
+        }
+    })
+    .await
+}
+
+/// The view that a form asks for: its fields become parameters, so that the page itself has one address.
+fn submitted(address: &Address) -> Option<Address> {
+    let own = ["_column", "_op", "_value", "_show"];
+    let pairs = address.pairs().iter();
+    let kept = pairs.clone().filter(|(key, _)| !own.contains(&key.as_str())).cloned().collect();
+    let field = |key: &str| address.get(key).unwrap_or_default().to_owned();
+    if address.get("_column").is_some() && address.get("_op").is_some() {
+        let draft = Draft { column: field("_column"), op: field("_op"), value: field("_value") };
+        return Some(address.replace(kept).and(key(&draft.column), draft.condition()));
+    }
+    let shown: Vec<String> = pairs.filter(|(key, _)| key == "_show").map(|(_, column)| element(column)).collect();
+    (!shown.is_empty()).then(|| address.replace(kept).with("select", Some(shown.join(","))))
+}
+
+fn show(state: &State, table: &Table, address: &Address) -> Answer {
+    let parsed = rest::parse_query(table, &address.query());
+    let (select, error) = match parsed {
+        Ok(select) => (select, None),
+        Err(error) => (Select::new(table.name.as_str()), Some(error)),
+    };
+    let limit = select.limit.unwrap_or(SIZES[0]).clamp(1, MOST);
+    let select = with_search(select, address.search()).limit(limit);
+    let chips = chips(table, address, error.is_some());
+    let store = state.project.store();
+    let all = store.count(&table.name, None).map_err(|error| problem(&error))?;
+    let found = match &error {
+        Some(_) => Found::default(),
+        None => find(state, table, &select, all)?,
+    };
+    let origin = state.project.source_of(&table.name);
+    let shown = shown(table, &select);
+    let search = Search {
+        path: table_path(&table.name),
+        value: address.search().unwrap_or_default().to_owned(),
+        label: format!("Search in {}", table.name),
+        keep: address.with("search", None).pairs().to_vec(),
+    };
+    let fault = error.as_ref().map(|error| fault(error, &chips));
+    let status = fault.as_ref().map_or(StatusCode::OK, |_| StatusCode::BAD_REQUEST);
+    let values = View {
+        shell: Shell::new(state, &table.name, &table_path(&table.name))?
+            .under([Link::new("Tables", "/admin")])
+            .search(search),
+        path: table_path(&table.name),
+        rest: address.rest(table, limit),
+        keep: without_wrong(address, &chips).with("offset", None).pairs().to_vec(),
+        keep_select: address.with("select", None).pairs().to_vec(),
+        operators: &CONDITIONS,
+        draft: draft(table, address, &chips),
+        headers: headers(table, address, &select, &shown),
+        pager: pager(address, &select, limit, &found),
+        rows: found.rows,
+        total: found.total,
+        table: Facts {
+            name: table.name.clone(),
+            is_view: table.is_view,
+            rows: all,
+            source: origin.as_ref().map(|origin| origin.source.clone()),
+            imported: origin.map(|origin| origin.imported_at),
+            columns: table
+                .columns
+                .iter()
+                .map(|column| Choice {
+                    name: column.name.clone(),
+                    kind: column.kind.name().to_lowercase(),
+                    shown: shown.iter().any(|selected| selected.column == column.name),
+                })
+                .collect(),
+        },
+        error: fault,
+        chips,
+    };
+    Ok(state.templates.render("table.html", &values)?.status(status).into_response())
+}
+
+fn with_search(select: Select, search: Option<&str>) -> Select {
+    match search {
+        Some(text) => select.filter(Filter::Contains { text: text.to_owned() }),
+        None => select,
+    }
+}
+
+/// The columns that are shown: those selected, or all.
+fn shown(table: &Table, select: &Select) -> Vec<Selected> {
+    if select.columns.is_empty() {
+        table.columns.iter().map(|column| Selected { column: column.name.clone(), alias: None }).collect()
+    } else {
+        select.columns.clone()
+    }
+}
+
+#[derive(Default)]
+struct Found {
+    rows: Vec<Row>,
+    total: u64,
+}
+
+/// Reads a page of rows. The key is read even where it is not shown, so that every row leads to its record.
+fn find(state: &State, table: &Table, select: &Select, all: u64) -> Result<Found, Problem> {
+    let store = state.project.store();
+    let total = match &select.filter {
+        Some(filter) => store.count(&table.name, Some(filter)).map_err(|error| problem(&error))?,
+        None => all,
+    };
+    let mut select = select.clone();
+    select.columns = shown(table, &select);
+    let width = select.columns.len();
+    let primary = primary_key(table);
+    let place = primary.map(|primary| {
+        select.columns.iter().position(|selected| selected.column == primary).unwrap_or_else(|| {
+            // Named as no selected column is, which might have taken the key's name as its alias.
+            let mut alias = "_key".to_owned();
+            while select.columns.iter().any(|selected| selected.name() == alias) {
+                alias.push('_');
+            }
+            select.columns.push(Selected { column: primary.to_owned(), alias: Some(alias) });
+            width
+        })
+    });
+    let Rows { columns, rows, .. } = store.read_rows(&select).map_err(|error| problem(&error))?;
+    let rows = rows.iter().map(|values| {
+        let mut cells: Vec<Cell> =
+            columns.iter().zip(values).map(|(column, value)| Cell::new(column.kind, value)).collect();
+        let path = place.and_then(|place| {
+            let whole = super::cell::text(values.get(place)?);
+            let cell = cells.get_mut(place)?;
+            let path = (!whole.is_empty() && !cell.class.contains("null") && !cell.class.contains("code"))
+                .then(|| record_path(&table.name, &whole))?;
+            cell.path = Some(path.clone());
+            cell.class = format!("{} pin", cell.class).trim_start().to_owned();
+            Some(path)
+        });
+        cells.truncate(width);
+        Row { path, cells }
+    });
+    Ok(Found { rows: rows.collect(), total })
+}
+
+/// The column that alone names a row.
+pub(super) fn primary_key(table: &Table) -> Option<&str> {
+    let mut keys = table.columns.iter().filter(|column| column.primary_key);
+    match (keys.next(), keys.next()) {
+        (Some(key), None) => Some(&key.name),
+        _ => None,
+    }
+}
+
+fn chips(table: &Table, address: &Address, check: bool) -> Vec<Chip> {
+    let search = address.pairs().iter().position(|(key, value)| key == "search" && !value.is_empty());
+    let search = search.into_iter().map(|at| Chip {
+        column: "any text".to_owned(),
+        op: "contains".to_owned(),
+        value: address.search().unwrap_or_default().to_owned(),
+        without: address.without(at).page(),
+        wrong: false,
+        at,
+    });
+    let filters = address.filters().map(|(at, name, value)| {
+        let wrong = check && rest::parse_query(table, &[(name.to_owned(), value.to_owned())]).is_err();
+        let words = Words::of(value);
+        Chip {
+            column: unquoted(name),
+            op: words.op,
+            value: words.value,
+            without: address.without(at).page(),
+            wrong,
+            at,
+        }
+    });
+    search.chain(filters).collect()
+}
+
+fn unquoted(key: &str) -> String {
+    let inner = key.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inner.map_or_else(|| key.to_owned(), |inner| inner.replace("\\\"", "\"").replace("\\\\", "\\"))
+}
+
+/// The form: the filter that is wrong, to be mended, or an empty one.
+fn draft(table: &Table, address: &Address, chips: &[Chip]) -> Draft {
+    let wrong = chips.iter().find(|chip| chip.wrong).and_then(|chip| address.pairs().get(chip.at));
+    match wrong {
+        Some((name, value)) => Draft::of(&unquoted(name), value),
+        None => Draft {
+            column: table.columns.first().map_or_else(String::new, |column| column.name.clone()),
+            ..Draft::default()
+        },
+    }
+}
+
+/// The view that the form adds to: what it mends is left out.
+fn without_wrong(address: &Address, chips: &[Chip]) -> Address {
+    match chips.iter().find(|chip| chip.wrong) {
+        Some(chip) => address.without(chip.at),
+        None => address.clone(),
+    }
+}
+
+fn fault(error: &rest::Error, chips: &[Chip]) -> Fault {
+    let told = serde_json::to_value(error).unwrap_or_default();
+    let part = |name: &str| told.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+    Fault {
+        message: error.message().to_owned(),
+        more: part("hint").or_else(|| part("details")),
+        in_filter: chips.iter().any(|chip| chip.wrong),
+    }
+}
+
+fn headers<'a>(table: &Table, address: &Address, select: &Select, shown: &'a [Selected]) -> Vec<Header<'a>> {
+    let primary = primary_key(table);
+    let header = |selected: &'a Selected| {
+        let kind = table.column(&selected.column).ok()?.kind;
+        let order = select.order.iter().find(|order| order.column == selected.column);
+        let (sorted, next) = match order {
+            None => (None, Some("asc")),
+            Some(Order { descending: false, .. }) => (Some("ascending"), Some("desc")),
+            Some(_) => (Some("descending"), None),
+        };
+        let pin = if primary == Some(&selected.column) { " pin" } else { "" };
+        Some(Header {
+            name: selected.name(),
+            kind: kind.name().to_lowercase(),
+            class: format!("{}{pin}", column_class(kind)).trim_start().to_owned(),
+            sorted,
+            sort: address.with("order", next.map(|next| format!("{}.{next}", element(&selected.column)))).page(),
+        })
+    };
+    shown.iter().filter_map(header).collect()
+}
+
+fn pager(address: &Address, select: &Select, limit: u64, found: &Found) -> Pager {
+    let at = |offset: u64| address.with("offset", (offset > 0).then(|| offset.to_string())).page();
+    let (offset, rows, total) = (select.offset, found.rows.len() as u64, found.total);
+    let until = offset.saturating_add(rows);
+    let mut sizes = SIZES.to_vec();
+    if !sizes.contains(&limit) {
+        sizes.push(limit);
+        sizes.sort_unstable();
+    }
+    Pager {
+        first: offset.saturating_add(1),
+        until,
+        previous: (offset > 0).then(|| at(offset.saturating_sub(limit))),
+        next: (rows > 0 && until < total).then(|| at(until)),
+        past_end: rows == 0 && offset > 0 && total > 0,
+        last: at(total.saturating_sub(1) / limit * limit),
+        sizes: sizes
+            .into_iter()
+            .map(|rows| Size {
+                rows,
+                path: address.with("limit", (rows != SIZES[0]).then(|| rows.to_string())).page(),
+                current: rows == limit,
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,280 @@
+//! The app file, `taipan.toml`: what a data application is made of.
+//!
+//! Every key is optional. [`Config::load`] reads the file, checks every key and value that can be checked
+//! without the data, and reports the first fault with its line and column.
+
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use taipan_learn::{ParamValue, registry};
+use toml::Spanned;
+
+use crate::error::{Error, ErrorKind, Result, nearest};
+
+/// The name of the app file in a folder.
+pub const FILE_NAME: &str = "taipan.toml";
+
+/// A checked app file. Sources, models and plots keep the order of the file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// `[app]`
+    #[serde(default)]
+    pub app: AppConfig,
+    /// `[source.NAME]`: data files; the name is the table's.
+    #[serde(default, rename = "source")]
+    pub sources: IndexMap<String, SourceConfig>,
+    /// `[model.NAME]`
+    #[serde(default, rename = "model")]
+    pub models: IndexMap<String, ModelConfig>,
+    /// `[plot.NAME]`
+    #[serde(default, rename = "plot")]
+    pub plots: IndexMap<String, PlotConfig>,
+}
+
+/// `[app]`: the application as a whole.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppConfig {
+    /// Shown as the title; the folder's name when absent.
+    pub name: Option<String>,
+    /// The database, `sqlite:FILE` relative to the app file; `taipan.db` beside it when absent.
+    pub database: Option<Spanned<String>>,
+}
+
+/// `[source.NAME]`: one data file and how its table is made.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceConfig {
+    /// The file, relative to the app file.
+    pub file: Spanned<String>,
+    /// The column that identifies a row. When absent, an integer column `id` without repeats is taken.
+    pub primary_key: Option<String>,
+    /// Columns to index.
+    #[serde(default)]
+    pub index: Vec<String>,
+}
+
+/// `[model.NAME]`: what to learn from what.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// The estimator's name as in scikit-learn.
+    pub estimator: Spanned<String>,
+    /// A table or a `SELECT`.
+    pub from: Spanned<String>,
+    /// The column to predict.
+    pub target: String,
+    /// Columns to leave out.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    /// The estimator's parameters.
+    #[serde(default)]
+    pub params: IndexMap<String, Spanned<ParamValue>>,
+    /// Fraction of rows kept for testing (0 ≤ x < 1); 0 trains on every row.
+    pub test_size: Option<Spanned<f64>>,
+    /// Seed of the split.
+    pub random_state: Option<u32>,
+    /// Folds of a cross-validation, at least 2.
+    pub cv: Option<Spanned<usize>>,
+}
+
+/// `[plot.NAME]`: what to draw.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlotConfig {
+    /// Shown above the picture; the plot's name when absent.
+    pub title: Option<String>,
+    /// A table or a `SELECT`.
+    pub from: Spanned<String>,
+    /// `scatter`, `line`, `bar` or `histogram`.
+    pub kind: Spanned<String>,
+    /// Column of the horizontal axis.
+    pub x: String,
+    /// Column of the vertical axis.
+    pub y: Option<String>,
+    /// Column that colours the marks.
+    pub color: Option<String>,
+}
+
+/// What of a [`ModelConfig`] decides the trained model; part of its fingerprint.
+#[derive(Serialize)]
+pub(crate) struct ModelKey<'a> {
+    estimator: &'a str,
+    from: &'a str,
+    target: &'a str,
+    exclude: &'a [String],
+    params: Vec<(&'a str, &'a ParamValue)>,
+    test_size: Option<f64>,
+    random_state: Option<u32>,
+    cv: Option<usize>,
+}
+
+impl ModelConfig {
+    pub(crate) fn key(&self) -> ModelKey<'_> {
+        ModelKey {
+            estimator: self.estimator.get_ref(),
+            from: self.from.get_ref(),
+            target: &self.target,
+            exclude: &self.exclude,
+            params: self.params.iter().map(|(name, value)| (name.as_str(), value.get_ref())).collect(),
+            test_size: self.test_size.as_ref().map(|size| *size.get_ref()),
+            random_state: self.random_state,
+            cv: self.cv.as_ref().map(|folds| *folds.get_ref()),
+        }
+    }
+}
+
+impl Config {
+    /// Reads and checks an app file.
+    ///
+    /// Errors: [`ErrorKind::Io`] when it cannot be read, [`ErrorKind::Config`] with line and column for the
+    /// first wrong key or value.
+    pub fn load(path: &Path) -> Result<Self> {
+        let bytes = fs::read(path).map_err(|error| Error::io(path, error))?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let range = error.valid_up_to()..error.valid_up_to();
+            Source { path, text: &String::from_utf8_lossy(&bytes) }.error(&range, "the file is not UTF-8 text")
+        })?;
+        Self::parse(path, text)
+    }
+
+    /// Checks the text of an app file; `path` is for messages and for files named relative to it.
+    pub fn parse(path: &Path, text: &str) -> Result<Self> {
+        let source = Source { path, text };
+        let config: Self = toml::from_str(text).map_err(|error| source.syntax(&error))?;
+        source.check(&config)?;
+        Ok(config)
+    }
+}
+
+/// The text being checked, to turn byte ranges into lines and columns.
+struct Source<'a> {
+    path: &'a Path,
+    text: &'a str,
+}
+
+impl Source<'_> {
+    fn error(&self, range: &Range<usize>, message: impl Into<String>) -> Error {
+        let before = self.text.get(..range.start).unwrap_or(self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Error::new(ErrorKind::Config { path: self.path.to_owned(), line, column, message: message.into() })
+    }
+
+    fn syntax(&self, error: &toml::de::Error) -> Error {
+        let message = error.message().lines().next().unwrap_or_default().replace('`', "'");
+        let range = error.span().unwrap_or(0..0);
+        let Some((name, rest)) = message.strip_prefix("unknown field '").and_then(|rest| rest.split_once('\'')) else {
+            return self.error(&range, message);
+        };
+        let known: Vec<&str> = rest.split('\'').skip(1).step_by(2).collect();
+        let error = self.error(&range, format!("unknown key '{name}'"));
+        match nearest(name, known.iter().copied()) {
+            Some(name) => error.with_hint(format!("did you mean '{name}'?")),
+            None => error.with_hint(format!("the keys here are {}", crate::error::quoted(&known))),
+        }
+    }
+
+    fn check(&self, config: &Config) -> Result<()> {
+        if let Some(database) = &config.app.database
+            && database.get_ref().is_empty()
+        {
+            return Err(self.error(&database.span(), "the database has no name"));
+        }
+        for source in config.sources.values() {
+            let file = folder(self.path).join(source.file.get_ref());
+            if !file.exists() {
+                return Err(self.error(&source.file.span(), format!("{}: no such file", file.display())));
+            }
+        }
+        for model in config.models.values() {
+            self.check_model(model)?;
+        }
+        for plot in config.plots.values() {
+            if let Err(error) = plot.kind.get_ref().parse::<taipan_plot::Kind>() {
+                return Err(self.error(&plot.kind.span(), error.to_string()));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_model(&self, model: &ModelConfig) -> Result<()> {
+        let mut estimator = registry::estimator(model.estimator.get_ref())
+            .map_err(|error| self.error(&model.estimator.span(), error.to_string()))?;
+        for (name, value) in &model.params {
+            estimator
+                .set_param(name, value.get_ref().clone())
+                .map_err(|error| self.error(&value.span(), error.to_string()))?;
+        }
+        if let Some(size) = &model.test_size
+            && !(0.0..1.0).contains(size.get_ref())
+        {
+            return Err(
+                self.error(&size.span(), format!("test_size is {}, allowed: 0 ≤ test_size < 1", size.get_ref()))
+            );
+        }
+        if let Some(folds) = &model.cv
+            && *folds.get_ref() < 2
+        {
+            return Err(self.error(&folds.span(), format!("cv is {}, allowed: cv ≥ 2", folds.get_ref())));
+        }
+        Ok(())
+    }
+}
+
+/// The folder of an app file.
+pub(crate) fn folder(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> String {
+        let error = Config::parse(Path::new("taipan.toml"), text).unwrap_err();
+        match error.hint() {
+            Some(hint) => format!("{error} ({hint})"),
+            None => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn faults_are_named_with_line_and_column() {
+        for (text, expected) in [
+            ("[app]\nnmae = 'x'", "taipan.toml:2:1: unknown key 'nmae' (did you mean 'name'?)"),
+            ("[app]\nname = 1", "taipan.toml:2:8: invalid type: integer '1', expected a string"),
+            ("[plott.a]\n", "taipan.toml:1:2: unknown key 'plott' (did you mean 'plot'?)"),
+            ("[source.a]\nfile = 'nowhere.csv'", "taipan.toml:2:8: ./nowhere.csv: no such file"),
+            (
+                "[model.m]\nestimator = 'LinearRegression'\nfrom = 't'\ntarget = 'y'\ntest_size = 1.5",
+                "taipan.toml:5:13: test_size is 1.5, allowed: 0 ≤ test_size < 1",
+            ),
+            (
+                "[model.m]\nestimator = 'LinearRegression'\nfrom = 't'\ntarget = 'y'\ncv = 1",
+                "taipan.toml:5:6: cv is 1, allowed: cv ≥ 2",
+            ),
+        ] {
+            assert_eq!(fault(text), expected);
+        }
+        assert!(
+            fault("[model.m]\nestimator = 'LinearRegresion'\nfrom = 't'\ntarget = 'y'")
+                .starts_with("taipan.toml:2:13: ")
+        );
+        assert!(fault("[plot.p]\nkind = 'scater'\nfrom = 't'\nx = 'a'").starts_with("taipan.toml:2:8: "));
+        assert!(fault("[app\n").starts_with("taipan.toml:1:5: "));
+    }
+
+    #[test]
+    fn an_empty_file_is_an_application() {
+        let config = Config::parse(Path::new("taipan.toml"), "").unwrap();
+        assert!(config.models.is_empty() && config.plots.is_empty() && config.app.name.is_none());
+    }
+}

@@ -1,0 +1,10 @@
+//! What most programs need: `use taipan::prelude::*;`.
+
+pub use crate::io::{Input, ReadOptions};
+pub use crate::learn::Model;
+pub use crate::query::{Engine, EngineOptions};
+pub use crate::store::Store;
+pub use crate::{
+    Error, ImportOptions, PlotOptions, Project, ProjectOptions, Relation, TrainOptions, import_file, plot, predict,
+    train,
+};

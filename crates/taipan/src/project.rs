@@ -1,0 +1,457 @@
+//! A data application: its files, database, models and plots.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use chrono::{SecondsFormat, Utc};
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use taipan_io::{expand, table_name};
+use taipan_learn::Model;
+use taipan_plot::{Kind, Theme};
+use taipan_query::{Engine, EngineOptions, Rows};
+use taipan_store::{Artifact, Origin, Store, Table};
+
+use crate::config::{self, Config, ModelConfig, PlotConfig};
+use crate::error::{Error, ErrorKind, Result, nearest};
+use crate::import::{ImportOptions, Imported, Outcome, hex, import_file};
+use crate::model::{NamedModel, TrainOptions, Training, predict_objects};
+use crate::picture::{NamedPlot, PlotOptions, chart};
+use crate::relation::Relation;
+
+/// Which application to open, and with what.
+#[derive(Debug, Clone, Default)]
+pub struct ProjectOptions {
+    inputs: Vec<PathBuf>,
+    database: Option<String>,
+    fresh: bool,
+    threads: Option<NonZeroUsize>,
+    memory_limit: Option<usize>,
+}
+
+impl ProjectOptions {
+    /// Opens a folder, an app file, a database, or some data files.
+    pub fn new<P: Into<PathBuf>>(inputs: impl IntoIterator<Item = P>) -> Self {
+        Self { inputs: inputs.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// Uses this database instead of the one that the app file names.
+    #[must_use]
+    pub fn database(mut self, url: Option<String>) -> Self {
+        self.database = url;
+        self
+    }
+
+    /// Imports and trains everything again, whether it changed or not.
+    #[must_use]
+    pub fn fresh(mut self, fresh: bool) -> Self {
+        self.fresh = fresh;
+        self
+    }
+
+    /// Uses so many threads for queries; the default is one per core.
+    #[must_use]
+    pub fn threads(mut self, threads: Option<NonZeroUsize>) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Uses at most so many bytes for the working state of queries.
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: Option<usize>) -> Self {
+        self.memory_limit = bytes;
+        self
+    }
+}
+
+/// A model that a project has trained, or found trained.
+#[derive(Debug, Clone)]
+pub struct Trained {
+    /// The model's name.
+    pub name: String,
+    /// Its estimator.
+    pub estimator: String,
+    /// Its score, for people.
+    pub score: String,
+    /// Whether it had to be trained.
+    pub outcome: Outcome,
+    /// How long that took, in seconds.
+    pub seconds: f64,
+}
+
+/// A plot that a project has drawn.
+#[derive(Debug, Clone)]
+pub struct Drawn {
+    /// The plot's name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+}
+
+/// A data application. Cheap to clone; clones are the same application.
+#[derive(Clone)]
+pub struct Project {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    name: String,
+    config: Config,
+    sources: Vec<Source>,
+    fresh: bool,
+    store: Store,
+    engine: Engine,
+    models: RwLock<IndexMap<String, Arc<NamedModel>>>,
+    plots: RwLock<IndexMap<String, Arc<NamedPlot>>>,
+}
+
+/// A file to import, and how.
+struct Source {
+    path: PathBuf,
+    table: String,
+    options: ImportOptions,
+}
+
+const MODEL: &str = "model";
+
+impl Project {
+    /// Opens an application: reads its app file, finds its files, opens its database. Nothing is imported yet.
+    ///
+    /// Errors: a fault in the app file by line and column, an input that is not there, two files for one
+    /// table, a database that cannot be opened.
+    pub fn open(options: &ProjectOptions) -> Result<Self> {
+        let found = Found::new(&options.inputs)?;
+        let config = match &found.app_file {
+            Some(path) => Config::load(path)?,
+            None => Config::default(),
+        };
+        let sources = found.sources(&config)?;
+        let url = options.database.clone().unwrap_or_else(|| found.database(&config));
+        let nothing_to_import = sources.is_empty() && found.app_file.is_none();
+        let store = if nothing_to_import { open_database(&url)? } else { Store::open(&url)? };
+        let engine = Engine::new(
+            &EngineOptions::default().threads(options.threads).memory_limit(options.memory_limit).store(store.clone()),
+        )?;
+        let name = config.app.name.clone().unwrap_or_else(|| found.name());
+        Ok(Self {
+            inner: Arc::new(Inner {
+                name,
+                config,
+                sources,
+                fresh: options.fresh,
+                store,
+                engine,
+                models: RwLock::default(),
+                plots: RwLock::default(),
+            }),
+        })
+    }
+
+    /// The application's name.
+    pub fn name(&self) -> &str {
+        &self.inner.name
+    }
+
+    /// Its database.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// Imports the files that are new or have changed, each in one transaction, and reports each.
+    pub fn import(&self, report: impl FnMut(&Imported)) -> Result<()> {
+        self.import_with_progress(report, &|_, _, _| ())
+    }
+
+    /// The same, calling `progress` with the file, the bytes read of it and its length.
+    pub fn import_with_progress(
+        &self,
+        mut report: impl FnMut(&Imported),
+        progress: &(dyn Fn(&Path, u64, u64) + Sync),
+    ) -> Result<()> {
+        for source in &self.inner.sources {
+            let options = source.options.clone().table(Some(source.table.clone())).again(self.inner.fresh);
+            let imported = import_file(&self.inner.store, &source.path, &options, &|read, total| {
+                progress(&source.path, read, total)
+            })?;
+            report(&imported);
+        }
+        Ok(())
+    }
+
+    /// Trains the models of the app file whose data or parameters changed, and reports each.
+    pub fn train(&self, mut report: impl FnMut(&Trained)) -> Result<()> {
+        for (name, config) in &self.inner.config.models {
+            let started = Instant::now();
+            let (model, outcome) = self.train_one(name, config).map_err(|error| within("model", name, error))?;
+            report(&Trained {
+                name: name.clone(),
+                estimator: model.model.estimator.clone(),
+                score: model.score(),
+                outcome,
+                seconds: started.elapsed().as_secs_f64(),
+            });
+            self.inner.models.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), Arc::new(model));
+        }
+        Ok(())
+    }
+
+    fn train_one(&self, name: &str, config: &ModelConfig) -> Result<(NamedModel, Outcome)> {
+        let mut options = TrainOptions::new(config.estimator.get_ref(), &config.target)
+            .exclude(config.exclude.clone())
+            .test_size(config.test_size.as_ref().map_or(0.0, |size| *size.get_ref()))
+            .random_state(config.random_state)
+            .cv(config.cv.as_ref().map(|folds| *folds.get_ref()));
+        for (param, value) in &config.params {
+            options = options.param(param, value.get_ref().clone());
+        }
+        let training = Training::load(&self.inner.engine, &declared(config.from.get_ref()), &options)?;
+        let key = json!({ "model": config.key(), "data": training.data_hash, "version": env!("CARGO_PKG_VERSION") });
+        let fingerprint = hex(&Sha256::digest(key.to_string().as_bytes()));
+
+        let known = self
+            .inner
+            .store
+            .artifact(MODEL, name)?
+            .filter(|known| known.fingerprint == fingerprint && !self.inner.fresh);
+        if let Some(model) = known.and_then(|known| Model::from_bytes(&known.bytes).ok()) {
+            return Ok((named(name, model), Outcome::Unchanged));
+        }
+        let mut model = training.learn(&options)?;
+        model.lineage.insert("trained".to_owned(), Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true));
+        let artifact =
+            Artifact { kind: MODEL.to_owned(), name: name.to_owned(), fingerprint, bytes: model.to_bytes()? };
+        self.inner.store.put_artifact(&artifact)?;
+        Ok((named(name, model), Outcome::Done))
+    }
+
+    /// Draws the plots of the app file and reports each.
+    pub fn draw(&self, mut report: impl FnMut(&Drawn)) -> Result<()> {
+        for (name, config) in &self.inner.config.plots {
+            let started = Instant::now();
+            let plot = self.draw_one(name, config).map_err(|error| within("plot", name, error))?;
+            report(&Drawn { name: name.clone(), kind: plot.kind.clone(), seconds: started.elapsed().as_secs_f64() });
+            self.inner.plots.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), Arc::new(plot));
+        }
+        Ok(())
+    }
+
+    fn draw_one(&self, name: &str, config: &PlotConfig) -> Result<NamedPlot> {
+        let kind: Kind = config.kind.get_ref().parse()?;
+        let options = PlotOptions::new(kind, &config.x)
+            .y(config.y.clone())
+            .color(config.color.clone())
+            .title(config.title.clone());
+        let chart = chart(&self.inner.engine, &declared(config.from.get_ref()), &options)?;
+        Ok(NamedPlot {
+            name: name.to_owned(),
+            title: config.title.clone().unwrap_or_else(|| name.to_owned()),
+            kind: config.kind.get_ref().clone(),
+            svg: chart.clone().theme(Theme::Light).to_svg()?.into(),
+            dark: chart.theme(Theme::Dark).to_svg()?.into(),
+        })
+    }
+
+    /// The tables of the database.
+    pub fn tables(&self) -> Result<Vec<Arc<Table>>> {
+        Ok(self.inner.store.tables()?)
+    }
+
+    /// Where a table was imported from, if it was.
+    pub fn source_of(&self, table: &str) -> Option<Origin> {
+        self.inner.store.origin(table).ok().flatten()
+    }
+
+    /// Runs a query over the database's tables, and files.
+    pub fn query(&self, sql: &str) -> Result<Rows> {
+        Ok(self.inner.engine.sql(sql)?)
+    }
+
+    /// The trained models, in the app file's order.
+    pub fn models(&self) -> Vec<Arc<NamedModel>> {
+        self.inner.models.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// The model of this name.
+    pub fn model(&self, name: &str) -> Result<Arc<NamedModel>> {
+        find(&self.inner.models, name, ErrorKind::UnknownModel)
+    }
+
+    /// Predicts for rows given as JSON objects.
+    ///
+    /// Errors: a missing or wrong field by row (from 1) and name.
+    pub fn predict(&self, name: &str, rows: &[Map<String, Value>]) -> Result<Vec<f64>> {
+        predict_objects(&self.model(name)?.model, rows)
+    }
+
+    /// The drawn plots, in the app file's order.
+    pub fn plots(&self) -> Vec<Arc<NamedPlot>> {
+        self.inner.plots.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// The plot of this name.
+    pub fn plot(&self, name: &str) -> Result<Arc<NamedPlot>> {
+        find(&self.inner.plots, name, ErrorKind::UnknownPlot)
+    }
+}
+
+/// Opens a database that must be there already, for reading what it holds.
+///
+/// Errors: [`ErrorKind::Io`] when there is no such file, else those of [`Store::open`].
+pub fn open_database(url: &str) -> Result<Store> {
+    let path = url.strip_prefix("sqlite:").unwrap_or(url);
+    let path = Path::new(path.strip_prefix("//").unwrap_or(path));
+    if !url.contains("://") && path != Path::new(":memory:") && !path.exists() {
+        return Err(Error::io(path, std::io::ErrorKind::NotFound.into()));
+    }
+    Ok(Store::open(url)?)
+}
+
+/// In an app file a bare name is always a table of its database.
+fn declared(from: &str) -> Relation {
+    match Relation::parse(from) {
+        Relation::File(_) => Relation::Table(from.to_owned()),
+        other => other,
+    }
+}
+
+fn named(name: &str, model: Model) -> NamedModel {
+    let known = |key: &str| model.lineage.get(key).cloned().unwrap_or_default();
+    let (trained, seconds) = (known("trained"), known("seconds").parse().unwrap_or(0.0));
+    NamedModel { name: name.to_owned(), model, trained, seconds }
+}
+
+fn find<T>(map: &RwLock<IndexMap<String, Arc<T>>>, name: &str, kind: impl Fn(String) -> ErrorKind) -> Result<Arc<T>> {
+    let map = map.read().unwrap_or_else(PoisonError::into_inner);
+    map.get(name).cloned().ok_or_else(|| {
+        let error = Error::new(kind(name.to_owned()));
+        match nearest(name, map.keys().map(String::as_str)) {
+            Some(name) => error.with_hint(format!("did you mean '{name}'?")),
+            None => error,
+        }
+    })
+}
+
+/// Says which model or plot of the app file a failure belongs to.
+fn within(what: &str, name: &str, error: Error) -> Error {
+    let hint = error.hint().map(str::to_owned);
+    let outer = Error::invalid(format!("{what} '{name}': {error}"));
+    match hint {
+        Some(hint) => outer.with_hint(hint),
+        None => outer,
+    }
+}
+
+/// What the inputs of [`Project::open`] turned out to be.
+struct Found {
+    app_file: Option<PathBuf>,
+    root: Option<PathBuf>,
+    files: Vec<PathBuf>,
+    database: Option<String>,
+}
+
+impl Found {
+    fn new(inputs: &[PathBuf]) -> Result<Self> {
+        let mut found = Self { app_file: None, root: None, files: Vec::new(), database: None };
+        for input in inputs {
+            let extension = input.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+            if input.is_dir() {
+                let app_file = input.join(config::FILE_NAME);
+                found.root.get_or_insert_with(|| input.clone());
+                found.files.extend(data_files(input)?);
+                if app_file.is_file() {
+                    found.app(app_file)?;
+                }
+            } else if extension == "toml" {
+                if !input.is_file() {
+                    return Err(Error::io(input, std::io::ErrorKind::NotFound.into()));
+                }
+                let root = config::folder(input);
+                found.files.extend(data_files(&root)?);
+                found.root.get_or_insert(root);
+                found.app(input.clone())?;
+            } else if matches!(extension, "db" | "sqlite" | "sqlite3") {
+                if !input.is_file() {
+                    return Err(Error::io(input, std::io::ErrorKind::NotFound.into()));
+                }
+                found.database = Some(format!("sqlite:{}", input.display()));
+            } else {
+                found.files.extend(expand(&[input.display().to_string()])?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn app(&mut self, path: PathBuf) -> Result<()> {
+        match self.app_file.replace(path) {
+            None => Ok(()),
+            Some(first) => Err(Error::invalid(format!("two applications at once: {} and another", first.display()))),
+        }
+    }
+
+    fn name(&self) -> String {
+        let folder = self.root.clone().or_else(|| std::env::current_dir().ok());
+        let folder = folder.and_then(|folder| folder.canonicalize().ok());
+        folder
+            .and_then(|folder| folder.file_name().map(|name| name.to_string_lossy().into_owned()))
+            .unwrap_or_else(|| "taipan".to_owned())
+    }
+
+    /// The database: the one given as an input, the app file's, or `taipan.db` beside the data.
+    fn database(&self, config: &Config) -> String {
+        if let Some(database) = &self.database {
+            return database.clone();
+        }
+        let named = config.app.database.as_ref().map_or("sqlite:taipan.db", |database| database.get_ref().as_str());
+        let path = named.strip_prefix("sqlite:").unwrap_or(named);
+        let url = named.contains("://") || path == ":memory:" || Path::new(path).is_absolute();
+        match &self.root {
+            Some(root) if !url => format!("sqlite:{}", root.join(path).display()),
+            _ => named.to_owned(),
+        }
+    }
+
+    /// Every file with its table; those that the app file declares take its options.
+    fn sources(&self, config: &Config) -> Result<Vec<Source>> {
+        let root = self.root.clone().unwrap_or_else(|| PathBuf::from("."));
+        let mut sources: Vec<Source> = Vec::new();
+        let mut declared: Vec<PathBuf> = Vec::new();
+        for (table, source) in &config.sources {
+            let path = root.join(source.file.get_ref());
+            declared.extend(path.canonicalize().ok());
+            let options =
+                ImportOptions::default().primary_key(source.primary_key.clone()).indexes(source.index.clone());
+            sources.push(Source { path, table: table.clone(), options });
+        }
+        for path in &self.files {
+            if path.canonicalize().is_ok_and(|path| declared.contains(&path)) {
+                continue;
+            }
+            sources.push(Source { path: path.clone(), table: table_name(path), options: ImportOptions::default() });
+        }
+        let mut tables: BTreeMap<&str, &Path> = BTreeMap::new();
+        for source in &sources {
+            if let Some(first) = tables.insert(&source.table, &source.path) {
+                let (first, second) = (first.display(), source.path.display());
+                return Err(Error::invalid(format!("{first} and {second} both make the table '{}'", source.table))
+                    .with_hint("name one of them in the app file: [source.NAME] file = …"));
+            }
+        }
+        sources.sort_by(|a, b| a.table.cmp(&b.table));
+        Ok(sources)
+    }
+}
+
+/// The data files of a folder, none of them an error.
+fn data_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    match expand(&[folder.display().to_string()]) {
+        Ok(files) => Ok(files),
+        Err(error) if matches!(error.kind(), taipan_io::ErrorKind::NotFound) && folder.is_dir() => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}
