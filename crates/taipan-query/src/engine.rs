@@ -167,7 +167,14 @@ impl Engine {
             }
             resolve_case(inner, &columns);
         }
-        let plan = state.statement_to_plan(statement).await.map_err(Error::from_datafusion)?;
+        let plan = state.statement_to_plan(statement).await.map_err(|error| {
+            let error = Error::from_datafusion(error);
+            match error.kind() {
+                // The catalog knows what else could be meant.
+                ErrorKind::UnknownTable(name) => self.inner.catalog.find(name).err().unwrap_or(error),
+                _ => error,
+            }
+        })?;
         SQLOptions::new()
             .with_allow_ddl(false)
             .with_allow_dml(false)

@@ -174,7 +174,7 @@ impl fmt::Display for Error {
                 write!(f, "query:{line}:{column}: {message}")
             }
             ErrorKind::Syntax { message, .. } => write!(f, "query: {message}"),
-            ErrorKind::UnknownTable(name) => write!(f, "no table or file '{name}'"),
+            ErrorKind::UnknownTable(name) => write!(f, "no table '{name}'"),
             ErrorKind::UnknownColumn(name) => write!(f, "no column '{name}'"),
             ErrorKind::NotAQuery(text)
             | ErrorKind::Invalid(text)

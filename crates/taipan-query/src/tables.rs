@@ -95,7 +95,12 @@ impl SchemaProvider for Catalog {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        self.find(name).map(Some).map_err(external)
+        match self.find(name) {
+            Ok(table) => Ok(Some(table)),
+            // It may yet be a table function.
+            Err(error) if matches!(error.kind(), ErrorKind::UnknownTable(_)) => Ok(None),
+            Err(error) => Err(external(error)),
+        }
     }
 
     fn table_exist(&self, name: &str) -> bool {
