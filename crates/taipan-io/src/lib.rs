@@ -1,1 +1,52 @@
-//! taipan-io
+//! Bytes to Arrow record batches and back: CSV and JSON files of any size.
+//!
+//! An [`Input`] is a file whose format, dialect and schema are known. It is read as [`Batches`], in order, parsed on
+//! all cores, with memory bounded by the block size and not by the file:
+//!
+//! ```
+//! use taipan_io::{Input, ReadOptions};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("tips.csv");
+//! std::fs::write(&path, "day,tip\nSun,1.01\nSat,3\n")?;
+//! let input = Input::open(&path, &ReadOptions::default())?;
+//! assert_eq!(input.schema().field(1).data_type().to_string(), "Float64");
+//! let mut rows = 0;
+//! for batch in input.batches(None)? {
+//!     rows += batch?.num_rows();
+//! }
+//! assert_eq!(rows, 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The schema is inferred on the first 8 MiB. A later value that does not fit ends the reading with
+//! [`ErrorKind::Misfit`]; [`Input::widen`] gives the same input with that column widened, and the caller starts again:
+//! a type is widened, never guessed wrong. Whoever brings threads of their own (a query engine's partitions) pulls
+//! [`Blocks`] instead of [`Batches`].
+//!
+//! The other way, a [`BatchWriter`] writes CSV, JSON or NDJSON into any [`std::io::Write`]; an [`AtomicFile`] is one that
+//! appears under its name only when it is whole.
+//!
+//! Inside: `csv` and `json` each hold a parser without I/O (`csv/parser.rs`, `json/splitter.rs`: bytes in, positions
+//! out), the columns built from what it finds, and the inference; `blocks` reads files, `batches` brings the threads.
+
+mod batches;
+mod blocks;
+mod csv;
+mod error;
+mod format;
+mod infer;
+mod input;
+mod json;
+mod scan;
+mod source;
+mod value;
+mod write;
+
+pub use batches::Batches;
+pub use blocks::{Block, Blocks};
+pub use error::{Error, ErrorKind, Misfit, Place, Result};
+pub use format::Format;
+pub use input::{Input, ReadOptions};
+pub use source::{expand, table_name};
+pub use write::{AtomicFile, BatchWriter, Output, json_value};

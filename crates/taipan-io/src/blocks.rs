@@ -1,0 +1,338 @@
+//! A file as blocks that end where records do: read one after another under a lock, parsed by whoever took them.
+//!
+//! Several threads may share one [`Blocks`]; each calls [`next_block`](Blocks::next_block) and
+//! [`parse`](Blocks::parse) in turn. The first blocks are small, so that the head of a file comes at once.
+
+use std::fs::File;
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
+use crate::csv;
+use crate::error::{Error, ErrorKind, Fault, Place, Precision, Result};
+use crate::input::{Input, Layout};
+use crate::json;
+
+/// No record may be longer.
+pub(crate) const MAX_RECORD: usize = 64 << 20;
+
+/// The size of the first block; each later one is four times larger up to the size asked for.
+const FIRST: usize = 64 << 10;
+
+/// Buffers kept for later blocks.
+const SPARE: usize = 64;
+
+/// Raw blocks of a file and the means to parse them; shared by the threads that read it.
+#[derive(Debug)]
+pub struct Blocks {
+    input: Input,
+    projection: Vec<usize>,
+    schema: SchemaRef,
+    reader: Mutex<Reader>,
+    spare: Mutex<Vec<Vec<u8>>>,
+    bytes_read: AtomicU64,
+}
+
+/// Some whole records of a file, not yet parsed.
+#[derive(Debug)]
+pub struct Block {
+    data: Vec<u8>,
+    end: usize,
+    /// JSON only: where the records are.
+    records: Vec<Range<usize>>,
+    position: Position,
+}
+
+/// A point in a file: bytes and lines before it, and characters before it on its line.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Position {
+    pub(crate) byte: u64,
+    pub(crate) lines: u64,
+    pub(crate) characters: u64,
+}
+
+#[derive(Debug)]
+struct Reader {
+    source: Source,
+    splitter: Splitter,
+    /// What was read behind the last block: the beginning of a record.
+    carry: Vec<u8>,
+    position: Position,
+    size: usize,
+    blocks: u64,
+    at_end: bool,
+    /// The fault behind the last block.
+    failed: Option<Error>,
+    done: bool,
+}
+
+#[derive(Debug)]
+enum Source {
+    File(File),
+    Memory(Cursor<Arc<[u8]>>),
+}
+
+#[derive(Debug)]
+enum Splitter {
+    Csv(csv::Dialect),
+    Json(json::Splitter),
+}
+
+impl Blocks {
+    pub(crate) fn new(input: Input, projection: Option<&[usize]>) -> Result<Self> {
+        let projection = match projection {
+            Some(columns) => columns.to_vec(),
+            None => (0..input.schema().fields().len()).collect(),
+        };
+        let schema = Arc::new(input.schema().project(&projection).map_err(|_| {
+            let columns = input.schema().fields().len();
+            let message = format!("column indices {projection:?}, the file has {columns} columns");
+            Error::new(ErrorKind::InvalidOption(message)).in_source(input.name())
+        })?);
+        let reader = Reader::new(&input)?;
+        let bytes_read = AtomicU64::new(reader.position.byte);
+        Ok(Self { input, projection, schema, reader: Mutex::new(reader), spare: Mutex::default(), bytes_read })
+    }
+
+    /// The schema of the batches: the projected columns.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Bytes of the file in the blocks handed out so far, and before them.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read.load(Ordering::Relaxed)
+    }
+
+    /// The next block in the order of the file, nothing after the last one or after an error.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Io`]; [`ErrorKind::TooLong`]; [`ErrorKind::Syntax`] where the grammar breaks between records.
+    pub fn next_block(&self) -> Result<Option<Block>> {
+        self.next_numbered().1
+    }
+
+    /// Parses the projected columns of a block.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Ragged`], [`ErrorKind::Syntax`], [`ErrorKind::Encoding`] name the line; [`ErrorKind::Misfit`] tells
+    /// to widen a column and start again.
+    pub fn parse(&self, block: Block) -> Result<RecordBatch> {
+        let bytes = block.data.get(..block.end).unwrap_or_default();
+        let file = self.input.schema();
+        let parsed = match self.input.layout() {
+            Layout::Csv(dialect) => csv::parse(bytes, *dialect, file, &self.projection, &self.schema),
+            Layout::Json => json::parse(bytes, &block.records, file, &self.projection, &self.schema),
+        };
+        let batch = parsed.map_err(|fault| place(&self.input, fault, block.position, bytes));
+        let mut spare = lock(&self.spare);
+        // A buffer that one long record has blown up is not kept.
+        if spare.len() < SPARE && block.data.len() <= 2 * self.input.block_bytes() {
+            spare.push(block.data);
+        }
+        batch
+    }
+
+    /// The next block and its number. Errors and the end have numbers too, so that they can be put in order.
+    pub(crate) fn next_numbered(&self) -> (u64, Result<Option<Block>>) {
+        let buffer = lock(&self.spare).pop().unwrap_or_default();
+        let mut reader = lock(&self.reader);
+        let block = reader.next(buffer, &self.input);
+        reader.done |= block.is_err();
+        reader.blocks += 1;
+        self.bytes_read.store(reader.position.byte, Ordering::Relaxed);
+        (reader.blocks - 1, block)
+    }
+
+    /// Whether the last block was handed out.
+    pub(crate) fn exhausted(&self) -> bool {
+        let reader = lock(&self.reader);
+        reader.done || (reader.at_end && reader.carry.is_empty() && reader.failed.is_none())
+    }
+}
+
+impl Reader {
+    fn new(input: &Input) -> Result<Self> {
+        let position = input.data();
+        let source = if let Some(content) = input.content() {
+            let mut content = Cursor::new(content.clone());
+            content.set_position(position.byte);
+            Source::Memory(content)
+        } else {
+            let (mut file, _) = crate::source::open(input.path())?;
+            file.seek(SeekFrom::Start(position.byte)).map_err(|error| Error::of_io(error, input.path()))?;
+            Source::File(file)
+        };
+        let splitter = match input.layout() {
+            Layout::Csv(dialect) => Splitter::Csv(*dialect),
+            Layout::Json => Splitter::Json(json::Splitter::default()),
+        };
+        Ok(Self {
+            source,
+            splitter,
+            carry: Vec::new(),
+            position,
+            size: FIRST.min(input.block_bytes()),
+            blocks: 0,
+            at_end: false,
+            failed: None,
+            done: false,
+        })
+    }
+
+    fn next(&mut self, mut data: Vec<u8>, input: &Input) -> Result<Option<Block>> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        if self.done {
+            return Ok(None);
+        }
+        let mut filled = 0;
+        self.fill(&mut data, &mut filled, input)?;
+        loop {
+            let (end, records, fault) = self.split(data.get(..filled).unwrap_or_default());
+            let bytes = data.get(..end).unwrap_or_default();
+            let nothing = if matches!(self.splitter, Splitter::Json(_)) { records.is_empty() } else { end == 0 };
+            if let Some(fault) = fault {
+                let error = place(input, fault, self.position, data.get(..filled).unwrap_or_default());
+                if nothing {
+                    return Err(error);
+                }
+                self.failed = Some(error);
+            }
+            let position = self.position;
+            self.position = position.after(bytes, self.splitter.newline());
+            if !nothing {
+                self.carry.clear();
+                if self.failed.is_none() {
+                    self.carry.extend_from_slice(data.get(end..filled).unwrap_or_default());
+                }
+                self.size = self.size.saturating_mul(4).min(input.block_bytes());
+                return Ok(Some(Block { data, end, records, position }));
+            }
+            if self.at_end {
+                self.done = true;
+                return Ok(None);
+            }
+            // What stood between records is done with; what is left begins one that goes on behind the buffer.
+            data.copy_within(end..filled, 0);
+            filled -= end;
+            if filled > MAX_RECORD {
+                return Err(place(input, Fault::on_line(0, ErrorKind::TooLong), self.position, &[]));
+            }
+            // Doubling keeps the work linear; no further than to see that the record is too long.
+            self.size = self.size.max(filled).min(MAX_RECORD + 1 - filled);
+            self.fill(&mut data, &mut filled, input)?;
+        }
+    }
+
+    /// Adds a block's size to the buffer: what was carried over, then bytes of the file.
+    fn fill(&mut self, data: &mut Vec<u8>, filled: &mut usize, input: &Input) -> Result<()> {
+        // One byte more than is left shows the end of the file in the same go.
+        let left = input.left(self.position.byte + (*filled + self.carry.len()) as u64);
+        let size = left.map_or(self.size, |left| self.size.min(left.max(FIRST / 16) + 1));
+        let end = *filled + self.carry.len() + size;
+        if data.is_empty() {
+            // Zeroed by the system, which costs nothing until it is touched.
+            *data = vec![0; end];
+        } else if data.len() < end {
+            data.resize(end, 0);
+        }
+        if let Some(head) = data.get_mut(*filled..*filled + self.carry.len()) {
+            head.copy_from_slice(&self.carry);
+            *filled += self.carry.len();
+            self.carry.clear();
+        }
+        while let Some(rest) = data.get_mut(*filled..end)
+            && !rest.is_empty()
+        {
+            match self.source.read(rest) {
+                Ok(0) => {
+                    self.at_end = true;
+                    break;
+                }
+                Ok(read) => *filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::of_io(error, input.path())),
+            }
+        }
+        Ok(())
+    }
+
+    fn split(&mut self, bytes: &[u8]) -> (usize, Vec<Range<usize>>, Option<Fault>) {
+        match &mut self.splitter {
+            Splitter::Csv(dialect) => {
+                let (end, fault) = csv::last_boundary(bytes, *dialect, self.at_end);
+                (end, Vec::new(), fault)
+            }
+            Splitter::Json(splitter) => {
+                let (records, end, fault) = json::split(splitter, bytes, self.at_end);
+                (end, records, fault)
+            }
+        }
+    }
+}
+
+impl Read for Source {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Memory(content) => content.read(buffer),
+        }
+    }
+}
+
+impl Splitter {
+    fn newline(&self) -> u8 {
+        match self {
+            Self::Csv(dialect) => dialect.newline,
+            Self::Json(_) => b'\n',
+        }
+    }
+}
+
+impl Position {
+    /// The point behind some more bytes.
+    pub(crate) fn after(self, bytes: &[u8], newline: u8) -> Self {
+        let lines = memchr::memchr_iter(newline, bytes).count() as u64;
+        let (line, before) = match memchr::memrchr(newline, bytes) {
+            Some(last) => (bytes.get(last + 1..).unwrap_or_default(), 0),
+            None => (bytes, self.characters),
+        };
+        // Every character has one byte that does not continue another.
+        let characters = line.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u64;
+        Self { byte: self.byte + bytes.len() as u64, lines: self.lines + lines, characters: before + characters }
+    }
+}
+
+/// The error for a fault in bytes that stand at a position of the file.
+pub(crate) fn place(input: &Input, fault: Fault, position: Position, bytes: &[u8]) -> Error {
+    let newline = match input.layout() {
+        Layout::Csv(dialect) => dialect.newline,
+        Layout::Json => b'\n',
+    };
+    place_in(input.name(), newline, fault, position, bytes)
+}
+
+pub(crate) fn place_in(source: &str, newline: u8, fault: Fault, position: Position, bytes: &[u8]) -> Error {
+    if matches!(fault.kind, ErrorKind::Empty) {
+        return Error::new(fault.kind).in_source(source);
+    }
+    let position = position.after(bytes.get(..fault.at).unwrap_or(bytes), newline);
+    let column = (fault.precision == Precision::Column).then_some(position.characters + 1);
+    Error::new(fault.kind).at(Place {
+        source: source.to_owned(),
+        line: Some(position.lines + 1),
+        column,
+        byte: Some(position.byte),
+    })
+}
+
+/// No code panics while it holds these locks; if it did, the data under them would still be whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

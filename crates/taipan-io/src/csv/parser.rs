@@ -1,0 +1,433 @@
+//! The CSV grammar: bytes in, the places of fields out. No I/O, no Arrow, no copying.
+//!
+//! # The cases
+//!
+//! | state            | `"`            | delimiter    | newline     | other    |
+//! |------------------|----------------|--------------|-------------|----------|
+//! | start of a field | quoted         | end of field | end of row  | unquoted |
+//! | unquoted         | unquoted       | end of field | end of row  | unquoted |
+//! | quoted           | quote in quoted| quoted       | quoted      | quoted   |
+//! | quote in quoted  | quoted         | end of field | end of row  | unquoted |
+//!
+//! So a quote opens only at the start of a field, a doubled one inside quotes is one quote, and a stray one anywhere
+//! else is text. [`plain`] follows the table byte by byte. The fast path of [`Parser`] finds separators 64 bytes at a
+//! time and takes every quote for a toggle, which gives the same fields as long as each quote that opens follows a
+//! separator or another quote; at the first one that does not, the rest of the bytes is left to the plain path. A test
+//! holds the two together.
+//!
+//! A row's last field ends before a carriage return that stands before the newline. Blank rows are skipped.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use memchr::{memchr, memrchr};
+
+use crate::scan;
+
+/// How fields and rows are parted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Dialect {
+    pub(crate) delimiter: u8,
+    pub(crate) newline: u8,
+}
+
+/// The fields of some rows, all of one width.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Rows {
+    width: usize,
+    starts: Vec<u32>,
+    ends: Vec<u32>,
+}
+
+/// What breaks the grammar, at the row or quote where it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    Ragged { at: usize, found: usize, expected: usize },
+    OpenQuote { at: usize },
+}
+
+/// Finds the rows of bytes that begin at the start of a row.
+pub(crate) struct Parser<'a> {
+    bytes: &'a [u8],
+    dialect: Dialect,
+    path: Path,
+    row: usize,
+    /// The chunk under work and the bits of it not yet visited.
+    base: usize,
+    separators: u64,
+    newlines: u64,
+    next: usize,
+    /// All ones when the next chunk begins inside quotes.
+    inside: u64,
+    /// One when a quote at the next chunk's first byte may open a field.
+    may_open: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Path {
+    /// Without a quote in sight.
+    Unquoted,
+    Quoted,
+    Plain,
+}
+
+impl Rows {
+    pub(crate) fn new(width: usize) -> Self {
+        Self { width, ..Self::default() }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.starts.clear();
+        self.ends.clear();
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// Where a row begins.
+    pub(crate) fn start(&self, row: usize) -> usize {
+        self.starts.get(row).map_or(0, |start| *start as usize)
+    }
+
+    /// The places of one column's fields, row by row, quotes included.
+    #[inline]
+    pub(crate) fn column(&self, column: usize) -> impl Iterator<Item = Range<usize>> {
+        self.starts.iter().zip(self.ends.chunks_exact(self.width.max(1))).map(move |(&start, ends)| {
+            let start = match column.checked_sub(1) {
+                None => start,
+                // One past the delimiter.
+                Some(before) => ends.get(before).map_or(0, |end| end + 1),
+            };
+            start as usize..ends.get(column).map_or(0, |end| *end as usize)
+        })
+    }
+}
+
+impl<'a> Parser<'a> {
+    /// `bytes` are fewer than 4 GiB and begin at the start of a row.
+    pub(crate) fn new(bytes: &'a [u8], dialect: Dialect) -> Self {
+        let path = if memchr(b'"', bytes).is_some() { Path::Quoted } else { Path::Unquoted };
+        Self::on_path(bytes, dialect, path)
+    }
+
+    pub(crate) fn on_path(bytes: &'a [u8], dialect: Dialect, path: Path) -> Self {
+        Self { bytes, dialect, path, row: 0, base: 0, separators: 0, newlines: 0, next: 0, inside: 0, may_open: 1 }
+    }
+
+    /// Replaces `rows` by the next ones, at most `limit`; none when all were seen.
+    pub(crate) fn fill(&mut self, rows: &mut Rows, limit: usize) -> Result<(), Flaw> {
+        rows.clear();
+        match self.path {
+            Path::Unquoted => self.fast::<false>(rows, limit),
+            Path::Quoted => self.fast::<true>(rows, limit),
+            Path::Plain => self.plain(rows, limit),
+        }
+    }
+
+    fn fast<const QUOTES: bool>(&mut self, rows: &mut Rows, limit: usize) -> Result<(), Flaw> {
+        loop {
+            let (mut separators, newlines, base) = (self.separators, self.newlines, self.base as u32);
+            while separators != 0 {
+                let at = base + separators.trailing_zeros();
+                let bit = separators & separators.wrapping_neg();
+                separators ^= bit;
+                if newlines & bit == 0 {
+                    rows.ends.push(at);
+                    continue;
+                }
+                self.end_row(rows, at as usize)?;
+                if rows.len() >= limit {
+                    self.separators = separators;
+                    return Ok(());
+                }
+            }
+            self.separators = 0;
+            if self.next >= self.bytes.len() {
+                break;
+            }
+            if !self.load::<QUOTES>() {
+                rows.ends.truncate(rows.starts.len() * rows.width);
+                self.path = Path::Plain;
+                return self.plain(rows, limit);
+            }
+        }
+        if self.inside != 0 {
+            return Err(Flaw::OpenQuote { at: self.row });
+        }
+        self.end_of_bytes(rows)
+    }
+
+    /// Reads the masks of the next chunk; false when a quote in it is not what the fast path takes it for.
+    fn load<const QUOTES: bool>(&mut self) -> bool {
+        self.base = self.next;
+        self.next += 64;
+        let chunk = scan::chunk(self.bytes, self.base);
+        self.newlines = scan::equal(&chunk, self.dialect.newline);
+        self.separators = scan::equal(&chunk, self.dialect.delimiter) | self.newlines;
+        if QUOTES {
+            let quotes = scan::equal(&chunk, b'"');
+            let inside = scan::parity(quotes) ^ self.inside;
+            let openers = self.separators | quotes;
+            let may_open = openers << 1 | self.may_open;
+            if quotes & inside & !may_open != 0 {
+                return false;
+            }
+            self.may_open = openers >> 63;
+            self.inside = if inside >> 63 == 1 { u64::MAX } else { 0 };
+            self.separators &= !inside;
+            self.newlines &= !inside;
+        }
+        true
+    }
+
+    fn plain(&mut self, rows: &mut Rows, limit: usize) -> Result<(), Flaw> {
+        while rows.len() < limit && self.row < self.bytes.len() {
+            match plain(self.bytes, self.row, self.dialect, &mut rows.ends) {
+                Some(newline) => self.end_row(rows, newline)?,
+                None => return Err(Flaw::OpenQuote { at: self.row }),
+            }
+        }
+        Ok(())
+    }
+
+    fn end_of_bytes(&mut self, rows: &mut Rows) -> Result<(), Flaw> {
+        if self.row < self.bytes.len() { self.end_row(rows, self.bytes.len()) } else { Ok(()) }
+    }
+
+    fn end_row(&mut self, rows: &mut Rows, newline: usize) -> Result<(), Flaw> {
+        let start = self.row;
+        self.row = newline + 1;
+        let end = before_return(self.bytes, start, newline, self.dialect);
+        let first = rows.starts.len() * rows.width;
+        if end == start && rows.ends.len() == first {
+            return Ok(());
+        }
+        rows.ends.push(end as u32);
+        let found = rows.ends.len() - first;
+        if found != rows.width {
+            return Err(Flaw::Ragged { at: start, found, expected: rows.width });
+        }
+        rows.starts.push(start as u32);
+        Ok(())
+    }
+}
+
+/// Follows the table from the start of a row, adds the ends of all its fields but the last, and answers where its
+/// newline or the end of the bytes is; nothing if that comes inside quotes.
+fn plain(bytes: &[u8], start: usize, dialect: Dialect, ends: &mut Vec<u32>) -> Option<usize> {
+    enum State {
+        Start,
+        Unquoted,
+        Quoted,
+        QuoteInQuoted,
+    }
+    let mut state = State::Start;
+    for (i, &byte) in bytes.iter().enumerate().skip(start) {
+        state = match state {
+            State::Quoted if byte == b'"' => State::QuoteInQuoted,
+            State::Quoted => State::Quoted,
+            State::Start | State::QuoteInQuoted if byte == b'"' => State::Quoted,
+            _ if byte == dialect.delimiter => {
+                ends.push(i as u32);
+                State::Start
+            }
+            _ if byte == dialect.newline => return Some(i),
+            _ => State::Unquoted,
+        };
+    }
+    if matches!(state, State::Quoted) { None } else { Some(bytes.len()) }
+}
+
+/// The first row that is not blank: the places of its fields and where the next one starts. Nothing if there is none,
+/// or if it ends inside quotes.
+pub(crate) fn first_row(bytes: &[u8], dialect: Dialect) -> Option<(Vec<Range<usize>>, usize)> {
+    let mut start = 0;
+    while start < bytes.len() {
+        let mut ends = Vec::new();
+        let newline = plain(bytes, start, dialect, &mut ends)?;
+        let end = before_return(bytes, start, newline, dialect);
+        if end > start || !ends.is_empty() {
+            ends.push(end as u32);
+            let starts = std::iter::once(start).chain(ends.iter().map(|end| *end as usize + 1));
+            let fields = starts.zip(&ends).map(|(start, end)| start..*end as usize).collect();
+            return Some((fields, (newline + 1).min(bytes.len())));
+        }
+        start = newline + 1;
+    }
+    None
+}
+
+/// Where the last whole row of bytes that begin a row ends (0 if none does), and the quote left open, if any.
+pub(crate) fn last_boundary(bytes: &[u8], dialect: Dialect) -> (usize, Option<usize>) {
+    let mut boundary = 0;
+    let mut from = 0;
+    let newline_before = |from: usize, to: usize| {
+        bytes.get(from..to).and_then(|text| memrchr(dialect.newline, text)).map(|i| from + i + 1)
+    };
+    while let Some(i) = bytes.get(from..).and_then(|rest| memchr(b'"', rest)) {
+        let quote = from + i;
+        boundary = newline_before(from, quote).unwrap_or(boundary);
+        let before = quote.checked_sub(1).and_then(|i| bytes.get(i));
+        let opens = before.is_none_or(|byte| *byte == dialect.delimiter || *byte == dialect.newline);
+        from = quote + 1;
+        if opens {
+            match closing_quote(bytes, quote + 1) {
+                Some(closing) => from = closing + 1,
+                None => return (boundary, Some(quote)),
+            }
+        }
+    }
+    (newline_before(from, bytes.len()).unwrap_or(boundary), None)
+}
+
+/// The text of a field: without its quotes, doubled ones halved.
+pub(crate) fn unquote(field: &[u8]) -> Cow<'_, [u8]> {
+    let Some(inner) = field.strip_prefix(b"\"") else { return Cow::Borrowed(field) };
+    if let Some(inner) = inner.strip_suffix(b"\"")
+        && memchr(b'"', inner).is_none()
+    {
+        return Cow::Borrowed(inner);
+    }
+    let closing = closing_quote(field, 1).unwrap_or(field.len());
+    let quoted = field.get(1..closing).unwrap_or_default();
+    let after = field.get(closing + 1..).unwrap_or_default();
+    let mut text = Vec::with_capacity(field.len());
+    let mut doubled = false;
+    for &byte in quoted {
+        // Inside quotes quotes come in pairs; the second of each is dropped.
+        doubled = byte == b'"' && !doubled;
+        if byte != b'"' || doubled {
+            text.push(byte);
+        }
+    }
+    text.extend_from_slice(after);
+    Cow::Owned(text)
+}
+
+/// The quote that ends a quoted text: the first that is not doubled.
+fn closing_quote(bytes: &[u8], mut from: usize) -> Option<usize> {
+    loop {
+        let quote = from + memchr(b'"', bytes.get(from..)?)?;
+        if bytes.get(quote + 1) != Some(&b'"') {
+            return Some(quote);
+        }
+        from = quote + 2;
+    }
+}
+
+fn before_return(bytes: &[u8], start: usize, newline: usize, dialect: Dialect) -> usize {
+    let last = newline.checked_sub(1).and_then(|i| bytes.get(i));
+    if newline > start && dialect.newline == b'\n' && last == Some(&b'\r') { newline - 1 } else { newline }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const COMMA: Dialect = Dialect { delimiter: b',', newline: b'\n' };
+
+    /// All rows as text, or the flaw, by the path that the bytes call for.
+    fn rows(text: &[u8], width: usize, path: Option<Path>, limit: usize) -> Result<Vec<Vec<Vec<u8>>>, Flaw> {
+        let mut parser = match path {
+            Some(path) => Parser::on_path(text, COMMA, path),
+            None => Parser::new(text, COMMA),
+        };
+        let mut rows = Rows::new(width);
+        let mut all = Vec::new();
+        loop {
+            parser.fill(&mut rows, limit)?;
+            if rows.len() == 0 {
+                return Ok(all);
+            }
+            let columns: Vec<Vec<_>> = (0..width).map(|column| rows.column(column).collect()).collect();
+            for row in 0..rows.len() {
+                all.push(columns.iter().map(|column| unquote(&text[column[row].clone()]).into_owned()).collect());
+            }
+        }
+    }
+
+    #[test]
+    fn the_cases() {
+        let cases: [(&str, usize, &[&[&str]]); 14] = [
+            ("a,b\n1,2\n", 2, &[&["a", "b"], &["1", "2"]]),
+            ("a,b\r\n1,2", 2, &[&["a", "b"], &["1", "2"]]),
+            ("\n\r\na\n\n", 1, &[&["a"]]),
+            (",\n", 2, &[&["", ""]]),
+            ("\"\"\n", 1, &[&[""]]),
+            ("\"a,b\",c", 2, &[&["a,b", "c"]]),
+            ("\"a\nb\"\r\nc", 1, &[&["a\nb"], &["c"]]),
+            ("\"a\"\"b\"", 1, &[&["a\"b"]]),
+            ("\"\"\"\"", 1, &[&["\""]]),
+            ("5\" pipe,x", 2, &[&["5\" pipe", "x"]]),
+            ("\"a\"b,x", 2, &[&["ab", "x"]]),
+            ("\"a\"b\"c\",x", 2, &[&["ab\"c\"", "x"]]),
+            ("\"a\"\"\"b\",x", 2, &[&["a\"b\"", "x"]]),
+            ("a\rb\n", 1, &[&["a\rb"]]),
+        ];
+        for (text, width, expected) in cases {
+            let expected: Vec<Vec<Vec<u8>>> =
+                expected.iter().map(|row| row.iter().map(|field| field.as_bytes().to_vec()).collect()).collect();
+            for path in [None, Some(Path::Plain)] {
+                assert_eq!(rows(text.as_bytes(), width, path, 2), Ok(expected.clone()), "{text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_flaws() {
+        let ragged = |at, found, expected| Flaw::Ragged { at, found, expected };
+        let cases = [
+            ("a,b\n1,2,3\n", 2, ragged(4, 3, 2)),
+            ("a,b\n\n1\n", 2, ragged(5, 1, 2)),
+            ("a,b\nc,\"d\n", 2, Flaw::OpenQuote { at: 4 }),
+        ];
+        for (text, width, expected) in cases {
+            for path in [None, Some(Path::Plain)] {
+                assert_eq!(rows(text.as_bytes(), width, path, 9), Err(expected), "{text:?}");
+            }
+        }
+    }
+
+    fn csv_like() -> impl Strategy<Value = Vec<u8>> {
+        let bytes = prop_oneof![4 => Just(b'a'), 2 => Just(b','), 2 => Just(b'\n'), 1 => Just(b'\r'), 2 => Just(b'"')];
+        let quoted = Just(b"\"x,\n\"\"y\",".to_vec());
+        prop::collection::vec(prop_oneof![5 => bytes.prop_map(|byte| vec![byte]), 2 => quoted], 0..200)
+            .prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn the_fast_path_equals_the_plain_one(text in csv_like(), limit in 1usize..9) {
+            let width = first_row(&text, COMMA).map_or(1, |(fields, _)| fields.len());
+            prop_assert_eq!(rows(&text, width, Some(Path::Quoted), limit), rows(&text, width, Some(Path::Plain), 1000));
+        }
+
+        #[test]
+        fn without_quotes_too(text in csv_like(), limit in 1usize..9) {
+            let text: Vec<u8> = text.into_iter().filter(|byte| *byte != b'"').collect();
+            for width in 1..4 {
+                prop_assert_eq!(rows(&text, width, None, limit), rows(&text, width, Some(Path::Plain), 1000));
+            }
+        }
+
+        #[test]
+        fn a_boundary_is_the_start_of_a_row(text in csv_like()) {
+            let mut starts = vec![0];
+            let mut ends = Vec::new();
+            let mut open = None;
+            while let Some(&start) = starts.last() && start < text.len() {
+                match plain(&text, start, COMMA, &mut ends) {
+                    Some(newline) if newline < text.len() => starts.push(newline + 1),
+                    Some(_) => break,
+                    None => { open = Some(start); break }
+                }
+            }
+            let (boundary, quote) = last_boundary(&text, COMMA);
+            prop_assert_eq!(Some(&boundary), starts.last());
+            prop_assert_eq!(quote.is_some(), open.is_some());
+        }
+    }
+}

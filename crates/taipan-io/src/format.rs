@@ -1,0 +1,98 @@
+//! Telling a file's format: from its name, else from its first bytes.
+
+use std::path::Path;
+
+use crate::error::ErrorKind;
+
+/// A format that can be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Delimited text: RFC 4180 with any of `, ; tab |` between the fields.
+    Csv,
+    /// One array, one value per line, values one after another, or one object; pretty-printed or not.
+    Json,
+}
+
+/// The names of data files this crate reads.
+pub(crate) const EXTENSIONS: [&str; 5] = ["csv", "tsv", "json", "ndjson", "jsonl"];
+
+/// What the first bytes of well-known other formats are.
+const MAGIC: [(&[u8], &str); 11] = [
+    (b"\x1f\x8b", "gzip-compressed"),
+    (b"\x28\xb5\x2f\xfd", "zstd-compressed"),
+    (b"BZh", "bzip2-compressed"),
+    (b"\xfd7zXZ\0", "xz-compressed"),
+    (b"PK\x03\x04", "a zip archive or spreadsheet"),
+    (b"PAR1", "Parquet"),
+    (b"ARROW1", "Arrow IPC"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"%PDF", "PDF"),
+    (b"\xff\xfe", "UTF-16 text"),
+    (b"\xfe\xff", "UTF-16 text"),
+];
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+impl Format {
+    /// The format that a file's extension promises, if it is a known one.
+    pub fn of_path(path: &Path) -> Option<Self> {
+        let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+        match extension.as_str() {
+            "csv" | "tsv" | "tab" => Some(Self::Csv),
+            "json" | "ndjson" | "jsonl" | "geojson" => Some(Self::Json),
+            _ => None,
+        }
+    }
+
+    /// The format that the first bytes look like; an error names what else they are.
+    pub(crate) fn of_content(bytes: &[u8]) -> Result<Self, ErrorKind> {
+        match after_bom(bytes).trim_ascii_start() {
+            [b'{' | b'[', ..] => Ok(Self::Json),
+            [b'<', b'a'..=b'z' | b'A'..=b'Z' | b'!' | b'?', ..] => Err(ErrorKind::UnknownFormat("XML or HTML")),
+            _ => Ok(Self::Csv),
+        }
+    }
+}
+
+/// The bytes after a byte order mark, if there is one.
+pub(crate) fn after_bom(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(BOM).unwrap_or(bytes)
+}
+
+/// Refuses what is no text: a known other format, or NUL bytes.
+pub(crate) fn refuse_binary(bytes: &[u8]) -> Result<(), ErrorKind> {
+    if let Some((_, name)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
+        return Err(ErrorKind::UnknownFormat(name));
+    }
+    match memchr::memchr(0, bytes) {
+        Some(_) => Err(ErrorKind::UnknownFormat("binary")),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content() {
+        let cases: [(&[u8], Result<Format, ErrorKind>); 6] = [
+            (b"a,b\n1,2\n", Ok(Format::Csv)),
+            (b"\xef\xbb\xbf \n[1]", Ok(Format::Json)),
+            (b"{\"a\":1}", Ok(Format::Json)),
+            (b"", Ok(Format::Csv)),
+            (b"<?xml version='1.0'?>", Err(ErrorKind::UnknownFormat("XML or HTML"))),
+            (b"<!doctype HTML><p>", Err(ErrorKind::UnknownFormat("XML or HTML"))),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(Format::of_content(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn binary_files_are_named() {
+        assert_eq!(refuse_binary(b"\x1f\x8b\x08"), Err(ErrorKind::UnknownFormat("gzip-compressed")));
+        assert_eq!(refuse_binary(b"a,b\n\0"), Err(ErrorKind::UnknownFormat("binary")));
+        assert_eq!(refuse_binary("naïve".as_bytes()), Ok(()));
+    }
+}

@@ -1,0 +1,290 @@
+//! An opened file: what it is called, how it is laid out, what its columns are.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+
+use crate::batches::Batches;
+use crate::blocks::{Blocks, MAX_RECORD, Position, place_in};
+use crate::error::{Error, ErrorKind, Fault, Misfit, Result};
+use crate::format::{Format, after_bom, refuse_binary};
+use crate::{csv, infer, json, source};
+
+/// Files up to this size are kept in memory once their types were inferred, and not read again.
+const KEEP: usize = 1 << 20;
+
+/// How to read a file; what is not set is found out.
+#[derive(Debug, Clone)]
+pub struct ReadOptions {
+    format: Option<Format>,
+    delimiter: Option<u8>,
+    header: Option<bool>,
+    sample_bytes: usize,
+    block_bytes: usize,
+    batch_rows: usize,
+}
+
+impl Default for ReadOptions {
+    fn default() -> Self {
+        Self {
+            format: None,
+            delimiter: None,
+            header: None,
+            sample_bytes: 8 << 20,
+            block_bytes: 1 << 20,
+            batch_rows: 64 << 10,
+        }
+    }
+}
+
+impl ReadOptions {
+    /// The format, else told by the name and the content.
+    #[must_use]
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = Some(format);
+        self
+    }
+
+    /// The byte between CSV fields, else one of `, ; tab |`.
+    #[must_use]
+    pub fn delimiter(mut self, delimiter: u8) -> Self {
+        self.delimiter = Some(delimiter);
+        self
+    }
+
+    /// Whether the first CSV row holds the names of the columns.
+    #[must_use]
+    pub fn header(mut self, header: bool) -> Self {
+        self.header = Some(header);
+        self
+    }
+
+    /// How much of the file types are inferred on; 8 MiB unless set. A record is taken whole.
+    #[must_use]
+    pub fn sample_bytes(mut self, bytes: usize) -> Self {
+        self.sample_bytes = bytes.clamp(1, 1 << 30);
+        self
+    }
+
+    /// How much is read and parsed at a time; 1 MiB unless set. A record is taken whole.
+    #[must_use]
+    pub fn block_bytes(mut self, bytes: usize) -> Self {
+        self.block_bytes = bytes.clamp(1, 1 << 28);
+        self
+    }
+
+    /// The most rows in one batch of [`Batches`]; 65,536 unless set.
+    #[must_use]
+    pub fn batch_rows(mut self, rows: usize) -> Self {
+        self.batch_rows = rows.max(1);
+        self
+    }
+}
+
+/// An opened file: format, dialect and schema are known. Cheap to clone; each reading starts anew.
+#[derive(Debug, Clone)]
+pub struct Input {
+    file: Arc<Opened>,
+    schema: SchemaRef,
+}
+
+#[derive(Debug)]
+struct Opened {
+    path: PathBuf,
+    name: String,
+    length: u64,
+    layout: Layout,
+    /// Where the first record stands.
+    data: Position,
+    /// All of a small file.
+    content: Option<Arc<[u8]>>,
+    sampled_rows: u64,
+    whole: bool,
+    options: ReadOptions,
+}
+
+/// What a format's parser needs to know beside the schema.
+#[derive(Debug)]
+pub(crate) enum Layout {
+    Csv(csv::Dialect),
+    Json,
+}
+
+/// A sample's inference: layout, offset of the first record behind a byte order mark, schema, rows.
+type Inferred = (Layout, usize, SchemaRef, u64);
+
+impl Input {
+    /// Opens a file and infers its format, dialect and schema on its first bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::IsDirectory`], [`ErrorKind::NotRegular`] and [`ErrorKind::Io`] if it cannot
+    /// be opened, [`ErrorKind::Empty`] and [`ErrorKind::UnknownFormat`] if it holds no data this crate reads, and the
+    /// faults of a first record or of any other in the sample.
+    pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
+        let path = path.as_ref();
+        check(options)?;
+        let (mut file, length) = source::open(path)?;
+        let mut sample = Vec::new();
+        let mut size = options.sample_bytes;
+        loop {
+            let whole = read(&mut file, length, size, &mut sample).map_err(|error| Error::of_io(error, path))?;
+            refuse_binary(&sample).map_err(|kind| Error::of_path(kind, path))?;
+            let text = after_bom(&sample);
+            let mark = (sample.len() - text.len()) as u64;
+            let start = Position { byte: mark, lines: 0, characters: 0 };
+            let name = path.display().to_string();
+            let (newline, inferred) = infer_sample(path, text, whole, options);
+            let inferred = inferred.map_err(|fault| place_in(&name, newline, fault, start, text))?;
+            let Some((layout, data, schema, sampled_rows)) = inferred else {
+                if sample.len() >= MAX_RECORD {
+                    return Err(place_in(&name, newline, Fault::on_line(0, ErrorKind::TooLong), start, text));
+                }
+                size = size.saturating_mul(2);
+                continue;
+            };
+            let data = start.after(text.get(..data).unwrap_or_default(), newline);
+            let content = (whole && sample.len() <= KEEP).then(|| Arc::from(sample));
+            let options = options.clone();
+            let path = path.to_owned();
+            let file = Opened { path, name, length, layout, data, content, sampled_rows, whole, options };
+            return Ok(Self { file: Arc::new(file), schema });
+        }
+    }
+
+    /// The file as messages name it: the path as it was given.
+    pub fn name(&self) -> &str {
+        &self.file.name
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.file.path
+    }
+
+    /// The format that is read.
+    pub fn format(&self) -> Format {
+        match self.file.layout {
+            Layout::Csv(_) => Format::Csv,
+            Layout::Json => Format::Json,
+        }
+    }
+
+    /// All columns. They are nullable, and their types are Int64, Float64, Boolean, Date32, Timestamp (microseconds),
+    /// Utf8, and for JSON Struct and List of these.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// How many rows the schema was inferred on, and whether these were all.
+    pub fn sampled_rows(&self) -> (u64, bool) {
+        (self.file.sampled_rows, self.file.whole)
+    }
+
+    /// The size of the file when it was opened, where the system knows it.
+    pub fn len_bytes(&self) -> Option<u64> {
+        (self.file.length > 0).then_some(self.file.length)
+    }
+
+    /// The same input with one column widened, or added, so that a value that did not fit does.
+    #[must_use]
+    pub fn widen(&self, misfit: &Misfit) -> Self {
+        let mut fields: Vec<Field> = self.schema.fields().iter().map(|field| field.as_ref().clone()).collect();
+        match fields.iter_mut().find(|field| *field.name() == misfit.column) {
+            Some(field) => field.set_data_type(infer::join(field.data_type(), &misfit.to)),
+            None => fields.push(Field::new(&misfit.column, misfit.to.clone(), true)),
+        }
+        Self { file: self.file.clone(), schema: Arc::new(Schema::new(fields)) }
+    }
+
+    /// The file from its first record on, as raw blocks for threads that the caller brings.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open) if the file can no longer be opened; [`ErrorKind::InvalidOption`] if a projected index is
+    /// no column.
+    pub fn blocks(&self, projection: Option<&[usize]>) -> Result<Blocks> {
+        Blocks::new(self.clone(), projection)
+    }
+
+    /// The file from its first record on, as batches in order, parsed on all cores.
+    ///
+    /// # Errors
+    /// As [`blocks`](Self::blocks).
+    pub fn batches(&self, projection: Option<&[usize]>) -> Result<Batches> {
+        Ok(Batches::new(self.blocks(projection)?, self.file.options.batch_rows))
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.file.layout
+    }
+
+    pub(crate) fn data(&self) -> Position {
+        self.file.data
+    }
+
+    pub(crate) fn content(&self) -> Option<&Arc<[u8]>> {
+        self.file.content.as_ref()
+    }
+
+    pub(crate) fn block_bytes(&self) -> usize {
+        self.file.options.block_bytes
+    }
+
+    /// How many bytes there were behind an offset when the file was opened.
+    pub(crate) fn left(&self, offset: u64) -> Option<usize> {
+        let left = self.len_bytes()?.saturating_sub(offset);
+        Some(usize::try_from(left).unwrap_or(usize::MAX - 1))
+    }
+}
+
+fn check(options: &ReadOptions) -> Result<()> {
+    match options.delimiter {
+        Some(delimiter) if !delimiter.is_ascii() || matches!(delimiter, b'"' | b'\n' | b'\r' | 0) => {
+            let shown = char::from(delimiter).escape_default();
+            let message =
+                format!("`{shown}` cannot be a delimiter: expected an ASCII character but no quote or newline");
+            Err(Error::new(ErrorKind::InvalidOption(message)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads on until the sample has its size; true if that is the whole file.
+fn read(file: &mut File, length: u64, size: usize, sample: &mut Vec<u8>) -> io::Result<bool> {
+    let wanted = size.saturating_sub(sample.len());
+    let expected = usize::try_from(length).unwrap_or(usize::MAX).saturating_sub(sample.len());
+    sample.reserve_exact(wanted.min(expected.saturating_add(1)));
+    let got = file.take(wanted as u64).read_to_end(sample)?;
+    Ok(got < wanted || (length > 0 && sample.len() as u64 >= length))
+}
+
+/// The newline for lines in messages, and what the format's own inference says.
+fn infer_sample(
+    path: &Path,
+    text: &[u8],
+    whole: bool,
+    options: &ReadOptions,
+) -> (u8, std::result::Result<Option<Inferred>, Fault>) {
+    let format = match options.format.or_else(|| Format::of_path(path)) {
+        Some(format) => Ok(format),
+        None => Format::of_content(text),
+    };
+    match format {
+        Err(kind) => (b'\n', Err(Fault::on_line(0, kind))),
+        Ok(Format::Csv) => {
+            let tabs = path
+                .extension()
+                .is_some_and(|name| name.eq_ignore_ascii_case("tsv") || name.eq_ignore_ascii_case("tab"));
+            let delimiter = options.delimiter.or(tabs.then_some(b'\t'));
+            let dialect = csv::dialect(text, delimiter);
+            let inferred = csv::infer(text, dialect, options.header, whole);
+            (dialect.newline, inferred.map(|layout| layout.map(|l| (Layout::Csv(dialect), l.data, l.schema, l.rows))))
+        }
+        Ok(Format::Json) => {
+            let inferred = json::infer(text, whole);
+            (b'\n', inferred.map(|layout| layout.map(|l| (Layout::Json, 0, l.schema, l.rows))))
+        }
+    }
+}

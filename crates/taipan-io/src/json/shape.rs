@@ -1,0 +1,204 @@
+//! What a JSON column is, as far as its values were seen: a [`Shape`] takes in values and becomes an Arrow type.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Fields};
+
+use super::record::{items, members};
+use crate::infer::{Guess, Kind};
+
+/// Objects and lists nested deeper than this become text, the JSON they were.
+pub(super) const MAX_TYPED_DEPTH: usize = 32;
+
+#[derive(Debug, Clone, Default)]
+pub(super) enum Shape {
+    #[default]
+    Null,
+    Boolean,
+    /// Integers and floats, which meet as floats only if no integer is rounded.
+    Number(Guess),
+    Object(Members),
+    List(Box<Shape>),
+    /// Strings, or values that have no other type in common.
+    Utf8,
+}
+
+/// Shapes by key, in the order of first appearance.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Members {
+    shapes: Vec<(String, Shape)>,
+    index: HashMap<String, usize>,
+}
+
+impl Shape {
+    /// Takes in one value, a valid JSON text.
+    pub(super) fn observe(&mut self, value: &str, depth: usize) {
+        match (value.as_bytes().first(), &mut *self) {
+            (None | Some(b'n'), _) | (_, Self::Utf8) | (Some(b't' | b'f'), Self::Boolean) => {}
+            (Some(b't' | b'f'), Self::Null) => *self = Self::Boolean,
+            (Some(b'-' | b'0'..=b'9'), Self::Null | Self::Number(_)) => {
+                let mut guess = if let Self::Number(guess) = self { *guess } else { Guess::default() };
+                guess.observe(value.as_bytes());
+                *self = if guess.kind() == Kind::Utf8 { Self::Utf8 } else { Self::Number(guess) };
+            }
+            (Some(b'{'), Self::Null) if depth < MAX_TYPED_DEPTH => {
+                *self = Self::Object(Members::default());
+                self.observe(value, depth);
+            }
+            (Some(b'{'), Self::Object(object)) => object.observe(value, depth),
+            (Some(b'['), Self::Null) if depth < MAX_TYPED_DEPTH => {
+                *self = Self::List(Box::default());
+                self.observe(value, depth);
+            }
+            (Some(b'['), Self::List(item)) => {
+                // The text was checked, so taking it apart cannot fail.
+                let _ = items(value, |value| item.observe(value, depth + 1));
+            }
+            _ => *self = Self::Utf8,
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        match (&mut *self, other) {
+            (Self::Utf8, _) | (_, Self::Null) | (Self::Boolean, Self::Boolean) => {}
+            (Self::Null, other) => *self = other,
+            (Self::Number(a), Self::Number(b)) => {
+                a.merge(b);
+                if a.kind() == Kind::Utf8 {
+                    *self = Self::Utf8;
+                }
+            }
+            (Self::List(a), Self::List(b)) => a.merge(*b),
+            (Self::Object(a), Self::Object(b)) => a.merge(b),
+            _ => *self = Self::Utf8,
+        }
+    }
+
+    /// The Arrow type of what was seen, `Null` where nothing but null was.
+    pub(super) fn seen_type(&self) -> DataType {
+        match self {
+            Self::Null => DataType::Null,
+            Self::Utf8 => DataType::Utf8,
+            Self::Boolean => DataType::Boolean,
+            Self::Number(guess) => guess.kind().data_type(),
+            Self::Object(object) => DataType::Struct(
+                object.shapes.iter().map(|(key, shape)| Field::new(key, shape.seen_type(), true)).collect(),
+            ),
+            Self::List(item) => DataType::List(Arc::new(Field::new_list_field(item.seen_type(), true))),
+        }
+    }
+
+    /// The Arrow type of a column of such values.
+    pub(super) fn data_type(&self) -> DataType {
+        settle(&self.seen_type())
+    }
+}
+
+/// The type for a column: what was never but null is text, which takes whatever comes; so is an object without keys,
+/// of which no columns can be made.
+pub(super) fn settle(seen: &DataType) -> DataType {
+    let field = |field: &Field| field.clone().with_data_type(settle(field.data_type()));
+    match seen {
+        DataType::Null => DataType::Utf8,
+        DataType::Struct(fields) if fields.is_empty() => DataType::Utf8,
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(|child| field(child)).collect()),
+        DataType::List(item) => DataType::List(Arc::new(field(item))),
+        other => other.clone(),
+    }
+}
+
+impl Members {
+    /// Takes in the members of one object, a valid JSON text.
+    pub(super) fn observe(&mut self, object: &str, depth: usize) {
+        let mut expected = 0;
+        let _ = members(object, |key, value| {
+            let i = self.slot(&key, expected);
+            expected = i + 1;
+            if let Some((_, shape)) = self.shapes.get_mut(i) {
+                shape.observe(value, depth + 1);
+            }
+        });
+    }
+
+    /// Takes in one value of a key.
+    pub(super) fn observe_member(&mut self, key: &str, value: &str) {
+        let i = self.slot(key, 0);
+        if let Some((_, shape)) = self.shapes.get_mut(i) {
+            shape.observe(value, 1);
+        }
+    }
+
+    pub(super) fn merge(&mut self, other: Self) {
+        for (key, shape) in other.shapes {
+            let i = self.slot(&key, 0);
+            if let Some((_, known)) = self.shapes.get_mut(i) {
+                known.merge(shape);
+            }
+        }
+    }
+
+    pub(super) fn fields(&self) -> Fields {
+        self.shapes.iter().map(|(key, shape)| Field::new(key, shape.data_type(), true)).collect()
+    }
+
+    /// The place of a key; records mostly hold the same keys in the same order, so the place after the last is tried first.
+    fn slot(&mut self, key: &str, expected: usize) -> usize {
+        if self.shapes.get(expected).is_some_and(|(known, _)| known == key) {
+            return expected;
+        }
+        if let Some(&i) = self.index.get(key) {
+            return i;
+        }
+        let i = self.shapes.len();
+        self.shapes.push((key.to_owned(), Shape::Null));
+        self.index.insert(key.to_owned(), i);
+        i
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_become_types() {
+        let cases: [(&[&str], &str); 14] = [
+            (&["null"], "Utf8"),
+            (&["true", "null"], "Boolean"),
+            (&["1", "2"], "Int64"),
+            (&["1", "2.0"], "Float64"),
+            (&["1", "true"], "Utf8"),
+            (&["1", "\"1\""], "Utf8"),
+            (&["9223372036854775808"], "Utf8"),
+            (&["9007199254740993", "1.5"], "Utf8"),
+            (&["1e400"], "Utf8"),
+            (&["[]", "[1]", "[null, 2.5]"], "List(Float64)"),
+            (&["[1]", "2"], "Utf8"),
+            (&["{}"], "Utf8"),
+            (&["{\"a\": 1}", "{}", "{\"b\": [], \"a\": 2.5}"], "Struct(\"a\": Float64, \"b\": List(Utf8))"),
+            (&["{\"a\": 1}", "[]"], "Utf8"),
+        ];
+        for (values, expected) in cases {
+            let mut whole = Shape::default();
+            for value in values {
+                whole.observe(value, 0);
+            }
+            assert_eq!(whole.data_type().to_string(), expected, "{values:?}");
+            let mut merged = Shape::default();
+            for value in values {
+                let mut one = Shape::default();
+                one.observe(value, 0);
+                merged.merge(one);
+            }
+            assert_eq!(merged.data_type(), whole.data_type(), "{values:?} merged");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_becomes_text() {
+        let mut shape = Shape::default();
+        shape.observe(&["[".repeat(100), "]".repeat(100)].concat(), 0);
+        assert_eq!(shape.data_type().to_string().matches("List").count(), MAX_TYPED_DEPTH);
+    }
+}

@@ -1,0 +1,307 @@
+//! The places of JSON records: bytes in, ranges out. No I/O, no Arrow, no copying.
+//!
+//! The splitter knows what stands between records (the brackets and commas of one array, or blanks in a sequence of
+//! values) and finds where each ends by counting brackets outside strings; what is inside is checked by whoever parses
+//! the record. It works on whatever part of the file it is given: a record that the part cuts off is left for the next
+//! one, which must begin with it.
+
+use std::ops::Range;
+
+use crate::scan;
+
+/// Deeper nesting is refused.
+pub(crate) const MAX_DEPTH: u32 = 1024;
+
+/// Finds records one after another; keeps what was seen between them, so that files can come in parts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Splitter {
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum State {
+    /// Nothing but blanks so far.
+    #[default]
+    Start,
+    /// In an array, just after `[`.
+    First,
+    /// In an array, after a comma.
+    Next,
+    /// In an array, after a value.
+    After,
+    /// Among values that stand one after another.
+    Sequence,
+    /// After the `]` of the array.
+    End,
+}
+
+/// What breaks the grammar between records.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    Unexpected {
+        at: usize,
+        message: String,
+    },
+    TooDeep {
+        at: usize,
+    },
+    /// There is no value at all.
+    Empty,
+}
+
+impl Splitter {
+    /// The next record from `position` on, which moves behind it. Nothing when the bytes end before a record does, and
+    /// then `position` is where the part that comes next must begin. `last` says that none comes.
+    pub(crate) fn next(
+        &mut self,
+        bytes: &[u8],
+        position: &mut usize,
+        last: bool,
+    ) -> Result<Option<Range<usize>>, Flaw> {
+        loop {
+            while let Some(b' ' | b'\t' | b'\n' | b'\r') = bytes.get(*position) {
+                *position += 1;
+            }
+            let at = *position;
+            let Some(&byte) = bytes.get(at) else {
+                return if last { self.finish(at) } else { Ok(None) };
+            };
+            let unexpected = |expected: &str| {
+                let found = found(bytes, at);
+                Err(Flaw::Unexpected { at, message: format!("expected {expected}, found {found}") })
+            };
+            let next = match (self.state, byte) {
+                (State::Start, b'[') => State::First,
+                (State::First | State::After, b']') => State::End,
+                (State::After, b',') => State::Next,
+                (State::After, _) => return unexpected("`,` or `]`"),
+                (State::Next, b']') => {
+                    return Err(Flaw::Unexpected { at, message: "trailing comma before `]`".to_owned() });
+                }
+                (State::End, _) => return unexpected("nothing after the end of the array"),
+                (_, b',' | b']' | b'}' | b':') => return unexpected("a value"),
+                (State::Start | State::Sequence, _) => {
+                    return self.value(bytes, position, last, State::Sequence);
+                }
+                (State::First | State::Next, _) => return self.value(bytes, position, last, State::After),
+            };
+            self.state = next;
+            *position += 1;
+        }
+    }
+
+    fn value(
+        &mut self,
+        bytes: &[u8],
+        position: &mut usize,
+        last: bool,
+        after: State,
+    ) -> Result<Option<Range<usize>>, Flaw> {
+        let start = *position;
+        let end = match bytes.get(start) {
+            Some(b'{' | b'[') => nested_end(bytes, start)?,
+            Some(b'"') => string_end(bytes, start),
+            _ => scalar_end(bytes, start).or(last.then_some(bytes.len())),
+        };
+        match end {
+            Some(end) => {
+                self.state = after;
+                *position = end;
+                Ok(Some(start..end))
+            }
+            None if last => {
+                let what = match bytes.get(start) {
+                    Some(b'{') => "the object that starts here is not closed",
+                    Some(b'[') => "the array that starts here is not closed",
+                    _ => "the string that starts here is not closed",
+                };
+                Err(Flaw::Unexpected { at: start, message: what.to_owned() })
+            }
+            None => Ok(None),
+        }
+    }
+
+    fn finish(&self, at: usize) -> Result<Option<Range<usize>>, Flaw> {
+        match self.state {
+            State::Start => Err(Flaw::Empty),
+            State::Sequence | State::End => Ok(None),
+            State::First | State::Next | State::After => {
+                Err(Flaw::Unexpected { at, message: "the array is not closed: expected `]`".to_owned() })
+            }
+        }
+    }
+}
+
+/// The character at an offset, as messages name it.
+fn found(bytes: &[u8], at: usize) -> String {
+    let rest = bytes.get(at..bytes.len().min(at + 4)).unwrap_or_default();
+    match String::from_utf8_lossy(rest).chars().next() {
+        Some(letter) => format!("`{}`", letter.escape_debug()),
+        None => "the end of the file".to_owned(),
+    }
+}
+
+/// Where the object or array that starts here ends: where as many brackets were closed as opened, outside strings.
+fn nested_end(bytes: &[u8], start: usize) -> Result<Option<usize>, Flaw> {
+    let mut depth = 0;
+    let mut base = start;
+    // All ones inside a string, and one after a backslash, at the first byte of the chunk.
+    let (mut inside, mut escaped) = (0, 0);
+    while base < bytes.len() {
+        let chunk = scan::chunk(bytes, base);
+        let (escapes, carry) = escaped_bytes(scan::equal(&chunk, b'\\'), escaped);
+        escaped = carry;
+        let quotes = scan::equal(&chunk, b'"') & !escapes;
+        let strings = scan::parity(quotes) ^ inside;
+        inside = if strings >> 63 == 1 { u64::MAX } else { 0 };
+        let opening = (scan::equal(&chunk, b'{') | scan::equal(&chunk, b'[')) & !strings;
+        let closing = (scan::equal(&chunk, b'}') | scan::equal(&chunk, b']')) & !strings;
+        let mut brackets = opening | closing;
+        while brackets != 0 {
+            let at = base + brackets.trailing_zeros() as usize;
+            let bit = brackets & brackets.wrapping_neg();
+            brackets ^= bit;
+            if opening & bit != 0 {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Err(Flaw::TooDeep { at });
+                }
+            } else {
+                depth -= 1;
+                if depth == 0 {
+                    return Ok(Some(at + 1));
+                }
+            }
+        }
+        base += 64;
+    }
+    Ok(None)
+}
+
+/// The bytes that follow an escaping backslash, and whether the next chunk's first one does.
+fn escaped_bytes(backslashes: u64, carry: u64) -> (u64, u64) {
+    let mut escaped = carry;
+    let mut rest = backslashes & !carry;
+    let mut next = 0;
+    while rest != 0 {
+        let bit = rest & rest.wrapping_neg();
+        escaped |= bit << 1;
+        next = bit >> 63;
+        rest &= !(bit | bit << 1);
+    }
+    (escaped, next)
+}
+
+fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + 1;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        match bytes.get(at) {
+            Some(b'"') => return Some(at + 1),
+            _ => at += 2,
+        }
+    }
+}
+
+/// A number or word ends where anything else begins; one that the bytes cut off may go on.
+fn scalar_end(bytes: &[u8], start: usize) -> Option<usize> {
+    let rest = bytes.get(start..)?;
+    let end = rest.iter().position(|byte| {
+        matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | b',' | b'[' | b']' | b'{' | b'}' | b'"' | b':')
+    })?;
+    Some(start + end)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The records as text, with the file given in parts of a size.
+    fn split(text: &[u8], part: usize) -> Result<Vec<Vec<u8>>, Flaw> {
+        let mut splitter = Splitter::default();
+        let (mut start, mut end) = (0, 0);
+        let mut records = Vec::new();
+        loop {
+            end = text.len().min(end.max(start) + part);
+            let last = end == text.len();
+            let window = &text[start..end];
+            let mut position = 0;
+            while let Some(record) = splitter.next(window, &mut position, last)? {
+                records.push(window[record].to_vec());
+            }
+            if last {
+                return Ok(records);
+            }
+            start += position;
+        }
+    }
+
+    #[test]
+    fn shapes() {
+        let cases: [(&str, &[&str]); 10] = [
+            ("[]", &[]),
+            (" [ 1 , \"a\" ]\n", &["1", "\"a\""]),
+            ("{\"a\":1}\n{\"a\":[2]}\n", &["{\"a\":1}", "{\"a\":[2]}"]),
+            ("{}{}", &["{}", "{}"]),
+            ("1 2", &["1", "2"]),
+            ("{\"a\":\"}\\\"{\"}", &["{\"a\":\"}\\\"{\"}"]),
+            ("[{\"a\":\"\\\\\"},null]", &["{\"a\":\"\\\\\"}", "null"]),
+            ("\"a\"", &["\"a\""]),
+            ("[[1],[2,[3]]]", &["[1]", "[2,[3]]"]),
+            ("{\n  \"a\": 1\n}", &["{\n  \"a\": 1\n}"]),
+        ];
+        for (text, expected) in cases {
+            let expected: Vec<Vec<u8>> = expected.iter().map(|record| record.as_bytes().to_vec()).collect();
+            for part in [1, 3, 1000] {
+                assert_eq!(split(text.as_bytes(), part), Ok(expected.clone()), "{text} in parts of {part}");
+            }
+        }
+    }
+
+    #[test]
+    fn flaws() {
+        let cases = [
+            ("[1,]", 3, "trailing comma before `]`"),
+            ("[1 2]", 3, "expected `,` or `]`, found `2`"),
+            ("[{}{}]", 3, "expected `,` or `]`, found `{`"),
+            ("[,1]", 1, "expected a value, found `,`"),
+            ("[1] x", 4, "expected nothing after the end of the array, found `x`"),
+            ("[1", 2, "the array is not closed: expected `]`"),
+            ("[", 1, "the array is not closed: expected `]`"),
+            ("{\"a\":1", 0, "the object that starts here is not closed"),
+            ("[{},[1]", 7, "the array is not closed: expected `]`"),
+            ("{} \"a", 3, "the string that starts here is not closed"),
+            ("{},{}", 2, "expected a value, found `,`"),
+        ];
+        for (text, at, message) in cases {
+            let expected = Flaw::Unexpected { at, message: message.to_owned() };
+            assert_eq!(split(text.as_bytes(), 1000), Err(expected), "{text}");
+        }
+        assert_eq!(split(b" \n", 1), Err(Flaw::Empty));
+        let depth = |levels: usize| split(["[".repeat(levels), "]".repeat(levels)].concat().as_bytes(), 1 << 20);
+        assert!(depth(1025).is_ok());
+        assert_eq!(depth(1026), Err(Flaw::TooDeep { at: 1025 }));
+    }
+
+    proptest! {
+        #[test]
+        fn escapes_are_those_of_a_plain_scan(backslashes: u64, dense: u64, carried: bool) {
+            let backslashes = backslashes | dense;
+            let (escaped, next) = escaped_bytes(backslashes, u64::from(carried));
+            let mut after = carried;
+            for i in 0..64 {
+                prop_assert_eq!(escaped >> i & 1 == 1, after);
+                after = !after && backslashes >> i & 1 == 1;
+            }
+            prop_assert_eq!(next == 1, after);
+        }
+
+        #[test]
+        fn parts_of_any_size_give_the_same_records(text in "[\\[\\]{},:\"\\\\a1 \n]{0,150}", part in 1usize..80) {
+            // A flaw's offset counts from the part, so only the records are compared.
+            prop_assert_eq!(split(text.as_bytes(), part).ok(), split(text.as_bytes(), 1 << 20).ok());
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! From what the user names to files: patterns and directories expanded, files opened, tables named.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::EXTENSIONS;
+
+/// The files that paths, globs and directories stand for, in the order given, each once.
+///
+/// A directory stands for the data files in it (csv, tsv, json, ndjson, jsonl; hidden ones and subfolders excepted), a
+/// glob for the files it matches; both sorted by name. A pattern that is itself the name of a file is that file.
+///
+/// # Errors
+/// [`ErrorKind::NotFound`] names the path or pattern that stands for no file, [`ErrorKind::NoDataFiles`] a directory
+/// without data files.
+pub fn expand(patterns: &[String]) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut seen = HashSet::new();
+    for pattern in patterns {
+        let path = Path::new(pattern);
+        let found = if path.is_dir() {
+            directory(path)?
+        } else if path.exists() || !pattern.contains(['*', '?', '[']) {
+            // A missing file is named as an I/O error by its opening; here only its absence counts.
+            fs::metadata(path).map_err(|error| Error::of_io(error, path))?;
+            vec![path.to_owned()]
+        } else {
+            matches(pattern)?
+        };
+        files.extend(found.into_iter().filter(|file| seen.insert(file.clone())));
+    }
+    Ok(files)
+}
+
+/// A name for the table that a file becomes: its stem in lower case, anything but letters and digits as `_`.
+///
+/// ```
+/// assert_eq!(taipan_io::table_name("data/Sales 2024.csv".as_ref()), "sales_2024");
+/// ```
+pub fn table_name(path: &Path) -> String {
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut stem = file.as_ref();
+    for _ in 0..2 {
+        match stem.rsplit_once('.') {
+            Some((rest, extension)) if !rest.is_empty() && is_suffix(extension) => stem = rest,
+            _ => break,
+        }
+    }
+    let mut name = String::new();
+    for letter in stem.chars() {
+        if letter.is_alphanumeric() {
+            name.extend(letter.to_lowercase());
+        } else if !name.is_empty() && !name.ends_with('_') {
+            name.push('_');
+        }
+    }
+    let name = name.trim_end_matches('_');
+    if name.is_empty() {
+        "table".to_owned()
+    } else if name.starts_with(|first: char| first.is_numeric()) || name.starts_with("sqlite_") {
+        format!("t_{name}")
+    } else {
+        name.to_owned()
+    }
+}
+
+/// Opens a regular file for reading; also answers its length.
+pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
+    let of_io = |error| Error::of_io(error, path);
+    let metadata = fs::metadata(path).map_err(of_io)?;
+    if metadata.is_dir() {
+        return Err(Error::of_path(ErrorKind::IsDirectory, path));
+    }
+    if !metadata.is_file() {
+        return Err(Error::of_path(ErrorKind::NotRegular, path));
+    }
+    Ok((File::open(path).map_err(of_io)?, metadata.len()))
+}
+
+fn directory(path: &Path) -> Result<Vec<PathBuf>> {
+    let of_io = |error| Error::of_io(error, path);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(of_io)? {
+        let entry = entry.map_err(of_io)?.path();
+        let hidden = entry.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if !hidden && is_data_file(&entry) {
+            files.push(entry);
+        }
+    }
+    if files.is_empty() {
+        return Err(Error::of_path(ErrorKind::NoDataFiles, path));
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
+    let paths = glob::glob(pattern).map_err(|error| {
+        Error::new(ErrorKind::InvalidOption(format!("invalid pattern: {}", error.msg))).in_source(pattern)
+    })?;
+    // The walk is sorted already; folders it cannot enter hold no match.
+    let files: Vec<PathBuf> = paths.filter_map(std::result::Result::ok).filter(|path| path.is_file()).collect();
+    if files.is_empty() {
+        return Err(Error::new(ErrorKind::NotFound).in_source(pattern));
+    }
+    Ok(files)
+}
+
+fn is_data_file(path: &Path) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension)))
+        && path.is_file()
+}
+
+/// An extension is a short word; what follows the dot in `v1.20 final` is none.
+fn is_suffix(extension: &str) -> bool {
+    (1..=8).contains(&extension.len())
+        && extension.chars().all(|letter| letter.is_ascii_alphanumeric())
+        && extension.chars().any(|letter| letter.is_ascii_alphabetic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_tables() {
+        let cases = [
+            ("tips.csv", "tips"),
+            ("data/Sales 2024.csv", "sales_2024"),
+            ("a--b.CSV", "a_b"),
+            ("logs.json.gz", "logs"),
+            ("v1.20.csv", "v1_20"),
+            ("2024.csv", "t_2024"),
+            ("_taipan_x.csv", "taipan_x"),
+            ("sqlite_master.csv", "t_sqlite_master"),
+            ("Größe.csv", "größe"),
+            (".csv", "csv"),
+            ("---.csv", "table"),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(table_name(Path::new(path)), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn patterns_become_files() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["b.csv", "a.json", "notes.txt", ".hidden.csv", "x[1].csv"] {
+            fs::write(folder.path().join(name), "x\n1\n").unwrap();
+        }
+        fs::create_dir(folder.path().join("empty")).unwrap();
+        let name = |pattern: &str| folder.path().join(pattern).display().to_string();
+        let names = |patterns: &[&str]| {
+            let patterns: Vec<String> = patterns.iter().map(|pattern| name(pattern)).collect();
+            expand(&patterns).map(|files| {
+                files
+                    .iter()
+                    .filter_map(|file| Some(file.file_name()?.to_str()?.to_owned()))
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            })
+        };
+        let cases: [(&[&str], &str); 5] = [
+            (&[""], "a.json b.csv x[1].csv"),
+            (&["*.csv"], ".hidden.csv b.csv x[1].csv"),
+            (&["b.csv", "*.json", "b.csv"], "b.csv a.json"),
+            (&["notes.txt"], "notes.txt"),
+            (&["x[1].csv"], "x[1].csv"),
+        ];
+        for (patterns, expected) in cases {
+            assert_eq!(names(patterns).unwrap(), expected, "{patterns:?}");
+        }
+        let message = |pattern: &str| names(&[pattern]).unwrap_err().to_string();
+        assert_eq!(message("*.xyz"), format!("{}: no such file", name("*.xyz")));
+        assert_eq!(message("nope.csv"), format!("{}: no such file", name("nope.csv")));
+        assert!(message("empty").ends_with("empty: no data files (csv, tsv, json, ndjson, jsonl) in this directory"));
+    }
+}

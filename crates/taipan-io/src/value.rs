@@ -1,0 +1,308 @@
+//! One value as text to one value as a type: integers, floats, booleans, dates, timestamps. Each answers `None` for
+//! whatever it would have to guess at or to round.
+
+/// 2^53, up to which every integer is a float exactly.
+pub(crate) const EXACT: u64 = 1 << 53;
+
+const MICROS_PER_DAY: i64 = 86_400_000_000;
+
+/// Powers of ten that a float holds exactly.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+
+/// Whether a token stands for a missing value, in columns that are not text.
+pub(crate) fn is_missing(value: &[u8]) -> bool {
+    matches!(value, b"" | b"NA" | b"N/A" | b"NaN" | b"null" | b"NULL" | b"None")
+}
+
+/// An integer: digits with an optional minus. A leading zero, a plus or `-0` would be lost in one, and is none.
+#[inline]
+pub(crate) fn int(value: &[u8]) -> Option<i64> {
+    let (negative, digits) = match value {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    match digits {
+        [] => None,
+        [b'0', rest @ ..] => (rest.is_empty() && !negative).then_some(0),
+        _ if digits.len() > 19 => None,
+        _ => {
+            // Nineteen digits fit u64.
+            let mut number = 0u64;
+            for byte in digits {
+                let digit = byte.wrapping_sub(b'0');
+                if digit > 9 {
+                    return None;
+                }
+                number = number * 10 + u64::from(digit);
+            }
+            if negative { 0i64.checked_sub_unsigned(number) } else { i64::try_from(number).ok() }
+        }
+    }
+}
+
+/// A float, correctly rounded: `-1.5`, `.5`, `2e-3`, `inf`. An integer that a float would round is none, nor is a
+/// number beyond the range of floats.
+#[inline]
+pub(crate) fn float(value: &[u8]) -> Option<f64> {
+    let (negative, rest) = match value {
+        [b'-', rest @ ..] => (true, rest),
+        rest => (false, rest),
+    };
+    let mut mantissa = 0u64;
+    let mut digits = 0usize;
+    let mut scale = 0i32;
+    let mut position = 0;
+    let mut point = None;
+    while let Some(&byte) = rest.get(position) {
+        let digit = byte.wrapping_sub(b'0');
+        if digit <= 9 {
+            // Wraps beyond 19 digits; then the result is not used.
+            mantissa = mantissa.wrapping_mul(10).wrapping_add(u64::from(digit));
+            digits += 1;
+        } else if byte == b'.' && point.is_none() {
+            point = Some(position);
+        } else {
+            break;
+        }
+        position += 1;
+    }
+    if digits == 0 {
+        return infinity(rest).map(|infinity| if negative { -infinity } else { infinity });
+    }
+    if let [b'0', b'0'..=b'9', ..] = rest {
+        return None;
+    }
+    if let Some(point) = point {
+        scale = -((position - point - 1) as i32);
+    }
+    let exponent = match rest.get(position..) {
+        Some([]) | None => None,
+        Some([b'e' | b'E', exponent @ ..]) => Some(small_exponent(exponent)?),
+        Some(_) => return None,
+    };
+    let exact = digits <= 19 && mantissa <= EXACT;
+    if point.is_none() && exponent.is_none() && !exact {
+        return None;
+    }
+    let scale = scale.saturating_add(exponent.unwrap_or(0));
+    // Both factors are exact, so the one operation rounds once, correctly.
+    if exact && let Some(&power) = POWERS.get(scale.unsigned_abs() as usize) {
+        let number = mantissa as f64;
+        let number = if scale < 0 { number / power } else { number * power };
+        return Some(if negative { -number } else { number });
+    }
+    let number: f64 = std::str::from_utf8(value).ok()?.parse().ok()?;
+    number.is_finite().then_some(number)
+}
+
+fn small_exponent(text: &[u8]) -> Option<i32> {
+    let negative = text.first() == Some(&b'-');
+    let digits = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
+    if digits.is_empty() {
+        return None;
+    }
+    let mut exponent = 0i32;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        exponent = exponent.saturating_mul(10).saturating_add(i32::from(digit));
+    }
+    Some(if negative { -exponent } else { exponent })
+}
+
+fn infinity(text: &[u8]) -> Option<f64> {
+    (text.eq_ignore_ascii_case(b"inf") || text.eq_ignore_ascii_case(b"infinity")).then_some(f64::INFINITY)
+}
+
+/// `true` or `false` in any case.
+pub(crate) fn boolean(value: &[u8]) -> Option<bool> {
+    match value.len() {
+        4 if value.eq_ignore_ascii_case(b"true") => Some(true),
+        5 if value.eq_ignore_ascii_case(b"false") => Some(false),
+        _ => None,
+    }
+}
+
+/// `2024-02-29` as days since 1970-01-01.
+pub(crate) fn date(value: &[u8]) -> Option<i32> {
+    let &[y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = value else { return None };
+    let year = number(&[y0, y1, y2, y3])?;
+    let month = number(&[m0, m1])?;
+    let day = number(&[d0, d1])?;
+    if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
+        return None;
+    }
+    // Days from civil: the year begins in March, so that the leap day comes last.
+    let year = if month <= 2 { year - 1 } else { year };
+    let era = year.div_euclid(400);
+    let year_of_era = year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    Some(era * 146_097 + day_of_era - 719_468)
+}
+
+fn days_in_month(year: i32, month: i32) -> i32 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// `2024-02-29T12:30[:15[.123456]][Z]`, a space for the `T`, or a date alone, as microseconds since 1970-01-01 00:00.
+/// Another zone than UTC, or a digit beyond microseconds, would be lost and is none.
+pub(crate) fn timestamp(value: &[u8]) -> Option<i64> {
+    let (day, time) = value.split_at_checked(10)?;
+    let midnight = i64::from(date(day)?) * MICROS_PER_DAY;
+    let time = match time {
+        [] => return Some(midnight),
+        [b'T' | b' ', time @ .., b'Z'] | [b'T' | b' ', time @ ..] => time,
+        _ => return None,
+    };
+    let (&[h0, h1, b':', m0, m1], rest) = time.split_first_chunk::<5>()? else { return None };
+    let hour = number(&[h0, h1]).filter(|hour| *hour < 24)?;
+    let minute = number(&[m0, m1]).filter(|minute| *minute < 60)?;
+    let (second, fraction) = match rest {
+        [] => (0, 0),
+        &[b':', s0, s1] => (number(&[s0, s1])?, 0),
+        &[b':', s0, s1, b'.', ref fraction @ ..] => (number(&[s0, s1])?, micros(fraction)?),
+        _ => return None,
+    };
+    if second > 59 {
+        return None;
+    }
+    let seconds = i64::from(hour * 3600 + minute * 60 + second);
+    Some(midnight + seconds * 1_000_000 + i64::from(fraction))
+}
+
+/// The digits after a decimal point as millionths.
+fn micros(digits: &[u8]) -> Option<i32> {
+    let (kept, lost) = digits.split_at(digits.len().min(6));
+    if kept.is_empty() || lost.iter().any(|byte| *byte != b'0') {
+        return None;
+    }
+    Some(number(kept)? * 10i32.pow(6 - kept.len() as u32))
+}
+
+/// Up to nine digits.
+fn number(digits: &[u8]) -> Option<i32> {
+    digits.iter().try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i32::from(byte - b'0')))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn integers() {
+        let cases = [
+            ("0", Some(0)),
+            ("-1", Some(-1)),
+            ("9223372036854775807", Some(i64::MAX)),
+            ("-9223372036854775808", Some(i64::MIN)),
+            ("9223372036854775808", None),
+            ("-9223372036854775809", None),
+            ("99999999999999999999", None),
+            ("", None),
+            ("-", None),
+            ("-0", None),
+            ("01", None),
+            ("+1", None),
+            ("1.0", None),
+            ("1 ", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(int(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn floats() {
+        let cases = [
+            ("0.1", Some(0.1)),
+            (".5", Some(0.5)),
+            ("5.", Some(5.0)),
+            ("-1.5e-3", Some(-0.0015)),
+            ("1E+2", Some(100.0)),
+            ("-inf", Some(f64::NEG_INFINITY)),
+            ("Infinity", Some(f64::INFINITY)),
+            ("9007199254740992", Some(9_007_199_254_740_992.0)),
+            ("9007199254740993", None),
+            ("123456789012345678901234567890", None),
+            ("123456789012345678901234567890.5", Some(123_456_789_012_345_678_901_234_567_890.5)),
+            ("1e999", None),
+            ("1e99999999999", None),
+            ("", None),
+            (".", None),
+            ("-", None),
+            ("1e", None),
+            ("00.5", None),
+            ("+0.5", None),
+            ("1.2.3", None),
+            ("0x1p3", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(float(text.as_bytes()), expected, "{text}");
+        }
+        assert!(float(b"-0").is_some_and(|zero| zero == 0.0 && zero.is_sign_negative()));
+    }
+
+    #[test]
+    fn dates_and_timestamps() {
+        let day = MICROS_PER_DAY;
+        let cases = [
+            ("1970-01-01", Some(0)),
+            ("1969-12-31", Some(-day)),
+            ("2000-03-01", Some(11_017 * day)),
+            ("0000-01-01", Some(-719_528 * day)),
+            ("1900-02-29", None),
+            ("2024-13-01", None),
+            ("2024-1-1", None),
+            ("1970-01-02T00:00", Some(day)),
+            ("1970-01-01 00:00:01", Some(1_000_000)),
+            ("1970-01-01T00:00:00.5Z", Some(500_000)),
+            ("1970-01-01T00:00:00.123456000", Some(123_456)),
+            ("1970-01-01T00:00:00.1234567", None),
+            ("1970-01-01T24:00:00", None),
+            ("1970-01-01T00:60:00", None),
+            ("1970-01-01T00:00:60", None),
+            ("1970-01-01T00:00:00+02:00", None),
+            ("1970-01-01T00:00:00.", None),
+            ("1970-01-01T", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(timestamp(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn integers_print_and_read_back(number: i64) {
+            prop_assert_eq!(int(number.to_string().as_bytes()), Some(number));
+        }
+
+        #[test]
+        fn floats_are_rounded_as_the_standard_library_does(text in "-?(0|[1-9][0-9]{0,20})(\\.[0-9]{1,20})(e-?[0-9]{1,2})?") {
+            prop_assert_eq!(float(text.as_bytes()), text.parse::<f64>().ok());
+        }
+
+        #[test]
+        fn every_float_reads_back(number: f64) {
+            prop_assume!(number.is_finite());
+            prop_assert_eq!(float(format!("{number:e}").as_bytes()), Some(number));
+        }
+
+        #[test]
+        fn no_text_panics(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            let _ = (int(&bytes), float(&bytes), boolean(&bytes), date(&bytes), timestamp(&bytes));
+        }
+    }
+}

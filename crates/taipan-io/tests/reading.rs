@@ -1,0 +1,379 @@
+//! Reading files as a caller does: what comes out of each kind of file, and what the errors say.
+
+#![allow(clippy::unwrap_used, clippy::format_collect, reason = "a test may panic, and need not be fast")]
+
+use std::fs;
+use std::path::PathBuf;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use taipan_io::{BatchWriter, Error, ErrorKind, Input, Output, ReadOptions, Result};
+use tempfile::TempDir;
+
+/// A file in a folder of its own.
+struct Sample {
+    _folder: TempDir,
+    path: PathBuf,
+}
+
+fn file(name: &str, content: impl AsRef<[u8]>) -> Sample {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, content).unwrap();
+    Sample { _folder: folder, path }
+}
+
+/// Everything in a file, widened as often as it asks for.
+fn read(path: &PathBuf, options: &ReadOptions) -> Result<RecordBatch> {
+    let mut input = Input::open(path, options)?;
+    loop {
+        match input.batches(None)?.collect::<Result<Vec<_>>>() {
+            Ok(batches) => return Ok(concat_batches(input.schema(), &batches).unwrap()),
+            Err(error) => match error.kind() {
+                ErrorKind::Misfit(misfit) => input = input.widen(misfit),
+                _ => return Err(error),
+            },
+        }
+    }
+}
+
+/// The schema as `name:Type …`, then the rows as NDJSON.
+fn show(batch: &RecordBatch) -> String {
+    let schema = batch.schema();
+    let columns: Vec<String> =
+        schema.fields().iter().map(|field| format!("{}:{}", field.name(), field.data_type())).collect();
+    let mut writer = BatchWriter::new(Output::NdJson, Vec::new(), &schema);
+    writer.write(batch).unwrap();
+    format!("{}\n{}", columns.join(" "), String::from_utf8(writer.finish().unwrap()).unwrap())
+}
+
+/// Reads with blocks and samples of every size, which must not matter, and compares.
+#[track_caller]
+fn check(name: &str, content: impl AsRef<[u8]>, expected: &str) {
+    let file = file(name, content);
+    for block in [1, 7, 64, 1 << 20] {
+        let options = ReadOptions::default().block_bytes(block);
+        let shown = read(&file.path, &options).map_or_else(|error| error.to_string(), |batch| show(&batch));
+        assert_eq!(shown.trim_end(), expected, "with blocks of {block}");
+    }
+}
+
+/// The message with the folder taken off.
+#[track_caller]
+fn check_error(name: &str, content: impl AsRef<[u8]>, expected: &str) {
+    let file = file(name, content);
+    let folder = format!("{}/", file.path.parent().unwrap().display());
+    for block in [1, 64, 1 << 20] {
+        for sample in [1, 1 << 20] {
+            let options = ReadOptions::default().block_bytes(block).sample_bytes(sample);
+            let error = read(&file.path, &options).map(|batch| show(&batch)).unwrap_err();
+            let message = error.to_string().replace(&folder, "");
+            assert_eq!(message, expected, "with blocks of {block} and a sample of {sample}");
+        }
+    }
+}
+
+#[test]
+fn csv_types() {
+    check(
+        "t.csv",
+        "i,f,b,d,t,s\n1,1.5,true,2024-02-29,2024-02-29 10:00,x\n-2,2,FALSE,2024-03-01,2024-03-01,\"\"\n,,,,,\n",
+        "i:Int64 f:Float64 b:Boolean d:Date32 t:Timestamp(µs) s:Utf8\n\
+         {\"i\":1,\"f\":1.5,\"b\":true,\"d\":\"2024-02-29\",\"t\":\"2024-02-29T10:00:00\",\"s\":\"x\"}\n\
+         {\"i\":-2,\"f\":2.0,\"b\":false,\"d\":\"2024-03-01\",\"t\":\"2024-03-01T00:00:00\",\"s\":\"\"}\n\
+         {\"i\":null,\"f\":null,\"b\":null,\"d\":null,\"t\":null,\"s\":null}",
+    );
+}
+
+#[test]
+fn csv_numbers_are_never_guessed_wrong() {
+    check(
+        "t.csv",
+        "zip,big,wide,phone\n007,9223372036854775808,9007199254740993,+49\n12,1,0.5,1\n",
+        "zip:Utf8 big:Utf8 wide:Utf8 phone:Utf8\n\
+         {\"zip\":\"007\",\"big\":\"9223372036854775808\",\"wide\":\"9007199254740993\",\"phone\":\"+49\"}\n\
+         {\"zip\":\"12\",\"big\":\"1\",\"wide\":\"0.5\",\"phone\":\"1\"}",
+    );
+}
+
+#[test]
+fn csv_missing_values() {
+    check(
+        "t.csv",
+        "n,s,q\nNA,NA,\"\"\n 1 ,x,\"5\"\nnull,None,\"N/A\"\n",
+        "n:Int64 s:Utf8 q:Int64\n{\"n\":null,\"s\":\"NA\",\"q\":null}\n{\"n\":1,\"s\":\"x\",\"q\":5}\n{\"n\":null,\"s\":\"None\",\"q\":null}",
+    );
+}
+
+#[test]
+fn csv_layouts() {
+    let rows = "a:Int64 b:Utf8\n{\"a\":1,\"b\":\"x\"}\n{\"a\":2,\"b\":\"y\"}";
+    for content in [
+        "a,b\n1,x\n2,y\n",
+        "a,b\n1,x\n2,y",
+        "a,b\r\n1,x\r\n\r\n2,y\r\n",
+        "\u{feff}a;b\n1;x\n2;y\n",
+        "a\tb\n1\tx\n2\ty\n",
+        "\n\na|b\n\n1|x\n2|y\n\n",
+        "\"a\",\"b\"\n\"1\",\"x\"\n\"2\",\"y\"\n",
+        "a,b\r1,x\r2,y\r",
+    ] {
+        check("t.csv", content, rows);
+    }
+    check("t.tsv", "a\tb\n1\tx, y; z\n", "a:Int64 b:Utf8\n{\"a\":1,\"b\":\"x, y; z\"}");
+    check("t", "{\"a\":1}", "a:Int64\n{\"a\":1}");
+    check("t", "a,b\n1,2\n", "a:Int64 b:Int64\n{\"a\":1,\"b\":2}");
+}
+
+#[test]
+fn csv_quotes_and_newlines() {
+    check(
+        "t.csv",
+        "a,b\n\"x\ny\",\"say \"\"hi\"\"\"\r\n5\" pipe,\"\"\n",
+        "a:Utf8 b:Utf8\n{\"a\":\"x\\ny\",\"b\":\"say \\\"hi\\\"\"}\n{\"a\":\"5\\\" pipe\",\"b\":\"\"}",
+    );
+}
+
+#[test]
+fn csv_headers() {
+    check(
+        "t.csv",
+        "1,2\n3,4\n",
+        "column_1:Int64 column_2:Int64\n{\"column_1\":1,\"column_2\":2}\n{\"column_1\":3,\"column_2\":4}",
+    );
+    check(
+        "t.csv",
+        "name,name,\nx,1,2\n",
+        "name:Utf8 name_2:Int64 column_3:Int64\n{\"name\":\"x\",\"name_2\":1,\"column_3\":2}",
+    );
+    check("t.csv", "a,b\n", "a:Utf8 b:Utf8");
+    check("t.csv", "a,b\nx,y\n", "a:Utf8 b:Utf8\n{\"a\":\"x\",\"b\":\"y\"}");
+    check(
+        "t.csv",
+        "a,a\nx,y\n",
+        "column_1:Utf8 column_2:Utf8\n{\"column_1\":\"a\",\"column_2\":\"a\"}\n{\"column_1\":\"x\",\"column_2\":\"y\"}",
+    );
+    let file = file("t.csv", "a\nb\n");
+    let batch = read(&file.path, &ReadOptions::default().header(false)).unwrap();
+    assert_eq!(batch.num_rows(), 2);
+}
+
+#[test]
+fn csv_errors() {
+    check_error("t.csv", "a,b\n1,2\n\n\"x\ny\",2,3\n", "t.csv:4: 3 fields, expected 2");
+    check_error("t.csv", "a,b\n1,2\n3\n4,5,6\n", "t.csv:3: 1 field, expected 2");
+    check_error("t.csv", "a,b\n1,2\n3,\"x\n4,5\n", "t.csv:3: a quote is opened here and never closed");
+    check_error("t.csv", b"a,b\n1,2\nx,\xff\n", "t.csv:3: invalid UTF-8");
+    check_error("t.csv", "", "t.csv: the file is empty");
+    check_error("t.csv", "\n\n", "t.csv: the file is empty");
+    check_error("t.json", " \n", "t.json: the file is empty");
+    check_error("t.csv", b"\x1f\x8b\x08\x00", "t.csv: the file is gzip-compressed, expected CSV or JSON");
+}
+
+#[test]
+fn every_projection_checks_every_row() {
+    let rows: String = (0..5000).map(|i| format!("{i},x,{i}\n")).collect();
+    let file = file("t.csv", format!("a,b,c\n{rows}1,2\n"));
+    let options = ReadOptions::default().sample_bytes(100).block_bytes(1000);
+    let input = Input::open(&file.path, &options).unwrap();
+    for projection in [&[][..], &[1], &[2, 0]] {
+        let error = input.batches(Some(projection)).unwrap().find_map(Result::err).unwrap();
+        assert_eq!(error.kind(), &ErrorKind::Ragged { found: 2, expected: 3 });
+        let place = error.place().unwrap();
+        assert_eq!((place.line, place.column, place.byte), (Some(5002), None, Some(6 + rows.len() as u64)));
+    }
+}
+
+#[test]
+fn projections_choose_and_order_columns() {
+    for (name, content) in [("t.csv", "a,b,c\n1,x,0.5\n"), ("t.json", "[{\"a\":1,\"b\":\"x\",\"c\":0.5}]")] {
+        let file = file(name, content);
+        let input = Input::open(&file.path, &ReadOptions::default()).unwrap();
+        let batch = input.batches(Some(&[2, 0])).unwrap().next().unwrap().unwrap();
+        assert_eq!(show(&batch).trim_end(), "c:Float64 a:Int64\n{\"c\":0.5,\"a\":1}");
+        let counted = input.batches(Some(&[])).unwrap().next().unwrap().unwrap();
+        assert_eq!((counted.num_columns(), counted.num_rows()), (0, 1));
+        let error = input.batches(Some(&[3])).unwrap_err().to_string();
+        assert!(error.ends_with(": column indices [3], the file has 3 columns"), "{error}");
+    }
+}
+
+#[test]
+fn a_late_misfit_widens() {
+    let types = |rows: &str| {
+        let numbers: String = (0..3000).map(|i| format!("{i},2024-01-01,1\n")).collect();
+        let file = file("t.csv", format!("a,b,c\n{numbers}{rows}"));
+        let options = ReadOptions::default().sample_bytes(100).block_bytes(1000);
+        let batch = read(&file.path, &options).unwrap();
+        assert_eq!(batch.num_rows(), 3000 + rows.lines().count());
+        let schema = batch.schema();
+        schema.fields().iter().map(|field| field.data_type().to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(types("1,2024-01-01,1\n"), "Int64 Date32 Int64");
+    assert_eq!(types("1.5,2024-01-01T10:00:00,x\n"), "Float64 Timestamp(µs) Utf8");
+    assert_eq!(types("1.5,NA,1\n9007199254740993,7,NA\n"), "Utf8 Utf8 Int64");
+}
+
+#[test]
+fn misfits_say_what_and_where() {
+    let file = file("t.csv", "size\n1\n2\nmany\n");
+    let input = Input::open(&file.path, &ReadOptions::default().sample_bytes(8)).unwrap();
+    let error: Error = input.batches(None).unwrap().find_map(Result::err).unwrap();
+    assert!(error.to_string().ends_with("t.csv:4: `many` does not fit column `size` of integers"), "{error}");
+}
+
+#[test]
+fn json_shapes() {
+    let rows = "a:Int64 b:Utf8\n{\"a\":1,\"b\":\"x\"}\n{\"a\":2,\"b\":null}";
+    for content in [
+        "[{\"a\":1,\"b\":\"x\"},{\"a\":2}]",
+        "{\"a\":1,\"b\":\"x\"}\n{\"a\":2}\n",
+        "{\"a\":1,\"b\":\"x\"}{\"a\":2}",
+        "\u{feff}[\n  {\n    \"a\": 1,\n    \"b\": \"x\"\n  },\n  {\"b\": null, \"a\": 2}\n]\n",
+        "{\"a\":7,\"b\":\"x\",\"a\":1}\n{\"a\":2}",
+    ] {
+        check("t.json", content, rows);
+    }
+    check("t.json", "[]", "");
+    check("t.json", "[1, \"x\", null]", "value:Utf8\n{\"value\":\"1\"}\n{\"value\":\"x\"}\n{\"value\":null}");
+    check("t.json", "1 2.5", "value:Float64\n{\"value\":1.0}\n{\"value\":2.5}");
+}
+
+#[test]
+fn json_nests() {
+    check(
+        "t.json",
+        "{\"o\":{\"x\":1,\"l\":[1,2]},\"m\":[{\"k\":\"é\\n\"}]}\n{\"o\":{\"x\":2.5},\"m\":[]}\n{\"o\":null}",
+        "o:Struct(\"x\": Float64, \"l\": List(Int64)) m:List(Struct(\"k\": Utf8))\n\
+         {\"o\":{\"x\":1.0,\"l\":[1,2]},\"m\":[{\"k\":\"é\\n\"}]}\n\
+         {\"o\":{\"x\":2.5,\"l\":null},\"m\":[]}\n\
+         {\"o\":null,\"m\":null}",
+    );
+}
+
+#[test]
+fn json_mixed_values_stay_json() {
+    check(
+        "t.json",
+        "[{\"a\":1},{\"a\":{\"b\":[1, 2]}},{\"a\":\"x\"},{\"a\":12345678901234567890123}]",
+        "a:Utf8\n{\"a\":\"1\"}\n{\"a\":\"{\\\"b\\\":[1, 2]}\"}\n{\"a\":\"x\"}\n{\"a\":\"12345678901234567890123\"}",
+    );
+}
+
+#[test]
+fn json_late_keys_and_types_widen() {
+    let rows: String = (0..1000).map(|i| format!("{{\"a\":{i},\"o\":{{\"x\":null,\"y\":1}}}}\n")).collect();
+    let file = file("t.ndjson", format!("{rows}{{\"new\":true,\"a\":0.5,\"o\":{{\"z\":1}}}}\n"));
+    let batch = read(&file.path, &ReadOptions::default().sample_bytes(100).block_bytes(1000)).unwrap();
+    assert_eq!(batch.num_rows(), 1001);
+    let shown = show(&batch);
+    assert_eq!(shown.lines().next(), Some("a:Float64 o:Struct(\"x\": Utf8, \"y\": Int64, \"z\": Int64) new:Boolean"));
+    assert_eq!(shown.lines().last(), Some("{\"a\":0.5,\"o\":{\"x\":null,\"y\":null,\"z\":1},\"new\":true}"));
+}
+
+#[test]
+fn json_errors() {
+    for (content, expected) in [
+        ("[{\"a\":1},\n {\"a\":2},]", "t.json:2:10: trailing comma before `]`"),
+        ("[{\"a\":1}\n {\"a\":2}]", "t.json:2:2: expected `,` or `]`, found `{`"),
+        ("[{\"a\":1}]\n\nx", "t.json:3:1: expected nothing after the end of the array, found `x`"),
+        ("[{\"a\":1},\n {\"a\":2}\n", "t.json:3:1: the array is not closed: expected `]`"),
+        ("{\"a\":1}\n{\"a\":\n", "t.json:2:1: the object that starts here is not closed"),
+        ("{\"é\":1}\n{\"é\":1,}", "t.json:2:8: trailing comma before `}` or `]`"),
+        ("{\"a\":1}\n{\"é\" 1}", "t.json:2:6: expected `:`"),
+        ("{\"a\":1}\n{\"a\":[1 2]}", "t.json:2:9: expected `,` or `]`"),
+        ("{\"a\":1}\n{\"a\":1]", "t.json:2:7: expected `,` or `}`"),
+        ("{\"a\":1}\n{a:1}", "t.json:2:2: expected a key in quotes"),
+        ("{\"a\":1} {\"a\":01}", "t.json:1:15: invalid number"),
+        ("{\"a\":1}\n{\"a\":tru}", "t.json:2:9: invalid word, expected `true`, `false` or `null`"),
+        ("[1,\n\n  nul]", "t.json:3:5: the value ends too early"),
+        ("1\nx", "t.json:2:1: expected a value"),
+        ("{\"a\":\"\\x\"}", "t.json:1:8: invalid escape in a string"),
+        ("{\"a\":\"\\ud800\"}", "t.json:1:7: half a surrogate pair is escaped alone"),
+        ("{\"a\":\"x\ty\"}", "t.json:1:8: control character in a string, expected its escape"),
+    ] {
+        check_error("t.json", content, expected);
+    }
+    check_error("t.json", b"{\"a\":\"\xff\"}", "t.json:1:7: invalid UTF-8");
+    let deep = ["{\"a\":\n", &"[".repeat(2000), &"]".repeat(2000), "}"].concat();
+    check_error("t.json", deep, "t.json:2:1024: nested deeper than 1024 levels");
+}
+
+#[test]
+fn what_is_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let message = |path: PathBuf| {
+        let message = Input::open(&path, &ReadOptions::default()).unwrap_err().to_string();
+        message.replace(&path.display().to_string(), "PATH")
+    };
+    assert_eq!(message(folder.path().join("nope.csv")), "PATH: no such file");
+    assert_eq!(message(folder.path().to_owned()), "PATH: is a directory, expected a file");
+}
+
+#[test]
+fn a_delimiter_must_be_possible() {
+    let file = file("t.csv", "a\n1\n");
+    let error = Input::open(&file.path, &ReadOptions::default().delimiter(b'"')).unwrap_err();
+    assert_eq!(error.to_string(), "`\\\"` cannot be a delimiter: expected an ASCII character but no quote or newline");
+}
+
+#[test]
+fn what_an_input_knows() {
+    let file = file("t.csv", "a,b\n1,2\n3,4\n");
+    let input = Input::open(&file.path, &ReadOptions::default()).unwrap();
+    assert_eq!(input.sampled_rows(), (2, true));
+    assert_eq!(input.len_bytes(), Some(12));
+    assert_eq!(input.name(), file.path.display().to_string());
+    let sampled = Input::open(&file.path, &ReadOptions::default().sample_bytes(9)).unwrap();
+    assert_eq!(sampled.sampled_rows(), (1, false));
+    let mut batches = input.batches(None).unwrap();
+    assert_eq!(batches.bytes_read(), 4);
+    assert_eq!(batches.by_ref().count(), 1);
+    assert_eq!(batches.bytes_read(), 12);
+}
+
+#[test]
+fn the_head_of_a_large_file_reads_little() {
+    let rows: String = (0..400_000).map(|i| format!("{i},some text here\n")).collect();
+    let file = file("t.csv", format!("a,b\n{rows}"));
+    let input = Input::open(&file.path, &ReadOptions::default().batch_rows(1000)).unwrap();
+    let mut batches = input.batches(None).unwrap();
+    assert_eq!(batches.next().unwrap().unwrap().num_rows(), 1000);
+    assert!(batches.bytes_read() <= 1 << 16, "{}", batches.bytes_read());
+    let rest: usize = batches.map(|batch| batch.unwrap().num_rows()).sum();
+    assert_eq!(rest, 399_000);
+}
+
+#[test]
+fn a_record_beyond_64_mib_is_refused() {
+    let long = "x".repeat(65 << 20);
+    for (name, content, line) in [("t.csv", format!("a,b\n1,2\n\"{long}"), 3), ("t.json", format!("[\"{long}"), 1)] {
+        let file = file(name, content);
+        let error = read(&file.path, &ReadOptions::default()).unwrap_err();
+        assert_eq!((error.kind(), error.place().unwrap().line), (&ErrorKind::TooLong, Some(line)), "{name}");
+    }
+}
+
+#[test]
+fn threads_of_the_pool_do_not_wait_for_each_other() {
+    let rows: String = (0..100_000).map(|i| format!("{i},x\n")).collect();
+    let file = file("t.csv", format!("a,b\n{rows}"));
+    let input = Input::open(&file.path, &ReadOptions::default().sample_bytes(1000).block_bytes(10_000)).unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let rows = pool.install(|| input.batches(None).unwrap().map(|batch| batch.unwrap().num_rows()).sum::<usize>());
+    assert_eq!(rows, 100_000);
+}
+
+#[test]
+fn the_example_files_read() {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/demo"));
+    for (name, rows, types) in [
+        ("tips.csv", 244, "Float64 Float64 Utf8 Utf8 Utf8 Utf8 Int64"),
+        ("iris.csv", 150, "Float64 Float64 Float64 Float64 Utf8"),
+    ] {
+        let batch = read(&folder.join(name), &ReadOptions::default()).unwrap();
+        let schema = batch.schema();
+        let found: Vec<String> = schema.fields().iter().map(|field| field.data_type().to_string()).collect();
+        assert_eq!((batch.num_rows(), found.join(" ").as_str()), (rows, types), "{name}");
+    }
+}
