@@ -93,7 +93,7 @@ impl Address {
     pub(super) fn rest(&self, table: &Table, limit: u64) -> String {
         let mut pairs = self.query();
         if let Some(text) = self.search() {
-            pairs.insert(0, ("or".to_owned(), search_pattern(table, text)));
+            pairs.insert(0, search_condition(table, text));
         }
         if self.get("limit").is_none_or(|asked| asked != limit.to_string()) {
             pairs.retain(|(key, _)| key != "limit");
@@ -168,11 +168,20 @@ pub(super) fn literal_pattern(text: &str) -> String {
     pattern
 }
 
-fn search_pattern(table: &Table, text: &str) -> String {
-    let pattern = quoted(&format!("*{}*", literal_pattern(text)));
+/// The parameter that takes the rows in which some text column holds the text. Where there is no such column, none.
+fn search_condition(table: &Table, text: &str) -> (String, String) {
+    let pattern = format!("*{}*", literal_pattern(text));
+    let plain = text.chars().all(char::is_alphanumeric);
+    let pattern = if plain { pattern } else { quoted(&pattern) };
     let columns = table.columns.iter().filter(|column| column.kind == Kind::Text);
     let conditions: Vec<String> = columns.map(|column| format!("{}.ilike.{pattern}", element(&column.name))).collect();
-    format!("({})", conditions.join(","))
+    match (conditions.is_empty(), table.columns.first()) {
+        (true, Some(column)) => {
+            let name = element(&column.name);
+            ("and".to_owned(), format!("({name}.is.null,{name}.not.is.null)"))
+        }
+        _ => ("or".to_owned(), format!("({})", conditions.join(","))),
+    }
 }
 
 #[cfg(test)]

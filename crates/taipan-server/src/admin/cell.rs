@@ -35,14 +35,21 @@ pub(super) fn column_class(kind: Kind) -> &'static str {
     if matches!(kind, Kind::Integer | Kind::Real) { "num" } else { "" }
 }
 
-/// The classes of one value's cell.
-pub(super) fn class(kind: Kind, value: &Value) -> String {
-    let own = match (value, kind) {
+/// The class that a value has of its own: `null`, or `code` for what people do not read as prose.
+pub(super) fn own_class(kind: Kind, value: &Value) -> &'static str {
+    match (value, kind) {
         (Value::Null, _) => "null",
         (Value::Blob(_), _) | (_, Kind::Json) => "code",
         _ => "",
-    };
-    [column_class(kind), own].iter().filter(|class| !class.is_empty()).copied().collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn class(kind: Kind, value: &Value) -> String {
+    match (column_class(kind), own_class(kind, value)) {
+        ("", own) => own.to_owned(),
+        (column, "") => column.to_owned(),
+        (column, own) => format!("{column} {own}"),
+    }
 }
 
 /// The whole value as text, nothing rounded.

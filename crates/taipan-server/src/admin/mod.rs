@@ -22,7 +22,8 @@ use serde::Serialize;
 use taipan::store;
 use taipan_web::{Asset, IntoResponse, Problem, Response, Router, StatusCode, Templates, blocking, format, get};
 
-use self::shell::{Link, Shell};
+use self::shell::Link;
+pub(crate) use self::shell::Shell;
 use crate::State;
 
 static ASSETS: [Asset; 3] = [
@@ -118,6 +119,11 @@ fn problem(error: &store::Error) -> Problem {
 fn sentence(hint: &str) -> String {
     let mut letters = hint.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// The file or URL that a table came from, as short as it can be said.
+fn source_name(source: &str) -> String {
+    source.strip_prefix("./").unwrap_or(source).to_owned()
 }
 
 fn table_path(table: &str) -> String {

@@ -33,6 +33,7 @@ struct Facts<'a> {
     took: String,
     scores: Vec<Score<'a>>,
     coefficients: Vec<Pair>,
+    attributes: Vec<Pair>,
     parameters: Vec<Pair>,
     lineage: Vec<Pair>,
 }
@@ -135,6 +136,7 @@ fn predict(state: &State, name: &str, row: Map<String, Value>) -> Result<(Option
 fn facts(named: &NamedModel) -> Facts<'_> {
     let model = &named.model;
     let told = ["trained", "seconds"];
+    let (coefficients, attributes) = learnt(model);
     Facts {
         name: &named.name,
         estimator: &model.estimator,
@@ -143,7 +145,8 @@ fn facts(named: &NamedModel) -> Facts<'_> {
         trained: &named.trained,
         took: duration(named.seconds),
         scores: model.scores.iter().map(|(name, value)| Score { name, value }).collect(),
-        coefficients: coefficients(model),
+        coefficients,
+        attributes,
         parameters: model.params.iter().map(|(name, value)| Pair::new(name, value.to_string())).collect(),
         lineage: model
             .lineage
@@ -154,24 +157,25 @@ fn facts(named: &NamedModel) -> Facts<'_> {
     }
 }
 
-/// What was learnt: one number for each feature under the feature's name, others under their own.
-fn coefficients(model: &taipan::learn::Model) -> Vec<Pair> {
-    let mut pairs = Vec::new();
+/// What was learnt: the coefficients by feature, with the intercept, and whatever else the fit says.
+fn learnt(model: &taipan::learn::Model) -> (Vec<Pair>, Vec<Pair>) {
+    let (mut coefficients, mut attributes) = (Vec::new(), Vec::new());
     for (name, attribute) in model.predictor().attributes() {
         match attribute {
-            Attribute::Scalar(value) => pairs.push(Pair::new(name, cell::number(value))),
+            Attribute::Scalar(value) if name == "intercept" => coefficients.push(Pair::new(name, cell::number(value))),
+            Attribute::Scalar(value) => attributes.push(Pair::new(name, cell::number(value))),
             Attribute::Vector(values) if name == "coef" && values.len() == model.features.len() => {
                 let named = model.features.iter().zip(values);
-                pairs.extend(named.map(|(feature, value)| Pair::new(feature, cell::number(value))));
+                coefficients.extend(named.map(|(feature, value)| Pair::new(feature, cell::number(value))));
             }
             Attribute::Vector(values) => {
-                let numbered = values.into_iter().enumerate();
-                pairs.extend(numbered.map(|(at, value)| Pair::new(&format!("{name}[{at}]"), cell::number(value))));
+                let text: Vec<String> = values.into_iter().map(cell::number).collect();
+                attributes.push(Pair::new(name, text.join(", ")));
             }
             _ => {}
         }
     }
-    pairs
+    (coefficients, attributes)
 }
 
 impl Pair {

@@ -5,7 +5,7 @@ use taipan::NamedModel;
 use taipan_web::{IntoResponse, Query, State as Shared};
 
 use super::shell::{Search, Shell};
-use super::{Answer, model_path, page, pictures, plot_path, table_path};
+use super::{Answer, model_path, page, pictures, plot_path, source_name, table_path};
 use crate::State;
 
 #[derive(Debug, Default, Deserialize)]
@@ -117,7 +117,7 @@ fn table_entries(state: &State, search: &str) -> Vec<TableEntry> {
                 is_view: table.is_view,
                 rows: store.count(&table.name, None).ok(),
                 columns: table.columns.len(),
-                source: origin.as_ref().map(|origin| origin.source.clone()),
+                source: origin.as_ref().map(|origin| source_name(&origin.source)),
                 imported: origin.map(|origin| origin.imported_at),
             }
         })

@@ -58,11 +58,7 @@ fn show(state: &State, table: &Table, key: &str) -> Answer {
         kind: column.kind.name().to_lowercase(),
         key: column.primary_key,
         text: cell::full_text(column.kind, value),
-        class: match cell::class(column.kind, value).as_str() {
-            class if class.contains("null") => "null",
-            class if class.contains("code") => "code",
-            _ => "",
-        },
+        class: cell::own_class(column.kind, value),
     });
     let condition = [(parameter(primary), format!("eq.{key}"))];
     let values = View {

@@ -11,7 +11,7 @@ const LINKS: usize = 40;
 
 /// The frame of a page, as `base.html` shows it.
 #[derive(Debug, Serialize)]
-pub(super) struct Shell {
+pub(crate) struct Shell {
     pub(super) site: String,
     pub(super) title: String,
     /// The path of this page, to mark it in the rail.
@@ -46,7 +46,8 @@ struct Group {
 }
 
 impl Shell {
-    pub(super) fn new(state: &State, title: &str, here: &str) -> Result<Self, Problem> {
+    /// The frame of the page `title` at the path `here`.
+    pub(crate) fn new(state: &State, title: &str, here: &str) -> Result<Self, Problem> {
         let project = &state.project;
         let tables = project.store().tables().map_err(|error| problem(&error))?;
         let (models, plots) = (project.models(), project.plots());
@@ -75,8 +76,8 @@ impl Shell {
         self
     }
 
-    pub(super) fn search(mut self, search: Search) -> Self {
-        self.search = Some(search);
+    pub(super) fn search(mut self, search: impl Into<Option<Search>>) -> Self {
+        self.search = search.into();
         self
     }
 }

@@ -1,14 +1,14 @@
 //! `/admin/tables/{table}`: the rows of a table, filtered, sorted and paged by the address.
 
 use serde::Serialize;
-use taipan::store::{Filter, Order, Rows, Select, Selected, Table};
+use taipan::store::{Filter, Kind, Order, Rows, Select, Selected, Table, Value};
 use taipan_web::{IntoResponse, Path, Problem, Query, Redirect, State as Shared, StatusCode};
 
 use super::address::{Address, element, key};
-use super::cell::{Cell, column_class};
+use super::cell::{Cell, column_class, text};
 use super::filter::{CONDITIONS, Draft, Words};
 use super::shell::{Link, Search, Shell};
-use super::{Answer, page as render, problem, record_path, store_failure, table_path};
+use super::{Answer, page as render, problem, record_path, source_name, store_failure, table_path};
 use crate::{State, rest};
 
 /// The page sizes that are offered.
@@ -157,12 +157,12 @@ fn show(state: &State, table: &Table, address: &Address) -> Answer {
     };
     let origin = state.project.source_of(&table.name);
     let shown = shown(table, &select);
-    let search = Search {
+    let search = table.columns.iter().any(|column| column.kind == Kind::Text).then(|| Search {
         path: table_path(&table.name),
         value: address.search().unwrap_or_default().to_owned(),
         label: format!("Search in {}", table.name),
         keep: address.with("search", None).pairs().to_vec(),
-    };
+    });
     let fault = error.as_ref().map(|error| fault(error, &chips));
     let status = fault.as_ref().map_or(StatusCode::OK, |_| StatusCode::BAD_REQUEST);
     let values = View {
@@ -183,7 +183,7 @@ fn show(state: &State, table: &Table, address: &Address) -> Answer {
             name: table.name.clone(),
             is_view: table.is_view,
             rows: all,
-            source: origin.as_ref().map(|origin| origin.source.clone()),
+            source: origin.as_ref().map(|origin| source_name(&origin.source)),
             imported: origin.map(|origin| origin.imported_at),
             columns: table
                 .columns
@@ -250,18 +250,24 @@ fn find(state: &State, table: &Table, select: &Select, all: u64) -> Result<Found
         let mut cells: Vec<Cell> =
             columns.iter().zip(values).map(|(column, value)| Cell::new(column.kind, value)).collect();
         let path = place.and_then(|place| {
-            let whole = super::cell::text(values.get(place)?);
+            let path = row_path(table, values.get(place)?)?;
             let cell = cells.get_mut(place)?;
-            let path = (!whole.is_empty() && !cell.class.contains("null") && !cell.class.contains("code"))
-                .then(|| record_path(&table.name, &whole))?;
             cell.path = Some(path.clone());
-            cell.class = format!("{} pin", cell.class).trim_start().to_owned();
+            cell.class.push_str(" pin");
             Some(path)
         });
         cells.truncate(width);
         Row { path, cells }
     });
     Ok(Found { rows: rows.collect(), total })
+}
+
+/// The page of the row with this key; none for a key that no address can say.
+fn row_path(table: &Table, key: &Value) -> Option<String> {
+    match key {
+        Value::Null | Value::Blob(_) => None,
+        key => Some(text(key)).filter(|key| !key.is_empty()).map(|key| record_path(&table.name, &key)),
+    }
 }
 
 /// The column that alone names a row.

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use taipan::arrow::array::{RecordBatch, StringArray};
 use taipan::arrow::datatypes::{DataType, Field, Schema};
-use taipan::store::{Filter, Order, Select, WriteOptions};
+use taipan::store::WriteOptions;
 use taipan::{Project, ProjectOptions};
 use taipan_web::{Answer, Client};
 use tempfile::TempDir;
 
 use super::address::Address;
-use crate::rest;
 
 const APP: &str = r#"
 [app]
@@ -311,17 +310,20 @@ async fn the_rest_address_gives_the_same_rows() {
 }
 
 #[tokio::test]
-async fn a_search_is_the_same_as_patterns_on_every_text_column() {
+async fn a_search_is_an_or_of_patterns_in_the_rest_address() {
     let site = Site::new();
-    let table = site.project.store().table("points").expect("a table");
-    let address = Address::new("points", vec![("search".to_owned(), "x".to_owned())]);
-    assert_eq!(address.rest(&table, 50), "/api/points?or=()&limit=50", "no text column");
-    let table = site.project.store().table("employees").expect("a table");
-    let order = vec![("order".to_owned(), "id.desc".to_owned())];
-    let select = rest::parse_query(&table, &order).expect("parses");
-    assert_eq!(select, Select::new("employees").order(Order { column: "id".into(), descending: true, nulls: None }));
-    let contains = select.filter(Filter::Contains { text: "eng".into() });
-    assert_eq!(site.project.store().read_rows(&contains).expect("rows").rows.len(), 3);
+    let cases = [
+        ("employees", "eng", "or=(name.ilike.*eng*,department.ilike.*eng*,note.ilike.*eng*)"),
+        ("employees", "a*", "or=(name.ilike.%22*a_*%22,department.ilike.%22*a_*%22,note.ilike.%22*a_*%22)"),
+        ("points", "1", "and=(a.is.null,a.not.is.null)"),
+    ];
+    for (table, text, condition) in cases {
+        let address = Address::new(table, vec![("search".to_owned(), text.to_owned())]);
+        let table = site.project.store().table(table).expect("a table");
+        let rest = address.rest(&table, 50);
+        assert_eq!(rest, format!("/api/{}?{condition}&limit=50", table.name));
+        let _ = site.client.get(&rest).await.assert_status(200);
+    }
 }
 
 #[tokio::test]
