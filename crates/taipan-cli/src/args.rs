@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -14,7 +14,7 @@ const STYLES: Styles = Styles::styled()
 
 /// Files and databases into tables, plots, models and a REST API with an admin site.
 #[derive(Debug, Parser)]
-#[command(name = "taipan", version, styles = STYLES, max_term_width = 100, after_help = "\
+#[command(name = "taipan", version, styles = STYLES, disable_help_flag = true, disable_help_subcommand = true, max_term_width = 100, after_help = "\
 Examples:
   taipan serve examples/demo
   taipan head tips.csv
@@ -38,6 +38,9 @@ pub(crate) struct Global {
     /// Say nothing but errors
     #[arg(short, long, global = true, help_heading = "Options of every command")]
     pub(crate) quiet: bool,
+    /// Print help
+    #[arg(short, long, global = true, action = ArgAction::HelpShort, help_heading = "Options of every command")]
+    help: Option<bool>,
 }
 
 #[derive(Debug, Subcommand)]

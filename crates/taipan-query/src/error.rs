@@ -78,6 +78,7 @@ impl Error {
             DataFusionError::External(inner) => Self::from_external(inner),
             DataFusionError::ArrowError(inner, _) => match *inner {
                 arrow::error::ArrowError::ExternalError(inner) => Self::from_external(inner),
+                arrow::error::ArrowError::DivideByZero => Self::new(ErrorKind::Execution("division by zero".into())),
                 other => Self::new(ErrorKind::Execution(plain(&other.to_string()))),
             },
             DataFusionError::SQL(error, _) => Self::syntax(&error.to_string()),

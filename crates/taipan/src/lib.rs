@@ -42,3 +42,7 @@ pub use taipan_learn as learn;
 pub use taipan_plot as plotting;
 pub use taipan_query as query;
 pub use taipan_store as store;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

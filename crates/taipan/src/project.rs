@@ -451,7 +451,7 @@ impl Found {
 fn data_files(folder: &Path) -> Result<Vec<PathBuf>> {
     match expand(&[folder.display().to_string()]) {
         Ok(files) => Ok(files),
-        Err(error) if matches!(error.kind(), taipan_io::ErrorKind::NotFound) && folder.is_dir() => Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), taipan_io::ErrorKind::NoDataFiles) => Ok(Vec::new()),
         Err(error) => Err(error.into()),
     }
 }

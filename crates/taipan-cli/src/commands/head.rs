@@ -5,7 +5,7 @@ use taipan::Error;
 use taipan::io::{ErrorKind, Input, ReadOptions};
 
 use crate::args::Head;
-use crate::message::grouped;
+use crate::message::{counted, grouped};
 use crate::output::Printer;
 
 pub(crate) fn run(args: &Head) -> Result<()> {
@@ -26,12 +26,8 @@ pub(crate) fn run(args: &Head) -> Result<()> {
     let shown = printer.finish()?;
     let (seen, whole) = input.sampled_rows();
     let more = if whole { "" } else { "+" };
-    eprintln!(
-        "{} of {}{more} rows, {} columns",
-        grouped(shown),
-        grouped(seen.max(shown)),
-        input.schema().fields().len()
-    );
+    let columns = counted(input.schema().fields().len() as u64, "column");
+    eprintln!("{} of {}{more} rows, {columns}", grouped(shown), grouped(seen.max(shown)));
     Ok(())
 }
 
