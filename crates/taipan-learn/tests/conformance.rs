@@ -236,11 +236,11 @@ fn fitting_again_gives_the_same_bits_and_leaves_the_first_model_alone() {
 fn the_memory_layout_does_not_change_a_bit() {
     each(|name, estimator| {
         for rows in [30, 9000] {
-            let (x, y) = data(rows, 5);
-            let mut fortran = Array2::zeros((rows, 5).f());
+            let (x, y) = data(rows, 11);
+            let mut fortran = Array2::zeros((rows, 11).f());
             fortran.assign(&x);
             // Every other row and column of a larger matrix, backwards in memory.
-            let mut sparse = Array2::from_elem((2 * rows, 10), f64::NAN);
+            let mut sparse = Array2::from_elem((2 * rows, 22), f64::NAN);
             let mut gaps = sparse.slice_mut(s![..;-2, ..;-2]);
             gaps.assign(&x);
             let mut y_sparse = Array1::from_elem(2 * rows, f64::NAN);

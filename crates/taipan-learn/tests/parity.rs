@@ -9,7 +9,9 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use serde_json::Value;
 use taipan_learn::metrics::{Scoring, mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error};
 use taipan_learn::model_selection::{KFold, TestSize, cross_val_score, train_test_split};
-use taipan_learn::{Attribute, Estimator, ParamValue, Predictor, RandomState, Replace, registry};
+use taipan_learn::{
+    Attribute, DummyRegressor, Estimator, ParamValue, Predictor, RandomState, Replace, Strategy, registry,
+};
 
 fn section(name: &str) -> Value {
     let mut data: Value = serde_json::from_str(include_str!("data/parity.json")).unwrap();
@@ -190,6 +192,19 @@ fn fits() {
             let predicted = model.predict(unseen.view()).unwrap().to_vec();
             let context = format!("{context}, {} {}: predicted", case["estimator"], case["params"]);
             assert_close(&predicted, &numbers(&case["predicted"]), &context);
+        }
+    }
+}
+
+#[test]
+fn quantiles() {
+    for case in list(&section("quantiles")) {
+        let y = Array1::from(numbers(&case["y"]));
+        let x = y.view().insert_axis(ndarray::Axis(1));
+        for (q, expected) in numbers(&case["q"]).into_iter().zip(list(&case["values"])) {
+            let dummy = DummyRegressor::new().strategy(Strategy::Quantile).quantile(q);
+            let found = dummy.fit(x, y.view()).unwrap().constant();
+            assert_same_bits(Some(found), expected, &format!("quantile {q} of {} values", y.len()));
         }
     }
 }

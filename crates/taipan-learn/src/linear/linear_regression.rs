@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_constant_feature_gets_no_weight_whatever_its_value() {
-        for value in [0.1, 1e-9, 123_456.789, 1e200] {
+        for value in [0.1, 0.3, 1e-9, 123_456.789, 1e200] {
             let x = Array2::from_shape_fn((7, 2), |(i, j)| if j == 0 { value } else { (i * i) as f64 });
             let y = x.column(1).mapv(|v| 3.0 * v + 1.0);
             let model = LinearRegression::new().fit(x.view(), y.view()).unwrap();

@@ -72,9 +72,11 @@ impl Ridge {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::array;
+    use ndarray::{Array1, Array2, array};
 
     use super::*;
+    use crate::linear::LinearRegression;
+    use crate::random::RandomState;
 
     #[test]
     fn a_penalty_shrinks_the_weight() {
@@ -99,6 +101,25 @@ mod tests {
             let expected = 6.0 / x.ncols() as f64;
             assert!(model.coef().iter().all(|w| (w - expected).abs() < 1e-12));
             assert!(model.intercept().abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn rounding_does_not_hide_a_singular_system() {
+        // The third feature is the sum of the others but for its rounding, so a pivot may come out just above 0.
+        for seed in 0..50 {
+            let mut random = RandomState::new(seed);
+            let mut x = Array2::from_shape_simple_fn((40, 3), || random.random_sample());
+            for mut row in x.rows_mut() {
+                row[2] = row[0] + row[1];
+            }
+            let y = x.rows().into_iter().map(|row| row[0] - row[1] + random.standard_normal());
+            let y: Array1<f64> = y.collect();
+            let ridge = Ridge::new().alpha(0.0).fit(x.view(), y.view()).unwrap();
+            let smallest = LinearRegression::new().fit(x.view(), y.view()).unwrap();
+            for (found, expected) in ridge.coef().iter().zip(smallest.coef()) {
+                assert!((found - expected).abs() < 1e-9, "seed {seed}: {found}, {expected}");
+            }
         }
     }
 

@@ -47,17 +47,17 @@ pub(super) fn ridge_svd(augmented: &Mat<f64>, alpha: f64) -> Result<Vec<f64>> {
     }))
 }
 
-/// Solves the symmetric positive definite system given by the lower triangle of `a`; nothing when it is singular to
-/// working precision.
+/// Solves the symmetric positive definite system given by the lower triangle of `a`; nothing when the system is so close
+/// to singular that rounding would decide the solution.
 pub(super) fn cholesky(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Option<Vec<f64>> {
+    /// A pivot is what is left of a diagonal element after the columns before it; with less than this share left, more
+    /// than ten of its sixteen digits are rounding error. Unlike the condition number it does not depend on units.
+    const LEAST_SHARE: f64 = 1e-10;
+
     let factor = a.llt(Side::Lower).ok()?;
-    let (mut least, mut greatest) = (f64::INFINITY, 0.0_f64);
-    for pivot in factor.L().diagonal().column_vector().iter() {
-        least = least.min(*pivot);
-        greatest = greatest.max(*pivot);
-    }
-    let ratio = least / greatest;
-    if ratio * ratio <= f64::EPSILON * a.nrows() as f64 {
+    let left = factor.L().diagonal().column_vector().iter().map(|root| root * root);
+    let mut shares = left.zip(a.diagonal().column_vector().iter()).map(|(left, whole)| left / whole);
+    if !shares.all(|share| share > LEAST_SHARE) {
         return None;
     }
     let solution = factor.solve(b);

@@ -206,6 +206,19 @@ def fits():
     return out
 
 
+def quantiles():
+    """Interpolation between neighbours, where the last bit depends on which neighbour it starts from."""
+    r = np.random.RandomState(31)
+    out = []
+    for n in (2, 3, 11):
+        y = r.randn(n)
+        qs = r.random_sample(20)
+        found = [DummyRegressor(strategy="quantile", quantile=q).fit(y[:, None], y) for q in qs]
+        values = np.array([model.constant_.item() for model in found])
+        out.append({"y": plain(y), "q": plain(qs), "values": plain(values)})
+    return out
+
+
 def large():
     """More rows than one block: X and noise are drawn from the seed, row by row, and not stored."""
     out = []
@@ -253,6 +266,7 @@ def main():
         "folds": folds(),
         "metrics": metrics(),
         "fits": fits(),
+        "quantiles": quantiles(),
         "large": large(),
         "cross_validation": cross_validation(),
     }
