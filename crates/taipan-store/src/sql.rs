@@ -1,0 +1,347 @@
+//! The SQL text of a [`Select`]: names checked against the table and quoted, values numbered and bound. The text depends
+//! on the query's shape only, so that a prepared statement serves all its values.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use crate::error::{Error, Result};
+use crate::kind::Kind;
+use crate::select::{Compare, Filter, Is, Nulls, Order, Select};
+use crate::table::{Column, Table};
+use crate::value::Value;
+
+/// The values one statement may bind; SQLite's limit less some room.
+const MOST_VALUES: usize = 32_000;
+/// How deep filters may be nested, well within what SQLite parses.
+const MOST_NESTED: usize = 100;
+
+/// A statement to run.
+#[derive(Debug)]
+pub(crate) struct Query<'a> {
+    pub(crate) sql: String,
+    pub(crate) values: Vec<Cow<'a, Value>>,
+    pub(crate) columns: Vec<Output<'a>>,
+}
+
+/// A column of a query's result.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output<'a> {
+    pub(crate) column: &'a Column,
+    pub(crate) name: &'a str,
+}
+
+/// The query's rows.
+pub(crate) fn select<'a>(select: &'a Select, table: &'a Table) -> Result<Query<'a>> {
+    let mut text = Text { table, sql: String::with_capacity(256), values: Vec::new() };
+    let columns = outputs(select, table)?;
+    text.sql.push_str("SELECT ");
+    for (index, output) in columns.iter().enumerate() {
+        text.sql.push_str(if index == 0 { "t." } else { ", t." });
+        quote(&mut text.sql, &output.column.name);
+    }
+    text.from(select.filter.as_ref())?;
+    text.order(&select.order)?;
+    if select.limit.is_some() || select.offset > 0 {
+        let most = |rows: u64| Value::Integer(i64::try_from(rows).unwrap_or(i64::MAX));
+        text.sql.push_str(" LIMIT ");
+        text.bind(Cow::Owned(select.limit.map_or(Value::Integer(-1), most)));
+        if select.offset > 0 {
+            text.sql.push_str(" OFFSET ");
+            text.bind(Cow::Owned(most(select.offset)));
+        }
+    }
+    text.finish(columns)
+}
+
+/// The number of rows that a filter takes.
+pub(crate) fn count<'a>(table: &'a Table, filter: Option<&'a Filter>) -> Result<Query<'a>> {
+    let mut text = Text { table, sql: String::from("SELECT count(*)"), values: Vec::new() };
+    text.from(filter)?;
+    text.finish(Vec::new())
+}
+
+/// A name as a quoted identifier.
+pub(crate) fn quoted(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 2);
+    quote(&mut out, name);
+    out
+}
+
+fn quote(out: &mut String, name: &str) {
+    out.push('"');
+    for part in name.split_inclusive('"') {
+        out.push_str(part);
+        if part.ends_with('"') {
+            out.push('"');
+        }
+    }
+    out.push('"');
+}
+
+fn outputs<'a>(select: &'a Select, table: &'a Table) -> Result<Vec<Output<'a>>> {
+    if select.columns.is_empty() {
+        return Ok(table.columns.iter().map(|column| Output { column, name: &column.name }).collect());
+    }
+    let output = |selected: &'a crate::select::Selected| {
+        Ok(Output { column: table.column(&selected.column)?, name: selected.name() })
+    };
+    select.columns.iter().map(output).collect()
+}
+
+struct Text<'a> {
+    table: &'a Table,
+    sql: String,
+    values: Vec<Cow<'a, Value>>,
+}
+
+impl<'a> Text<'a> {
+    fn finish(self, columns: Vec<Output<'a>>) -> Result<Query<'a>> {
+        if self.values.len() > MOST_VALUES {
+            let count = self.values.len();
+            return Err(Error::unsupported(format!("a filter of {count} values; at most {MOST_VALUES} are possible")));
+        }
+        Ok(Query { sql: self.sql, values: self.values, columns })
+    }
+
+    fn from(&mut self, filter: Option<&'a Filter>) -> Result<()> {
+        self.sql.push_str(" FROM main.");
+        quote(&mut self.sql, &self.table.name);
+        self.sql.push_str(" AS t");
+        if let Some(filter) = filter {
+            self.sql.push_str(" WHERE ");
+            self.filter(filter, 0)?;
+        }
+        Ok(())
+    }
+
+    fn order(&mut self, order: &'a [Order]) -> Result<()> {
+        let mut separator = " ORDER BY ";
+        for by in order {
+            self.sql.push_str(separator);
+            separator = ", ";
+            let column = self.column(&by.column)?;
+            self.sql.push_str(if by.descending { " DESC" } else { "" });
+            // SQLite counts nulls as least, PostgreSQL as greatest. Left out where there are none: it may cost an index.
+            let nulls = by.nulls.unwrap_or(if by.descending { Nulls::First } else { Nulls::Last });
+            if column.nullable {
+                self.sql.push_str(if nulls == Nulls::First { " NULLS FIRST" } else { " NULLS LAST" });
+            }
+        }
+        if order.is_empty() {
+            for own in &self.table.own_order {
+                self.sql.push_str(separator);
+                separator = ", ";
+                self.sql.push_str(own);
+            }
+        }
+        Ok(())
+    }
+
+    fn filter(&mut self, filter: &'a Filter, depth: usize) -> Result<()> {
+        if depth > MOST_NESTED {
+            return Err(Error::unsupported(format!("a filter nested deeper than {MOST_NESTED}")));
+        }
+        match filter {
+            Filter::And(all) => self.all(all, " AND ", "1", depth)?,
+            Filter::Or(any) => self.all(any, " OR ", "0", depth)?,
+            Filter::Not(inner) => {
+                self.sql.push_str("NOT (");
+                self.filter(inner, depth + 1)?;
+                self.sql.push(')');
+            }
+            Filter::Compare { column, op, value } => {
+                let column = self.column(column)?;
+                self.sql.push_str(match op {
+                    Compare::Eq => " = ",
+                    Compare::Neq => " <> ",
+                    Compare::Gt => " > ",
+                    Compare::Gte => " >= ",
+                    Compare::Lt => " < ",
+                    Compare::Lte => " <= ",
+                });
+                self.value(column, value)?;
+            }
+            Filter::In { column, values } if values.is_empty() => {
+                self.table.column(column)?;
+                self.sql.push('0');
+            }
+            Filter::In { column, values } => {
+                let column = self.column(column)?;
+                let mut separator = " IN (";
+                for value in values {
+                    self.sql.push_str(separator);
+                    separator = ", ";
+                    self.value(column, value)?;
+                }
+                self.sql.push(')');
+            }
+            Filter::Is { column, is } => {
+                let column = self.column(column)?;
+                let test = match is {
+                    Is::NotNull => " IS NOT NULL",
+                    Is::Null | Is::Unknown => " IS NULL",
+                    Is::True => " IS TRUE",
+                    Is::False => " IS FALSE",
+                };
+                let logical = matches!(is, Is::True | Is::False | Is::Unknown);
+                if logical && !matches!(column.kind, Kind::Boolean | Kind::Integer) {
+                    let error = Error::invalid_value(column.kind.name(), Kind::Boolean.described());
+                    return Err(error.at(&self.table.name, &column.name, None));
+                }
+                self.sql.push_str(test);
+            }
+            Filter::Like { column, pattern, case_sensitive } => {
+                self.sql.push_str("taipan_like(");
+                self.bind(Cow::Owned(Value::Text(pattern.clone())));
+                self.sql.push_str(", ");
+                self.column(column)?;
+                self.sql.push_str(if *case_sensitive { ", 1)" } else { ", 0)" });
+            }
+            Filter::Contains { text } => self.contains(text),
+        }
+        Ok(())
+    }
+
+    /// Conditions joined in a balanced tree: a plain list of a thousand would nest a thousand deep for SQLite's parser.
+    fn all(&mut self, conditions: &'a [Filter], joint: &str, none: &str, depth: usize) -> Result<()> {
+        match conditions {
+            [] => self.sql.push_str(none),
+            [one] => self.filter(one, depth + 1)?,
+            _ => {
+                let (left, right) = conditions.split_at(conditions.len() / 2);
+                self.sql.push('(');
+                self.all(left, joint, none, depth)?;
+                self.sql.push_str(joint);
+                self.all(right, joint, none, depth)?;
+                self.sql.push(')');
+            }
+        }
+        Ok(())
+    }
+
+    fn contains(&mut self, text: &str) {
+        let table = self.table;
+        let columns: Vec<&Column> = table.columns.iter().filter(|column| column.kind == Kind::Text).collect();
+        if columns.is_empty() {
+            self.sql.push('0');
+            return;
+        }
+        // One call for all columns, whatever their number: no deep expression, and the needle is bound once.
+        self.values.push(Cow::Owned(Value::Text(text.to_owned())));
+        let needle = self.values.len();
+        for (index, group) in columns.chunks(50).enumerate() {
+            let _ = write!(self.sql, "{}taipan_contains(?{needle}", if index == 0 { "(" } else { " OR " });
+            for column in group {
+                self.sql.push_str(", t.");
+                quote(&mut self.sql, &column.name);
+            }
+            self.sql.push(')');
+        }
+        self.sql.push(')');
+    }
+
+    /// A column of a filter or an order. Where it has no declared type it may hold numbers that are shown as text, so it
+    /// is compared as text too.
+    fn column(&mut self, name: &str) -> Result<&'a Column> {
+        let column = self.table.column(name)?;
+        let cast = column.untyped && column.kind == Kind::Text;
+        self.sql.push_str(if cast { "CAST(t." } else { "t." });
+        quote(&mut self.sql, &column.name);
+        self.sql.push_str(if cast { " AS TEXT)" } else { "" });
+        Ok(column)
+    }
+
+    fn value(&mut self, column: &Column, value: &'a Value) -> Result<()> {
+        let value = value.coerce(column.kind).map_err(|error| error.at(&self.table.name, &column.name, None))?;
+        self.bind(value);
+        Ok(())
+    }
+
+    fn bind(&mut self, value: Cow<'a, Value>) {
+        self.values.push(value);
+        let _ = write!(self.sql, "?{}", self.values.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let columns = [("id", Kind::Integer), ("na\"me", Kind::Text), ("ok", Kind::Boolean)];
+        let mut columns: Vec<Column> =
+            columns.into_iter().map(|(name, kind)| Column::new(name.to_owned(), kind)).collect();
+        columns[0].nullable = false;
+        Table { name: "t\"x".into(), columns, is_view: false, own_order: vec!["t.rowid".into()] }
+    }
+
+    fn filter_text(filter: &Filter) -> String {
+        let table = table();
+        let query = count(&table, Some(filter)).map(|query| query.sql);
+        query.map_or_else(|error| error.to_string(), |sql| sql.split("WHERE ").nth(1).unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_select_quotes_names_and_binds_values() {
+        let (table, by_name) = (table(), Order::desc("na\"me"));
+        let query = Select::new("t\"x")
+            .column("na\"me")
+            .filter(Filter::compare("id", Compare::Gte, Value::Integer(7)))
+            .order(Order::asc("id"))
+            .order(by_name)
+            .limit(5)
+            .offset(u64::MAX);
+        let built = select(&query, &table).unwrap();
+        assert_eq!(
+            built.sql,
+            "SELECT t.\"na\"\"me\" FROM main.\"t\"\"x\" AS t WHERE t.\"id\" >= ?1 \
+             ORDER BY t.\"id\", t.\"na\"\"me\" DESC NULLS FIRST LIMIT ?2 OFFSET ?3"
+        );
+        let values: Vec<Value> = built.values.into_iter().map(Cow::into_owned).collect();
+        assert_eq!(values, [Value::Integer(7), Value::Integer(5), Value::Integer(i64::MAX)]);
+    }
+
+    #[test]
+    fn no_order_is_the_tables_own() {
+        let (table, query) = (table(), Select::new("t\"x"));
+        let built = select(&query, &table).unwrap();
+        assert!(built.sql.ends_with("AS t ORDER BY t.rowid"), "{}", built.sql);
+        assert_eq!(built.columns.len(), 3);
+    }
+
+    #[test]
+    fn filters() {
+        let id = |value| Filter::compare("id", Compare::Eq, value);
+        let is = |column: &str, is| Filter::Is { column: column.into(), is };
+        let one = || id(Value::Integer(1));
+        let cases = [
+            (Filter::And(vec![]), "1"),
+            (Filter::Or(vec![]), "0"),
+            (Filter::And(vec![one(), one(), one()]), r#"(t."id" = ?1 AND (t."id" = ?2 AND t."id" = ?3))"#),
+            (Filter::Not(Box::new(one())), r#"NOT (t."id" = ?1)"#),
+            (Filter::In { column: "id".into(), values: vec![] }, "0"),
+            (Filter::In { column: "id".into(), values: vec![Value::Integer(1), Value::Null] }, r#"t."id" IN (?1, ?2)"#),
+            (is("ok", Is::True), r#"t."ok" IS TRUE"#),
+            (is("na\"me", Is::Unknown), r#"table "t"x", column "na"me": "TEXT" is not a BOOLEAN"#),
+            (is("na\"me", Is::NotNull), "t.\"na\"\"me\" IS NOT NULL"),
+            (
+                Filter::Like { column: "id".into(), pattern: "1%".into(), case_sensitive: false },
+                r#"taipan_like(?1, t."id", 0)"#,
+            ),
+            (Filter::Contains { text: "x".into() }, "(taipan_contains(?1, t.\"na\"\"me\"))"),
+            (id(Value::Text("x".into())), r#"table "t"x", column "id": "x" is not an INTEGER"#),
+            (
+                Filter::compare("idd", Compare::Eq, Value::Null),
+                r#"table "t"x" has no column "idd"; did you mean "id"?"#,
+            ),
+            (
+                Filter::In { column: "id".into(), values: vec![Value::Null; 32_001] },
+                "a filter of 32001 values; at most 32000 are possible",
+            ),
+            ((0..101).fold(one(), |inner, _| Filter::Not(Box::new(inner))), "a filter nested deeper than 100"),
+        ];
+        for (filter, expected) in cases {
+            assert_eq!(filter_text(&filter), expected);
+        }
+    }
+}

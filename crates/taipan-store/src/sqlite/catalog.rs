@@ -1,0 +1,204 @@
+//! The tables as the database describes them, Taipan's own or not, at one version of the schema.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, Error as Sqlite, ErrorCode, Result, Row};
+
+use crate::kind::Kind;
+use crate::sql::quoted;
+use crate::table::{Column, Table};
+
+/// Reads the number that every change of the schema raises.
+pub(crate) const VERSION: &str = "PRAGMA main.schema_version";
+/// The table that records where imported tables came from.
+pub(crate) const SOURCES: &str = "_taipan_sources";
+/// The table that keeps artifacts.
+pub(crate) const ARTIFACTS: &str = "_taipan_artifacts";
+
+/// The names of a row's id that a column may hide.
+const ROW_IDS: [&str; 3] = ["rowid", "_rowid_", "oid"];
+/// The steps of SQLite's machine that looking at an undeclared column's values may take; a view may be costly.
+const SAMPLE_STEPS: i32 = 1_000_000;
+
+/// The tables and views.
+pub(crate) struct Catalog {
+    pub(crate) version: i64,
+    tables: BTreeMap<String, Arc<Table>>,
+    own: Vec<String>,
+}
+
+impl Catalog {
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
+        self.tables.values()
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<&Arc<Table>> {
+        self.tables.get(name)
+    }
+
+    /// The table that SQLite takes for this name, which differs in the case of its ASCII letters at most.
+    pub(crate) fn find_any_case(&self, name: &str) -> Option<&Arc<Table>> {
+        self.find(name).or_else(|| self.tables().find(|table| table.name.eq_ignore_ascii_case(name)))
+    }
+
+    /// Whether one of Taipan's own tables is there.
+    pub(crate) fn has_own(&self, name: &str) -> bool {
+        self.own.iter().any(|own| own == name)
+    }
+}
+
+/// Whether a name is of SQLite's or Taipan's own tables.
+pub(crate) fn is_reserved(name: &str) -> bool {
+    let starts = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    starts("sqlite_") || starts("_taipan_")
+}
+
+/// The version of the schema; it begins a read where none is going on.
+pub(crate) fn version(connection: &Connection) -> Result<i64> {
+    let mut statement = connection.prepare_cached(VERSION)?;
+    let mut rows = statement.query([])?;
+    version_of(rows.next()?)
+}
+
+/// The version from the row that [`VERSION`] gives.
+pub(crate) fn version_of(row: Option<&Row<'_>>) -> Result<i64> {
+    row.ok_or(Sqlite::QueryReturnedNoRows)?.get(0)
+}
+
+/// Reads the tables and views. The caller holds the moment at which the schema has this version.
+pub(crate) fn reflect(connection: &Connection, version: i64) -> Result<Catalog> {
+    let mut catalog = Catalog { version, tables: BTreeMap::new(), own: Vec::new() };
+    let mut statement =
+        connection.prepare_cached("SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main'")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        // A name that is not UTF-8 cannot be asked for.
+        let (Some(name), Some(sort)) = (text(row, 0)?, text(row, 1)?) else { continue };
+        if is_reserved(&name) {
+            catalog.own.push(name);
+        } else if sort != "shadow" {
+            let found = Found { is_view: sort == "view", has_row_id: sort == "table" && !row.get::<_, bool>(2)?, name };
+            if let Some(table) = reflect_table(connection, found)? {
+                catalog.tables.insert(table.name.clone(), Arc::new(table));
+            }
+        }
+    }
+    Ok(catalog)
+}
+
+struct Found {
+    name: String,
+    is_view: bool,
+    has_row_id: bool,
+}
+
+/// A table; none if nothing can be read from it, such as a view of a table that is gone.
+fn reflect_table(connection: &Connection, found: Found) -> Result<Option<Table>> {
+    let described = describe(connection, &found);
+    let (mut columns, own_order) = match described {
+        Ok(described) => described,
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if columns.is_empty() {
+        return Ok(None);
+    }
+    if columns.iter().any(|column| column.untyped) {
+        match sample(connection, &found.name, &mut columns) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => return Ok(None),
+            other => other?,
+        }
+    }
+    Ok(Some(Table { name: found.name, columns, is_view: found.is_view, own_order }))
+}
+
+fn describe(connection: &Connection, found: &Found) -> Result<(Vec<Column>, Vec<String>)> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1, 'main') ORDER BY cid",
+    )?;
+    let mut rows = statement.query([&found.name])?;
+    let (mut columns, mut key, mut names) = (Vec::new(), Vec::new(), Vec::new());
+    while let Some(row) = rows.next()? {
+        let Some(name) = text(row, 0)? else { continue };
+        let declared = text(row, 1)?.unwrap_or_default();
+        let hidden: i64 = row.get(4)?;
+        names.push(name.clone());
+        if hidden == 1 {
+            continue;
+        }
+        let position: i64 = row.get(3)?;
+        let kind = Kind::of_declared(&declared);
+        let mut column = Column::new(name, kind.unwrap_or(Kind::Text));
+        column.untyped = kind.is_none();
+        column.nullable = !row.get::<_, bool>(2)?;
+        column.primary_key = position > 0;
+        column.generated = hidden > 1;
+        if position > 0 {
+            key.push((position, columns.len(), declared.eq_ignore_ascii_case("INTEGER")));
+        }
+        columns.push(column);
+    }
+    // Such a key is the row's id, and never null, declared so or not.
+    if let (true, [(_, index, true)]) = (found.has_row_id, key.as_slice()) {
+        columns[*index].nullable = false;
+    }
+    let own_order = if found.has_row_id {
+        let free = |id: &&str| !names.iter().any(|name| name.eq_ignore_ascii_case(id));
+        ROW_IDS.iter().copied().find(free).map(|id| format!("t.{id}")).into_iter().collect()
+    } else {
+        key.sort_unstable();
+        key.iter().map(|(_, index, _)| format!("t.{}", quoted(&columns[*index].name))).collect()
+    };
+    Ok((columns, own_order))
+}
+
+/// Takes the kinds of columns without a declared type, as views have, from their first values.
+fn sample(connection: &Connection, table: &str, columns: &mut [Column]) -> Result<()> {
+    let untyped: Vec<usize> = (0..columns.len()).filter(|index| columns[*index].untyped).collect();
+    let types: Vec<String> =
+        untyped.iter().map(|index| format!("typeof(t.{})", quoted(&columns[*index].name))).collect();
+    let sql = format!("SELECT {} FROM main.{} AS t LIMIT 100", types.join(", "), quoted(table));
+    let mut seen: Vec<Option<Kind>> = vec![None; untyped.len()];
+    connection.progress_handler(SAMPLE_STEPS, Some(|| true))?;
+    let looked = connection.prepare(&sql).and_then(|mut statement| {
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            for (index, seen) in seen.iter_mut().enumerate() {
+                *seen = widen(*seen, row.get_ref(index)?.as_str().unwrap_or_default());
+            }
+        }
+        Ok(())
+    });
+    connection.progress_handler(0, None::<fn() -> bool>)?;
+    match looked {
+        Err(error) if error.sqlite_error_code() != Some(ErrorCode::OperationInterrupted) => return Err(error),
+        _ => {}
+    }
+    for (index, seen) in untyped.into_iter().zip(seen) {
+        columns[index].kind = seen.unwrap_or(Kind::Text);
+    }
+    Ok(())
+}
+
+fn widen(seen: Option<Kind>, storage: &str) -> Option<Kind> {
+    let next = match storage {
+        "integer" => Kind::Integer,
+        "real" => Kind::Real,
+        "blob" => Kind::Blob,
+        "text" => Kind::Text,
+        _ => return seen,
+    };
+    Some(match (seen, next) {
+        (None, next) => next,
+        (Some(seen), next) if seen == next => seen,
+        (Some(Kind::Integer | Kind::Real), Kind::Integer | Kind::Real) => Kind::Real,
+        _ => Kind::Text,
+    })
+}
+
+fn text(row: &Row<'_>, index: usize) -> Result<Option<String>> {
+    let value = row.get_ref(index)?;
+    Ok(if value.data_type() == Type::Text { value.as_str().ok().map(str::to_owned) } else { None })
+}

@@ -1,0 +1,325 @@
+//! Writing a table from Arrow batches in one transaction.
+
+use std::fmt::Write;
+
+use arrow::datatypes::{DataType, Schema};
+use arrow::record_batch::RecordBatch;
+use rusqlite::{Statement, Transaction};
+
+use crate::cells::{Cells, Place};
+use crate::error::{Error, ErrorKind, Result, Violation, nearest, shorten};
+use crate::kind::Kind;
+use crate::origin::Origin;
+use crate::sql::quoted;
+use crate::sqlite::catalog::{Catalog, is_reserved};
+use crate::sqlite::read::Bound;
+use crate::sqlite::writer::Writer;
+use crate::sqlite::{Database, failure};
+use crate::table::Table;
+use crate::write::{Mode, WriteOptions};
+
+/// The most columns of a SQLite table.
+const MOST_COLUMNS: usize = 2000;
+/// The longest name taken, in bytes. SQLite knows no bound; a file with such names is not a table.
+const LONGEST_NAME: usize = 1000;
+/// The values that one INSERT binds, about: more rows a statement save calls, too many lose the processor's cache.
+const VALUES: usize = 250;
+
+/// A table being written. Dropped without `finish`, nothing was written.
+pub(crate) struct TableWrite<'c> {
+    database: &'c Database,
+    // The statements go before the transaction that they run in.
+    many: Statement<'c>,
+    many_rows: usize,
+    one: Statement<'c>,
+    table: String,
+    columns: Vec<Target>,
+    /// The column that is the row's id, for which SQLite would make up a value where there is none.
+    row_id: Option<usize>,
+    indexes: Vec<String>,
+    origin: Option<Origin>,
+    catalog: std::sync::Arc<Catalog>,
+    rows: u64,
+    transaction: Transaction<'c>,
+}
+
+struct Target {
+    name: String,
+    data_type: DataType,
+    kind: Kind,
+    nullable: bool,
+}
+
+impl Writer<'_> {
+    /// Begins to write a table.
+    pub(crate) fn write_table(&self, name: &str, schema: &Schema, options: &WriteOptions) -> Result<TableWrite<'_>> {
+        check_table_name(name)?;
+        let mut columns = targets(name, schema)?;
+        for wanted in options.primary_key.iter().chain(&options.indexes) {
+            check_column(name, &columns, wanted)?;
+        }
+        let (transaction, catalog) = self.begin()?;
+        let failed = |error| self.database.refusal(error, name);
+        let existing = existing(&catalog, name, options.mode)?;
+        let row_id = match existing {
+            Some(table) if options.mode == Mode::Append => {
+                fit(table, &mut columns)?;
+                row_id(table, &columns)
+            }
+            _ => {
+                if existing.is_some() {
+                    transaction.execute_batch(&format!("DROP TABLE main.{}", quoted(name))).map_err(failed)?;
+                }
+                let key = options.primary_key.as_deref();
+                transaction.execute_batch(&create(name, &columns, key)).map_err(failed)?;
+                let is_row_id = |target: &Target| Some(&*target.name) == key && target.kind == Kind::Integer;
+                columns.iter().position(is_row_id)
+            }
+        };
+        let many_rows = (VALUES / columns.len()).max(1);
+        Ok(TableWrite {
+            database: self.database,
+            many: self.prepare(&insert(name, &columns, many_rows)).map_err(failed)?,
+            many_rows,
+            one: self.prepare(&insert(name, &columns, 1)).map_err(failed)?,
+            table: name.to_owned(),
+            columns,
+            row_id,
+            indexes: options.indexes.clone(),
+            origin: options.origin.clone(),
+            catalog,
+            rows: 0,
+            transaction,
+        })
+    }
+}
+
+impl TableWrite<'_> {
+    /// Inserts the rows of a batch.
+    pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        let same = batch.schema_ref().fields().iter().map(|field| field.data_type());
+        if !same.eq(self.columns.iter().map(|target| &target.data_type)) {
+            return Err(Error::unsupported(format!(
+                "table \"{}\": a batch has not the schema of the rest",
+                self.table
+            )));
+        }
+        let mut cells = Vec::with_capacity(self.columns.len());
+        for (target, array) in self.columns.iter().zip(batch.columns()) {
+            let place = Place { table: &self.table, column: &target.name, rows_before: self.rows };
+            cells.push(Cells::new(place, array, target.kind)?);
+        }
+        if let Some(key) = self.row_id
+            && let Some(row) = cells.get(key).and_then(Cells::first_null)
+        {
+            return Err(self.constraint(Violation::Null, Some(self.columns[key].name.clone()), &cells, row));
+        }
+        let (mut row, end) = (0, batch.num_rows());
+        while row < end {
+            let next = row + self.many_rows;
+            if next <= end {
+                match execute(&mut self.many, &cells, row..next) {
+                    Ok(()) => {
+                        row = next;
+                        continue;
+                    }
+                    // One of these rows breaks a rule; row by row tells which.
+                    Err(error) if failure::violation(&error, &self.table).is_some() => {}
+                    Err(error) => return Err(self.database.failure(error)),
+                }
+            }
+            let next = next.min(end);
+            for row in row..next {
+                if let Err(error) = execute(&mut self.one, &cells, row..row + 1) {
+                    return Err(match failure::violation(&error, &self.table) {
+                        Some((violation, column)) => self.constraint(violation, column, &cells, row).because(error),
+                        None => self.database.failure(error),
+                    });
+                }
+            }
+            row = next;
+        }
+        self.rows += end as u64;
+        Ok(())
+    }
+
+    /// Makes the indexes and commits; returns the rows written.
+    pub(crate) fn finish(self) -> Result<u64> {
+        let TableWrite { database, many, one, table, indexes, origin, catalog, rows, transaction, .. } = self;
+        drop((many, one));
+        let finish = || {
+            for column in &indexes {
+                index(&transaction, &table, column)?;
+            }
+            match origin {
+                Some(origin) => catalog.keep_origin(&transaction, &table, origin, rows)?,
+                None => catalog.forget_origin(&transaction, &table)?,
+            }
+            transaction.commit()
+        };
+        finish().map_err(|error| database.refusal(error, &table))?;
+        Ok(rows)
+    }
+
+    fn constraint(&self, violation: Violation, column: Option<String>, cells: &[Cells], row: usize) -> Error {
+        let position = column.as_ref().and_then(|column| self.columns.iter().position(|at| at.name == *column));
+        let value = match violation {
+            Violation::Null => None,
+            _ => position.and_then(|at| cells.get(at)).map(|cells| shorten(&cells.cell(row).text())),
+        };
+        let row = Some(self.rows + row as u64 + 1);
+        Error::new(ErrorKind::Constraint { table: self.table.clone(), column, value, row, violation })
+    }
+}
+
+fn execute(statement: &mut Statement<'_>, cells: &[Cells], rows: std::ops::Range<usize>) -> rusqlite::Result<()> {
+    let mut parameter = 0;
+    for row in rows {
+        for cells in cells {
+            parameter += 1;
+            statement.raw_bind_parameter(parameter, Bound(cells.cell(row)))?;
+        }
+    }
+    statement.raw_execute().map(|_| ())
+}
+
+/// The table of this name, if it is there and may be written.
+fn existing<'c>(catalog: &'c Catalog, name: &str, mode: Mode) -> Result<Option<&'c Table>> {
+    let Some(table) = catalog.find_any_case(name) else { return Ok(None) };
+    if table.name != name {
+        let reason =
+            format!("differs from the table \"{}\" only in case, which SQLite does not tell apart", table.name);
+        return Err(Error::invalid_name(name, reason));
+    }
+    match mode {
+        Mode::Create => Err(Error::new(ErrorKind::TableExists { name: name.to_owned() })),
+        _ if table.is_view => Err(Error::unsupported(format!("\"{name}\" is a view; it cannot be written"))),
+        _ => Ok(Some(table)),
+    }
+}
+
+fn targets(table: &str, schema: &Schema) -> Result<Vec<Target>> {
+    let count = schema.fields().len();
+    if count == 0 {
+        return Err(Error::unsupported(format!("table \"{table}\" would have no columns; it needs at least one")));
+    }
+    if count > MOST_COLUMNS {
+        let limit = format!("table \"{table}\" would have {count} columns; SQLite holds at most {MOST_COLUMNS}");
+        return Err(Error::unsupported(limit));
+    }
+    let mut seen = std::collections::HashMap::with_capacity(count);
+    let mut targets = Vec::with_capacity(count);
+    for field in schema.fields() {
+        check_name(field.name())?;
+        match seen.insert(field.name().to_ascii_lowercase(), field.name()) {
+            Some(other) if other == field.name() => return Err(Error::invalid_name(other, "is given to two columns")),
+            Some(other) => {
+                let reason =
+                    format!("differs from the column \"{other}\" only in case, which SQLite does not tell apart");
+                return Err(Error::invalid_name(field.name(), reason));
+            }
+            None => {}
+        }
+        let kind = Kind::of_data_type(field.data_type()).ok_or_else(|| {
+            let (name, data_type) = (field.name(), field.data_type());
+            Error::unsupported(format!("table \"{table}\", column \"{name}\": {data_type} cannot be stored"))
+        })?;
+        let (name, data_type) = (field.name().clone(), field.data_type().clone());
+        targets.push(Target { name, data_type, kind, nullable: field.is_nullable() });
+    }
+    Ok(targets)
+}
+
+/// Checks that the columns can be added to an existing table, and takes its types.
+fn fit(table: &Table, columns: &mut [Target]) -> Result<()> {
+    for target in columns {
+        let column = table.column(&target.name)?;
+        let place = || format!("table \"{}\", column \"{}\"", table.name, column.name);
+        if column.generated {
+            return Err(Error::unsupported(format!("{}: it is computed and cannot be written", place())));
+        }
+        let fits = column.untyped
+            || target.kind == column.kind
+            || matches!((target.kind, column.kind), (Kind::Integer, Kind::Real) | (Kind::Text, Kind::Json));
+        if !fits && target.data_type != DataType::Null {
+            return Err(Error::unsupported(format!("{}: {} does not fit {}", place(), target.kind, column.kind)));
+        }
+        if target.kind == Kind::Integer && column.kind == Kind::Real {
+            target.kind = Kind::Real;
+        }
+    }
+    Ok(())
+}
+
+/// The column that is the row's id, if the rows have it.
+fn row_id(table: &Table, columns: &[Target]) -> Option<usize> {
+    let mut keys = table.columns.iter().filter(|column| column.primary_key);
+    match (keys.next(), keys.next()) {
+        (Some(key), None) if key.kind == Kind::Integer => columns.iter().position(|target| target.name == key.name),
+        _ => None,
+    }
+}
+
+fn create(table: &str, columns: &[Target], key: Option<&str>) -> String {
+    let mut sql = format!("CREATE TABLE main.{} (", quoted(table));
+    for (index, target) in columns.iter().enumerate() {
+        let is_key = key == Some(&*target.name);
+        // Writing to a String cannot fail.
+        let _ = write!(sql, "{}{} {}", if index == 0 { "" } else { ", " }, quoted(&target.name), target.kind.name());
+        sql.push_str(if is_key || !target.nullable { " NOT NULL" } else { "" });
+        sql.push_str(if is_key { " PRIMARY KEY" } else { "" });
+    }
+    sql.push(')');
+    sql
+}
+
+fn insert(table: &str, columns: &[Target], rows: usize) -> String {
+    let names: Vec<String> = columns.iter().map(|target| quoted(&target.name)).collect();
+    let row = format!("({})", vec!["?"; columns.len()].join(", "));
+    format!("INSERT INTO main.{} ({}) VALUES {}", quoted(table), names.join(", "), vec![row; rows].join(", "))
+}
+
+/// Makes an index of one column under a name of its own. All names of a database are one space, so that
+/// `idx_{table}_{column}` may be taken by another table's.
+fn index(transaction: &Transaction<'_>, table: &str, column: &str) -> rusqlite::Result<()> {
+    let plain = format!("idx_{table}_{column}");
+    let mut taken = transaction.prepare_cached("SELECT tbl_name FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE")?;
+    let mut name = plain.clone();
+    for number in 2.. {
+        let mut rows = taken.query([&name])?;
+        match rows.next()? {
+            None => break,
+            Some(row) if row.get::<_, String>(0)? == table && name == plain => return Ok(()),
+            Some(_) => name = format!("{plain}_{number}"),
+        }
+    }
+    transaction.execute_batch(&format!("CREATE INDEX main.{} ON {} ({})", quoted(&name), quoted(table), quoted(column)))
+}
+
+fn check_table_name(name: &str) -> Result<()> {
+    if is_reserved(name) {
+        return Err(Error::invalid_name(name, "begins as the database's own tables do"));
+    }
+    check_name(name)
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let reason = if name.is_empty() {
+        "is empty"
+    } else if name.contains('\0') {
+        "holds a NUL character"
+    } else if name.len() > LONGEST_NAME {
+        "is longer than 1000 bytes"
+    } else {
+        return Ok(());
+    };
+    Err(Error::invalid_name(name, reason))
+}
+
+fn check_column(table: &str, columns: &[Target], name: &str) -> Result<()> {
+    if columns.iter().any(|target| target.name == name) {
+        return Ok(());
+    }
+    let nearest = nearest(name, columns.iter().map(|target| target.name.as_str()));
+    Err(Error::new(ErrorKind::UnknownColumn { table: table.to_owned(), name: name.to_owned(), nearest }))
+}

@@ -1,0 +1,232 @@
+//! Reading: rows as JSON, as values, and as batches.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use arrow::record_batch::RecordBatch;
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, Result as SqliteResult, Rows as Cursor, Statement};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::json;
+use crate::kind::Kind;
+use crate::scan::{self, BatchBuilder, Scan};
+use crate::select::{Count, Filter, JsonPage, Rows, Select};
+use crate::sql::{self, Query};
+use crate::sqlite::connection::Location;
+use crate::sqlite::pool::Reader;
+use crate::sqlite::{Database, catalog};
+use crate::value::{Cell, Value};
+
+/// The batches a scan reads ahead.
+const AHEAD: usize = 2;
+
+/// A cell as a parameter, without a copy of its own.
+pub(crate) struct Bound<'a>(pub(crate) Cell<'a>);
+
+impl ToSql for Bound<'_> {
+    #[inline]
+    fn to_sql(&self) -> SqliteResult<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Cell::Null => ValueRef::Null,
+            Cell::Integer(value) => ValueRef::Integer(value),
+            Cell::Real(value) => ValueRef::Real(value),
+            Cell::Text(text) => ValueRef::Text(text),
+            Cell::Blob(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+/// SQLite's value as a cell.
+#[inline]
+pub(crate) fn cell(value: ValueRef<'_>) -> Cell<'_> {
+    match value {
+        ValueRef::Null => Cell::Null,
+        ValueRef::Integer(value) => Cell::Integer(value),
+        ValueRef::Real(value) => Cell::Real(value),
+        ValueRef::Text(text) => Cell::Text(text),
+        ValueRef::Blob(bytes) => Cell::Blob(bytes),
+    }
+}
+
+impl Database {
+    pub(crate) fn read_json(&self, select: &Select, count: Count) -> Result<JsonPage> {
+        self.read(|connection, catalog| {
+            let table = catalog.table(&select.table)?;
+            let query = sql::select(select, table)?;
+            let mut body = Vec::with_capacity(512);
+            let rows = write_rows(connection, &query, &mut body).map_err(|error| self.failure(error))?;
+            let total = match count {
+                Count::None => None,
+                // A page that is not full ends where the rows do.
+                Count::Exact if select.limit.is_none_or(|limit| rows < limit) && (rows > 0 || select.offset == 0) => {
+                    Some(select.offset + rows)
+                }
+                Count::Exact => {
+                    let query = sql::count(table, select.filter.as_ref())?;
+                    Some(count_rows(connection, &query).map_err(|error| self.failure(error))?)
+                }
+            };
+            Ok(JsonPage { body, rows, total })
+        })
+    }
+
+    pub(crate) fn read_rows(&self, select: &Select) -> Result<Rows> {
+        self.read(|connection, catalog| {
+            let query = sql::select(select, catalog.table(&select.table)?)?;
+            let rows = collect_rows(connection, &query).map_err(|error| self.failure(error))?;
+            let mut columns = Vec::with_capacity(query.columns.len());
+            for output in &query.columns {
+                let mut column = output.column.clone();
+                output.name.clone_into(&mut column.name);
+                columns.push(column);
+            }
+            Ok(Rows { columns, rows })
+        })
+    }
+
+    pub(crate) fn count(&self, table: &str, filter: Option<&Filter>) -> Result<u64> {
+        self.read(|connection, catalog| {
+            let query = sql::count(catalog.table(table)?, filter)?;
+            count_rows(connection, &query).map_err(|error| self.failure(error))
+        })
+    }
+
+    /// A scan has a connection and a thread of its own: the statement borrows the connection, so that they cannot move
+    /// together, and rows are decoded while the caller works on those before.
+    pub(crate) fn scan(&self, select: &Select) -> Result<Scan> {
+        let reader = self.readers.take_long()?;
+        // Begun here, not in the thread, so that the rows are those of the moment of the call.
+        let version = reader.execute_batch("BEGIN").and_then(|()| catalog::version(&reader));
+        let catalog = self.catalog(&reader, version.map_err(|error| self.failure(error))?)?;
+        let table = catalog.table(&select.table)?;
+        let query = sql::select(select, table)?;
+        reader.prepare_cached(&query.sql).map_err(|error| self.failure(error))?;
+        let schema = scan::schema(&query.columns);
+        let source = Source {
+            location: Arc::clone(&self.location),
+            table: table.name.clone(),
+            columns: query.columns.iter().map(|output| (output.column.name.clone(), output.column.kind)).collect(),
+            batch: BatchBuilder::new(Arc::clone(&schema), query.columns.iter().map(|output| output.column.kind)),
+            sql: query.sql,
+            values: query.values.into_iter().map(Cow::into_owned).collect(),
+        };
+        let interrupt = reader.get_interrupt_handle();
+        let (sender, receiver) = sync_channel(AHEAD);
+        let thread =
+            thread::Builder::new().name("taipan-scan".to_owned()).spawn(move || source.run(reader, &sender)).map_err(
+                |error| Error::new(ErrorKind::Io(format!("no thread to read with: {error}"))).because(error),
+            )?;
+        Ok(Scan::new(schema, receiver, move || {
+            // The reader goes back to the pool only here, after the interrupt, which would else hit its next user.
+            interrupt.interrupt();
+            drop(thread.join());
+        }))
+    }
+}
+
+fn cursor<'s, 'v>(
+    statement: &'s mut Statement<'_>,
+    values: impl IntoIterator<Item = &'v Value>,
+) -> SqliteResult<Cursor<'s>> {
+    for (index, value) in values.into_iter().enumerate() {
+        statement.raw_bind_parameter(index + 1, Bound(value.cell()))?;
+    }
+    Ok(statement.raw_query())
+}
+
+fn write_rows(connection: &Connection, query: &Query<'_>, body: &mut Vec<u8>) -> SqliteResult<u64> {
+    let mut statement = connection.prepare_cached(&query.sql)?;
+    let mut cursor = cursor(&mut statement, query.values.iter().map(Cow::as_ref))?;
+    let columns: Vec<(Kind, Arc<str>)> = query
+        .columns
+        .iter()
+        .map(|output| {
+            let own_name = output.name == output.column.name;
+            (output.column.kind, if own_name { Arc::clone(&output.column.key) } else { json::key(output.name) })
+        })
+        .collect();
+    let mut rows = 0;
+    body.push(b'[');
+    while let Some(row) = cursor.next()? {
+        if rows > 0 {
+            body.push(b',');
+        }
+        rows += 1;
+        for (index, (kind, key)) in columns.iter().enumerate() {
+            body.push(if index == 0 { b'{' } else { b',' });
+            body.extend_from_slice(key.as_bytes());
+            json::write_cell(body, *kind, cell(row.get_ref(index)?));
+        }
+        body.push(b'}');
+    }
+    body.push(b']');
+    Ok(rows)
+}
+
+fn collect_rows(connection: &Connection, query: &Query<'_>) -> SqliteResult<Vec<Vec<Value>>> {
+    let mut statement = connection.prepare_cached(&query.sql)?;
+    let mut cursor = cursor(&mut statement, query.values.iter().map(Cow::as_ref))?;
+    let mut rows = Vec::new();
+    while let Some(row) = cursor.next()? {
+        let columns = query.columns.iter().enumerate();
+        let values = columns.map(|(index, output)| Ok(cell(row.get_ref(index)?).value(output.column.kind)));
+        rows.push(values.collect::<SqliteResult<Vec<Value>>>()?);
+    }
+    Ok(rows)
+}
+
+fn count_rows(connection: &Connection, query: &Query<'_>) -> SqliteResult<u64> {
+    let mut statement = connection.prepare_cached(&query.sql)?;
+    let mut cursor = cursor(&mut statement, query.values.iter().map(Cow::as_ref))?;
+    let count: i64 = cursor.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?.get(0)?;
+    Ok(count.unsigned_abs())
+}
+
+/// What a scan's thread reads.
+struct Source {
+    location: Arc<Location>,
+    table: String,
+    columns: Vec<(String, Kind)>,
+    batch: BatchBuilder,
+    sql: String,
+    values: Vec<Value>,
+}
+
+impl Source {
+    fn run(mut self, reader: Reader, sender: &SyncSender<Result<RecordBatch>>) -> Reader {
+        if let Err(error) = self.send(&reader, sender) {
+            // Where nobody listens any more, the error is that of being interrupted.
+            let _ = sender.send(Err(error));
+        }
+        // Where this fails, the pool closes the connection.
+        let _ = reader.execute_batch("COMMIT");
+        reader
+    }
+
+    fn send(&mut self, connection: &Connection, sender: &SyncSender<Result<RecordBatch>>) -> Result<()> {
+        let failure = |error| self.location.failure(error);
+        let mut statement = connection.prepare_cached(&self.sql).map_err(failure)?;
+        let mut cursor = cursor(&mut statement, &self.values).map_err(failure)?;
+        let mut rows = 0;
+        while let Some(row) = cursor.next().map_err(failure)? {
+            rows += 1;
+            for (index, (name, _)) in self.columns.iter().enumerate() {
+                let cell = cell(row.get_ref(index).map_err(failure)?);
+                self.batch.push(index, cell).map_err(|error| error.at(&self.table, name, Some(rows)))?;
+            }
+            if self.batch.end_row()
+                && let Some(batch) = self.batch.finish()
+                && sender.send(batch).is_err()
+            {
+                return Ok(());
+            }
+        }
+        if let Some(batch) = self.batch.finish() {
+            let _ = sender.send(batch);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+//! Tables and columns as reflected from the database.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema, SchemaRef};
+
+use crate::error::{Error, ErrorKind, Result, nearest};
+use crate::json;
+use crate::kind::Kind;
+
+/// A table or view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Table {
+    /// The name; names are matched exactly, case included.
+    pub name: String,
+    /// The columns, in the table's order; at least one.
+    pub columns: Vec<Column>,
+    /// Whether it is a view.
+    pub is_view: bool,
+    /// What a read that asks for no order is ordered by: the SQL names that give the table's own order.
+    pub(crate) own_order: Vec<String>,
+}
+
+/// A column of a table.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, as SQL declares it")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Column {
+    /// The name; names are matched exactly, case included.
+    pub name: String,
+    /// The type.
+    pub kind: Kind,
+    /// Whether it may hold nulls.
+    pub nullable: bool,
+    /// Whether it is the primary key or part of it.
+    pub primary_key: bool,
+    /// Whether the database computes it, so that it cannot be written.
+    pub generated: bool,
+    /// Whether the declaration says nothing of the type, so that the kind was taken from the values.
+    pub(crate) untyped: bool,
+    /// The name as a JSON object's key, quoted and escaped.
+    pub(crate) key: Arc<str>,
+}
+
+impl Table {
+    /// The column of this name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownColumn`], with the nearest name there is.
+    pub fn column(&self, name: &str) -> Result<&Column> {
+        self.position(name).map(|position| &self.columns[position])
+    }
+
+    /// The Arrow schema in which the whole table is scanned.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::new(Schema::new(self.columns.iter().map(|column| column.field(&column.name)).collect::<Vec<_>>()))
+    }
+
+    pub(crate) fn position(&self, name: &str) -> Result<usize> {
+        self.columns.iter().position(|column| column.name == name).ok_or_else(|| {
+            Error::new(ErrorKind::UnknownColumn {
+                table: self.name.clone(),
+                name: name.to_owned(),
+                nearest: nearest(name, self.columns.iter().map(|column| column.name.as_str())),
+            })
+        })
+    }
+}
+
+impl Column {
+    pub(crate) fn new(name: String, kind: Kind) -> Self {
+        let key = json::key(&name);
+        Column { name, kind, nullable: true, primary_key: false, generated: false, untyped: false, key }
+    }
+
+    pub(crate) fn field(&self, name: &str) -> Field {
+        Field::new(name, self.kind.data_type(), self.nullable)
+    }
+}

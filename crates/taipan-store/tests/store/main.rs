@@ -1,0 +1,13 @@
+//! The store through its public face, on real files.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod concurrent;
+mod foreign;
+mod names;
+mod open;
+mod oracle;
+mod read;
+mod roundtrip;
+mod sample;
+mod write;
