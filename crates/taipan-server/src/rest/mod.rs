@@ -1,0 +1,61 @@
+//! The REST interface to tables, under `/api`: PostgREST's dialect, reads only.
+//!
+//! A request passes through three steps, each a file: `grammar.rs` and `query.rs` turn the URL into a
+//! [`Select`](taipan::store::Select), `request.rs` reads the headers, `read.rs` runs it and puts the answer in form.
+
+mod csv;
+mod grammar;
+mod query;
+mod read;
+mod request;
+#[cfg(test)]
+mod tests;
+
+use taipan_web::axum::extract::rejection::PathRejection;
+use taipan_web::header::ALLOW;
+use taipan_web::{HeaderValue, IntoResponse, Method, Path, Request, Response, Router, any, get};
+
+pub(crate) use self::csv::field as csv_field;
+pub(crate) use self::query::parse_query;
+pub(crate) use crate::error::Error;
+
+use self::read::Read;
+use crate::State;
+use crate::error::Result;
+
+/// The methods a table answers to.
+const METHODS: &str = "GET, HEAD, OPTIONS";
+
+pub(crate) fn routes() -> Router<State> {
+    Router::new()
+        .route("/api", get(crate::openapi::document))
+        .route("/api/", get(crate::openapi::document))
+        .route("/api/{table}", any(table))
+        .route("/api/{table}/{*rest}", any(|| async { Error::no_such_path() }))
+}
+
+async fn table(
+    taipan_web::State(state): taipan_web::State<State>,
+    name: std::result::Result<Path<String>, PathRejection>,
+    request: Request,
+) -> Result<Response> {
+    let Ok(Path(name)) = name else {
+        return Err(Error::no_such_path());
+    };
+    let store = state.project.store();
+    let table = store.table(&name)?;
+    let read = match *request.method() {
+        Method::GET | Method::HEAD => Read::of(&table, &request)?,
+        Method::OPTIONS => {
+            let allow = [(ALLOW, HeaderValue::from_static(METHODS))];
+            return Ok(allow.into_response());
+        }
+        ref method => return Err(Error::method_not_allowed(method.as_str(), METHODS)),
+    };
+    drop(request);
+    if read.is_brief(&table) {
+        return read.run(store);
+    }
+    let store = store.clone();
+    crate::work::blocking(move || read.run(&store)).await
+}

@@ -1,0 +1,149 @@
+//! One read of one table: planned from the request, run on a store, answered in the form asked for.
+
+use taipan::store::{Compare, Count, Filter, Select, Store, Table};
+use taipan_web::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
+use taipan_web::{Body, Bytes, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+
+use super::request::{Media, Preferences, apply_range};
+use super::{csv, query};
+use crate::error::{Error, Result};
+
+const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// Rows that a read may pass over and still count as brief.
+const BRIEF_ROWS: u64 = 100;
+
+/// A read that is ready to run.
+#[derive(Debug)]
+pub(super) struct Read {
+    select: Select,
+    media: Media,
+    preferences: Preferences,
+    head_only: bool,
+}
+
+impl Read {
+    pub(super) fn of(table: &Table, request: &Request) -> Result<Self> {
+        let headers = request.headers();
+        let media = Media::negotiate(headers)?;
+        let preferences = Preferences::of(headers)?;
+        let mut select = query::parse_encoded(table, request.uri().query().unwrap_or_default())?;
+        apply_range(headers, request.method(), &mut select)?;
+        Ok(Self { select, media, preferences, head_only: request.method() == Method::HEAD })
+    }
+
+    /// Whether the read touches so few rows that handing it to another thread would take longer than running it:
+    /// one row by its key, or the first rows of a table in no particular order.
+    pub(super) fn is_brief(&self, table: &Table) -> bool {
+        let key = |name: &str| table.columns.iter().any(|column| column.primary_key && column.name == *name);
+        let one_key = table.columns.iter().filter(|column| column.primary_key).count() == 1;
+        let by_key = |filter: &Filter| matches!(filter, Filter::Compare { column, op: Compare::Eq, .. } if key(column));
+        match &self.select.filter {
+            _ if table.is_view => false,
+            Some(Filter::And(filters)) => one_key && filters.iter().any(by_key),
+            Some(filter) => one_key && by_key(filter),
+            None => {
+                let rows = self.select.limit.map(|limit| limit.saturating_add(self.select.offset));
+                rows.is_some_and(|rows| rows <= BRIEF_ROWS)
+                    && self.select.order.is_empty()
+                    && matches!(self.preferences.count, Count::None)
+            }
+        }
+    }
+
+    /// Runs the read. This waits for the database.
+    pub(super) fn run(&self, store: &Store) -> Result<Response> {
+        let (body, rows, total) = match self.media {
+            Media::Json => {
+                let page = store.read_json(&self.select, self.preferences.count)?;
+                (Bytes::from(page.body), page.rows, page.total)
+            }
+            Media::Object => self.one_object(store)?,
+            Media::Csv => {
+                let total = match self.preferences.count {
+                    Count::None => None,
+                    Count::Exact => Some(store.count(&self.select.table, self.select.filter.as_ref())?),
+                };
+                let rows = store.read_rows(&self.select)?;
+                let count = rows.rows.len() as u64;
+                (csv::write(&rows).into(), count, total)
+            }
+        };
+        let offset = self.select.offset;
+        if let Some(total) = total
+            && offset > total
+        {
+            return Err(Error::out_of_bounds(offset, total));
+        }
+        self.respond(body, rows, total)
+    }
+
+    /// The only row, without the brackets of an array. Asking for two tells one from many.
+    fn one_object(&self, store: &Store) -> Result<(Bytes, u64, Option<u64>)> {
+        let mut select = self.select.clone();
+        select.limit = Some(select.limit.map_or(2, |limit| limit.min(2)));
+        let page = store.read_json(&select, self.preferences.count)?;
+        if page.rows == 1 {
+            let body = Bytes::from(page.body);
+            let object = body.slice(1..body.len().saturating_sub(1).max(1));
+            return Ok((object, 1, page.total));
+        }
+        let rows = if page.rows == 0 {
+            0
+        } else {
+            let total = store.count(&self.select.table, self.select.filter.as_ref())?;
+            total.saturating_sub(self.select.offset).min(self.select.limit.unwrap_or(u64::MAX))
+        };
+        Err(Error::not_single(rows))
+    }
+
+    fn respond(&self, body: Bytes, rows: u64, total: Option<u64>) -> Result<Response> {
+        let length = body.len();
+        let mut response = Response::new(if self.head_only { Body::empty() } else { Body::from(body) });
+        if total.is_some_and(|total| rows < total) {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        }
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media.content_type()));
+        headers.insert(CONTENT_RANGE, content_range(self.select.offset, rows, total)?);
+        if self.head_only {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        if let Some(applied) = self.preferences.applied() {
+            headers.insert(PREFERENCE_APPLIED, HeaderValue::from_static(applied));
+        }
+        Ok(response)
+    }
+}
+
+/// `0-9/1000`; `*` stands for no rows, and for a total that was not counted.
+fn content_range(offset: u64, rows: u64, total: Option<u64>) -> Result<HeaderValue> {
+    let last = offset.saturating_add(rows.saturating_sub(1));
+    let range = match (rows, total) {
+        (0, None) => return Ok(HeaderValue::from_static("*/*")),
+        (0, Some(total)) => format!("*/{total}"),
+        (_, None) => format!("{offset}-{last}/*"),
+        (_, Some(total)) => format!("{offset}-{last}/{total}"),
+    };
+    HeaderValue::try_from(range).map_err(Error::internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_ranges() {
+        let cases = [
+            (0, 10, Some(1000), "0-9/1000"),
+            (5, 1, None, "5-5/*"),
+            (0, 0, Some(0), "*/0"),
+            (7, 0, Some(7), "*/7"),
+            (3, 0, None, "*/*"),
+        ];
+        for (offset, rows, total, expected) in cases {
+            let range = content_range(offset, rows, total).expect("a header value");
+            assert_eq!(range, expected);
+        }
+    }
+}
