@@ -1,0 +1,354 @@
+//! The description of the interface, OpenAPI 3.1, made from what the application has at this moment: a path for each
+//! table with its columns, one for each model with its training columns, one for each plot.
+//!
+//! `GET /openapi.json` and `GET /api/` serve it; `docs.rs` shows it to people.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+use taipan::store::{Column, Kind, Table};
+use taipan::{NamedModel, Project};
+use taipan_web::{Json, State as Shared, format};
+
+use crate::State;
+use crate::error::{Error, Result};
+
+/// Parameters of PostgREST that a column's filter must be quoted to tell apart from.
+const RESERVED: [&str; 10] =
+    ["select", "order", "limit", "offset", "and", "or", "not.and", "not.or", "columns", "on_conflict"];
+
+/// The document, for a program.
+pub(crate) async fn document(Shared(state): Shared<State>) -> Result<Json<Value>> {
+    crate::work::blocking(move || describe(&state.project)).await.map(Json)
+}
+
+/// Describes everything that `project` answers to.
+///
+/// # Errors
+/// The tables cannot be listed.
+pub(crate) fn describe(project: &Project) -> Result<Value> {
+    let mut document = Document::default();
+    for table in project.tables().map_err(Error::from)? {
+        document.table(&table);
+    }
+    document.models(&project.models());
+    let plots = project.plots();
+    document.plots(&plots.iter().map(|plot| plot.name.as_str()).collect::<Vec<_>>());
+    document.rest();
+    Ok(document.finish(project.name()))
+}
+
+#[derive(Default)]
+struct Document {
+    paths: Map<String, Value>,
+    schemas: Map<String, Value>,
+    names: BTreeSet<String>,
+}
+
+impl Document {
+    fn table(&mut self, table: &Table) {
+        let schema = self.unique("row", &table.name);
+        let properties: Map<String, Value> =
+            table.columns.iter().map(|column| (column.name.clone(), column_schema(column))).collect();
+        self.schemas.insert(schema.clone(), json!({ "type": "object", "properties": properties }));
+
+        let mut parameters: Vec<Value> = table.columns.iter().map(filter_parameter).collect();
+        for name in ["select", "order", "limit", "offset", "and", "or", "Range", "Prefer"] {
+            parameters.push(json!({ "$ref": format!("#/components/parameters/{name}") }));
+        }
+        let rows = json!({ "$ref": format!("#/components/schemas/{schema}") });
+        let page = |description: &str| {
+            json!({
+                "description": description,
+                "headers": { "Content-Range": { "$ref": "#/components/headers/Content-Range" } },
+                "content": {
+                    "application/json": { "schema": { "type": "array", "items": rows } },
+                    "application/vnd.pgrst.object+json": { "schema": rows },
+                    "text/csv": { "schema": { "type": "string" } },
+                },
+            })
+        };
+        let head = |description: &str| {
+            json!({
+                "description": description,
+                "headers": { "Content-Range": { "$ref": "#/components/headers/Content-Range" } },
+            })
+        };
+        let id = self.unique("read", &table.name);
+        let head_id = self.unique("head", &table.name);
+        let what = if table.is_view { "view" } else { "table" };
+        let get = json!({
+            "operationId": id,
+            "tags": ["tables"],
+            "summary": format!("Rows of the {what} {}", table.name),
+            "parameters": parameters,
+            "responses": {
+                "200": page("The rows asked for."),
+                "206": page("Some of the rows that match, when they were counted."),
+                "400": error("A filter, column or value that cannot be read."),
+                "404": error("There is no such table."),
+                "406": error("A form that cannot be given."),
+                "416": error("A range beyond the last row."),
+            },
+        });
+        let head = json!({
+            "operationId": head_id,
+            "tags": ["tables"],
+            "summary": format!("The headers of a read of {}, for its count", table.name),
+            "parameters": parameters,
+            "responses": { "200": head("The headers of the rows."), "206": head("The headers of some rows.") },
+        });
+        self.paths.insert(format!("/api/{}", format::url_part(&table.name)), json!({ "get": get, "head": head }));
+    }
+
+    fn models(&mut self, models: &[std::sync::Arc<NamedModel>]) {
+        let list = json!({
+            "operationId": "models",
+            "tags": ["models"],
+            "summary": "The trained models",
+            "responses": { "200": answer("The models.", &json!({ "type": "array", "items": { "type": "object" } })) },
+        });
+        self.paths.insert("/models".to_owned(), json!({ "get": list }));
+        for model in models {
+            self.model(model);
+        }
+    }
+
+    fn model(&mut self, named: &NamedModel) {
+        let path = format!("/models/{}", format::url_part(&named.name));
+        let row = self.unique("features", &named.name);
+        let prediction = self.unique("prediction", &named.name);
+        let numbers = |names: &[String]| -> Map<String, Value> {
+            names.iter().map(|name| (name.clone(), json!({ "type": "number" }))).collect()
+        };
+        let features = &named.model.features;
+        let target = std::slice::from_ref(&named.model.target);
+        self.schemas
+            .insert(row.clone(), json!({ "type": "object", "properties": numbers(features), "required": features }));
+        self.schemas
+            .insert(prediction.clone(), json!({ "type": "object", "properties": numbers(target), "required": target }));
+        let describe = json!({
+            "operationId": self.unique("model", &named.name),
+            "tags": ["models"],
+            "summary": format!("The model {}: parameters, coefficients, scores, lineage", named.name),
+            "responses": { "200": answer("The model.", &json!({ "type": "object" })) },
+        });
+        self.paths.insert(path.clone(), json!({ "get": describe }));
+
+        let row = json!({ "$ref": format!("#/components/schemas/{row}") });
+        let prediction = json!({ "$ref": format!("#/components/schemas/{prediction}") });
+        let example: Map<String, Value> = features.iter().map(|name| (name.clone(), json!(0))).collect();
+        let predict = json!({
+            "operationId": self.unique("predict", &named.name),
+            "tags": ["models"],
+            "summary": format!("Predict {} by the model {}", named.model.target, named.name),
+            "requestBody": {
+                "required": true,
+                "content": {
+                    "application/json": {
+                        "schema": { "oneOf": [{ "type": "array", "items": row }, row] },
+                        "example": [example],
+                    },
+                    "text/csv": { "schema": { "type": "string" } },
+                },
+            },
+            "responses": {
+                "200": {
+                    "description": "A prediction for each row, in the form of the rows.",
+                    "content": {
+                        "application/json": { "schema": { "type": "array", "items": prediction } },
+                        "text/csv": { "schema": { "type": "string" } },
+                    },
+                },
+                "400": error("A row that cannot be read, by row and field."),
+                "413": error("More rows than one request may hold."),
+                "415": error("Rows in a form that cannot be read."),
+            },
+        });
+        self.paths.insert(format!("{path}/predict"), json!({ "post": predict }));
+    }
+
+    fn plots(&mut self, names: &[&str]) {
+        let list = json!({
+            "operationId": "plots",
+            "tags": ["plots"],
+            "summary": "The plots",
+            "responses": { "200": answer("The plots.", &json!({ "type": "array", "items": { "type": "object" } })) },
+        });
+        self.paths.insert("/plots".to_owned(), json!({ "get": list }));
+        for name in names {
+            let theme = json!({
+                "name": "theme", "in": "query", "description": "The page that the picture is for.",
+                "schema": { "type": "string", "enum": ["light", "dark"], "default": "light" },
+            });
+            let get = json!({
+                "operationId": self.unique("plot", name),
+                "tags": ["plots"],
+                "summary": format!("The plot {name}"),
+                "parameters": [theme],
+                "responses": {
+                    "200": { "description": "The picture.", "content": { "image/svg+xml": { "schema": { "type": "string" } } } },
+                    "304": { "description": "The picture has not changed." },
+                },
+            });
+            self.paths.insert(format!("/plots/{}.svg", format::url_part(name)), json!({ "get": get }));
+        }
+    }
+
+    fn rest(&mut self) {
+        let health = json!({
+            "type": "object",
+            "properties": {
+                "status": { "type": "string", "const": "ok" },
+                "version": { "type": "string" },
+                "tables": { "type": "integer", "minimum": 0 },
+                "models": { "type": "integer", "minimum": 0 },
+            },
+            "required": ["status", "version", "tables", "models"],
+        });
+        let health = json!({
+            "operationId": "health",
+            "tags": ["application"],
+            "summary": "Whether the application can answer",
+            "responses": { "200": answer("It can.", &health) },
+        });
+        self.paths.insert("/health".to_owned(), json!({ "get": health }));
+        for (path, id) in [("/openapi.json", "openapi"), ("/api/", "api")] {
+            let get = json!({
+                "operationId": id,
+                "tags": ["application"],
+                "summary": "This description",
+                "responses": { "200": answer("OpenAPI 3.1.", &json!({ "type": "object" })) },
+            });
+            self.paths.insert(path.to_owned(), json!({ "get": get }));
+        }
+    }
+
+    /// A name for a component or operation, of the few characters that such names may have.
+    fn unique(&mut self, prefix: &str, name: &str) -> String {
+        let safe = |char: char| if char.is_ascii_alphanumeric() || "._-".contains(char) { char } else { '_' };
+        let base = format!("{prefix}.{}", name.chars().map(safe).collect::<String>());
+        let mut unique = base.clone();
+        let mut number = 2;
+        while !self.names.insert(unique.clone()) {
+            unique = format!("{base}.{number}");
+            number += 1;
+        }
+        unique
+    }
+
+    fn finish(mut self, title: &str) -> Value {
+        let error = json!({
+            "type": "object",
+            "properties": {
+                "code": { "type": "string" },
+                "message": { "type": "string" },
+                "details": { "type": ["string", "null"] },
+                "hint": { "type": ["string", "null"] },
+            },
+            "required": ["code", "message", "details", "hint"],
+        });
+        self.schemas.insert("error".to_owned(), error);
+        json!({
+            "openapi": "3.1.0",
+            "info": {
+                "title": title,
+                "version": env!("CARGO_PKG_VERSION"),
+                "description": "Tables in the dialect of PostgREST, models and plots.",
+            },
+            "tags": [
+                { "name": "tables", "description": "Rows, filtered, ordered and paged." },
+                { "name": "models", "description": "What was learnt, and predictions." },
+                { "name": "plots", "description": "Pictures of the data." },
+                { "name": "application", "description": "The application itself." },
+            ],
+            "paths": self.paths,
+            "components": { "schemas": self.schemas, "parameters": parameters(), "headers": headers() },
+        })
+    }
+}
+
+fn column_schema(column: &Column) -> Value {
+    let mut schema = Map::new();
+    let kind = match column.kind {
+        Kind::Boolean => "boolean",
+        Kind::Integer => "integer",
+        Kind::Real => "number",
+        // A JSON column holds any value, null included.
+        Kind::Json => return Value::Object(schema),
+        _ => "string",
+    };
+    let nullable = column.nullable && !column.primary_key;
+    schema.insert("type".to_owned(), if nullable { json!([kind, "null"]) } else { json!(kind) });
+    let format = match column.kind {
+        Kind::Integer => Some("int64"),
+        Kind::Real => Some("double"),
+        Kind::Date => Some("date"),
+        _ => None,
+    };
+    if let Some(format) = format {
+        schema.insert("format".to_owned(), json!(format));
+    }
+    if column.primary_key {
+        schema.insert("description".to_owned(), json!("Primary key."));
+    }
+    Value::Object(schema)
+}
+
+fn filter_parameter(column: &Column) -> Value {
+    let quoted = RESERVED.contains(&column.name.as_str()) || column.name.starts_with('"');
+    let name = if quoted {
+        format!("\"{}\"", column.name.replace('\\', "\\\\").replace('"', "\\\""))
+    } else {
+        column.name.clone()
+    };
+    let example = match column.kind {
+        Kind::Boolean => "is.true",
+        Kind::Integer | Kind::Real => "gte.1",
+        Kind::Date => "gte.2024-01-31",
+        Kind::Timestamp => "gte.2024-01-31T00:00:00",
+        Kind::Text => "ilike.a*",
+        _ => "not.is.null",
+    };
+    json!({
+        "name": name,
+        "in": "query",
+        "description": format!("Filter by {}, {}: OPERATOR.VALUE", column.name, column.kind.name().to_ascii_lowercase()),
+        "schema": { "type": "string" },
+        "examples": { "filter": { "value": example } },
+    })
+}
+
+fn answer(description: &str, schema: &Value) -> Value {
+    json!({ "description": description, "content": { "application/json": { "schema": schema } } })
+}
+
+fn error(description: &str) -> Value {
+    answer(description, &json!({ "$ref": "#/components/schemas/error" }))
+}
+
+fn parameters() -> Value {
+    let query = |name: &str, description: &str, schema: Value| json!({ "name": name, "in": "query", "description": description, "schema": schema });
+    let header = |name: &str, description: &str| json!({ "name": name, "in": "header", "description": description, "schema": { "type": "string" } });
+    let text = || json!({ "type": "string" });
+    let count = || json!({ "type": "integer", "format": "int64", "minimum": 0 });
+    json!({
+        "select": query("select", "Columns to return: a,alias:b,*", text()),
+        "order": query("order", "Columns to order by: a.desc.nullslast,b", text()),
+        "limit": query("limit", "Rows to return, at most.", count()),
+        "offset": query("offset", "Rows to pass over.", count()),
+        "and": query("and", "Conditions that must all hold: (a.gt.1,or(b.is.null,c.eq.x))", text()),
+        "or": query("or", "Conditions of which one must hold: (a.gt.1,b.is.null)", text()),
+        "Range": header("Range", "First and last row to return: 0-9"),
+        "Prefer": header("Prefer", "count=exact counts all rows that match."),
+    })
+}
+
+fn headers() -> Value {
+    json!({
+        "Content-Range": {
+            "description": "First and last row returned, and how many there are where they were counted: 0-9/1000",
+            "schema": { "type": "string" },
+        },
+    })
+}
