@@ -1,0 +1,56 @@
+//! From a listening socket to Ctrl-C.
+
+use std::io;
+use std::net::TcpListener;
+use std::num::NonZeroUsize;
+
+use taipan::Project;
+use taipan_web::{Hosts, serve};
+
+use crate::app;
+
+/// Serves `project` on `listener` until the process is asked to stop (Ctrl-C, or SIGTERM), then finishes the requests
+/// that are running and returns. `threads` is for connections, one per core when absent.
+///
+/// On a loopback address only requests that name a loopback host are answered, so that a page from elsewhere in the
+/// same browser cannot read the data.
+///
+/// # Errors
+/// The system refuses threads, signals or the socket.
+pub fn run(project: Project, listener: TcpListener, threads: Option<NonZeroUsize>) -> io::Result<()> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads.get());
+    }
+    let runtime = builder.thread_name("taipan-server").enable_all().build()?;
+    runtime.block_on(async {
+        let hosts = if listener.local_addr()?.ip().is_loopback() { Hosts::Loopback } else { Hosts::Any };
+        listener.set_nonblocking(true)?;
+        let listener = taipan_web::TcpListener::from_std(listener)?;
+        let stop = stop_requested()?;
+        serve(app(project).hosts(hosts), listener, stop).await.map_err(io::Error::other)
+    })
+}
+
+/// Ready when the process is asked to stop.
+#[cfg(unix)]
+fn stop_requested() -> io::Result<impl Future<Output = ()> + Send> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+/// Ready when the process is asked to stop.
+#[cfg(not(unix))]
+fn stop_requested() -> io::Result<impl Future<Output = ()> + Send> {
+    Ok(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}
