@@ -113,10 +113,15 @@ impl Engine {
         Ok(Rows::new(self.clone(), text.to_owned(), schema, stream, ordered))
     }
 
-    /// Runs `work` on the engine's own threads and waits for it.
+    /// Waits for `work`, whose tasks run on the engine's own threads.
+    ///
+    /// The waiting itself is not the runtime's: that one panics when the caller happens to stand on another runtime.
     pub(crate) fn block_on<F: Future>(&self, work: F) -> Result<F::Output> {
         match &self.inner.runtime {
-            Some(runtime) => Ok(runtime.block_on(work)),
+            Some(runtime) => {
+                let _entered = runtime.enter();
+                Ok(futures::executor::block_on(work))
+            }
             None => Err(Error::new(ErrorKind::Start("the query engine has stopped".into()))),
         }
     }
@@ -226,5 +231,22 @@ impl Visitor for TableNames {
             self.0.push(ident.value.clone());
         }
         ControlFlow::Continue(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::EngineOptions;
+
+    #[test]
+    fn a_query_may_be_run_from_an_async_task() {
+        let engine = Engine::new(&EngineOptions::default()).unwrap();
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let rows = runtime.block_on(async {
+            let batches = engine.sql("SELECT value FROM generate_series(1, 100000) WHERE value % 2 = 0").unwrap();
+            batches.map(|batch| batch.unwrap().num_rows()).sum::<usize>()
+        });
+        assert_eq!(rows, 50_000);
     }
 }
