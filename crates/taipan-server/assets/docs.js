@@ -72,6 +72,16 @@
     send(event.target);
   });
 
+  // Another type of body brings its own example, unless something was written.
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-media]")) return;
+    const options = [...event.target.options];
+    const body = event.target.closest("form").querySelector("[data-body]");
+    if (options.some((option) => option.dataset.example === body.value)) {
+      body.value = options[event.target.selectedIndex].dataset.example;
+    }
+  });
+
   // A link to a call shows it open.
   const openTarget = () => {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));

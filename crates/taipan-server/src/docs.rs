@@ -83,9 +83,15 @@ struct Parameter {
 
 #[derive(Debug, Serialize)]
 struct Body {
-    media: Vec<String>,
-    example: String,
+    examples: Vec<Example>,
     fields: Vec<Field>,
+}
+
+/// A body of one media type.
+#[derive(Debug, Serialize)]
+struct Example {
+    media: String,
+    text: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -133,8 +139,9 @@ impl Call {
         let media = |content: &Value| entries(content).map(|(media, _)| media.to_owned()).collect::<Vec<_>>();
         let row = |content: &Value| row_fields(document, &content["application/json"]["schema"]);
         let body = call.get("requestBody").map(|body| Body {
-            media: media(&body["content"]),
-            example: serde_json::to_string_pretty(&body["content"]["application/json"]["example"]).unwrap_or_default(),
+            examples: entries(&body["content"])
+                .map(|(media, content)| Example::of(media, &content["example"]))
+                .collect(),
             fields: row(&body["content"]),
         });
         let answers = entries(&call["responses"]).map(|(status, answer)| Answer {
@@ -153,6 +160,16 @@ impl Call {
             body,
             answers: answers.collect(),
         }
+    }
+}
+
+impl Example {
+    fn of(media: &str, example: &Value) -> Self {
+        let text = match example {
+            Value::String(text) => text.clone(),
+            other => serde_json::to_string_pretty(other).unwrap_or_default(),
+        };
+        Self { media: media.to_owned(), text }
     }
 }
 

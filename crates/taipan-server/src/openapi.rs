@@ -11,7 +11,8 @@ use taipan::{NamedModel, Project};
 use taipan_web::{Json, State as Shared, format};
 
 use crate::State;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, type_name};
+use crate::rest::csv_field;
 
 /// Parameters of PostgREST that a column's filter must be quoted to tell apart from.
 const RESERVED: [&str; 10] =
@@ -138,6 +139,7 @@ impl Document {
         let row = json!({ "$ref": format!("#/components/schemas/{row}") });
         let prediction = json!({ "$ref": format!("#/components/schemas/{prediction}") });
         let example: Map<String, Value> = features.iter().map(|name| (name.clone(), json!(0))).collect();
+        let csv_example = csv_example(features);
         let predict = json!({
             "operationId": self.unique("predict", &named.name),
             "tags": ["models"],
@@ -149,7 +151,7 @@ impl Document {
                         "schema": { "oneOf": [{ "type": "array", "items": row }, row] },
                         "example": [example],
                     },
-                    "text/csv": { "schema": { "type": "string" } },
+                    "text/csv": { "schema": { "type": "string" }, "example": csv_example },
                 },
             },
             "responses": {
@@ -302,6 +304,10 @@ fn filter_parameter(column: &Column) -> Value {
     } else {
         column.name.clone()
     };
+    let operators = match column.kind {
+        Kind::Text => "eq, neq, gt, gte, lt, lte, like, ilike, in, is",
+        _ => "eq, neq, gt, gte, lt, lte, in, is",
+    };
     let example = match column.kind {
         Kind::Boolean => "is.true",
         Kind::Integer | Kind::Real => "gte.1",
@@ -313,10 +319,23 @@ fn filter_parameter(column: &Column) -> Value {
     json!({
         "name": name,
         "in": "query",
-        "description": format!("Filter by {}, {}: OPERATOR.VALUE", column.name, column.kind.name().to_ascii_lowercase()),
+        "description": format!("{}: {operators}", type_name(column.kind)),
         "schema": { "type": "string" },
         "examples": { "filter": { "value": example } },
     })
+}
+
+/// A header and one row.
+fn csv_example(features: &[String]) -> String {
+    let mut text = String::new();
+    for (position, name) in features.iter().enumerate() {
+        text.push_str(if position == 0 { "" } else { "," });
+        csv_field(&mut text, name);
+    }
+    text.push('\n');
+    text.push_str(&vec!["0"; features.len()].join(","));
+    text.push('\n');
+    text
 }
 
 fn answer(description: &str, schema: &Value) -> Value {

@@ -1,7 +1,10 @@
 //! One read of one table: planned from the request, run on a store, answered in the form asked for.
 
+use std::convert::Infallible;
+
+use futures::stream;
 use taipan::store::{Compare, Count, Filter, Select, Store, Table};
-use taipan_web::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE};
+use taipan_web::header::{CONTENT_RANGE, CONTENT_TYPE};
 use taipan_web::{Body, Bytes, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
 use super::request::{Media, Preferences, apply_range};
@@ -54,11 +57,18 @@ impl Read {
     /// Runs the read. This waits for the database.
     pub(super) fn run(&self, store: &Store) -> Result<Response> {
         let (body, rows, total) = match self.media {
+            Media::Json | Media::Csv if self.head_only && self.preferences.count == Count::Exact => {
+                let total = store.count(&self.select.table, self.select.filter.as_ref())?;
+                (None, self.rows_of(total), Some(total))
+            }
             Media::Json => {
                 let page = store.read_json(&self.select, self.preferences.count)?;
-                (Bytes::from(page.body), page.rows, page.total)
+                (Some(page.body.into()), page.rows, page.total)
             }
-            Media::Object => self.one_object(store)?,
+            Media::Object => {
+                let (object, total) = self.one_object(store)?;
+                (Some(object), 1, total)
+            }
             Media::Csv => {
                 let total = match self.preferences.count {
                     Count::None => None,
@@ -66,7 +76,7 @@ impl Read {
                 };
                 let rows = store.read_rows(&self.select)?;
                 let count = rows.rows.len() as u64;
-                (csv::write(&rows).into(), count, total)
+                (Some(csv::write(&rows).into()), count, total)
             }
         };
         let offset = self.select.offset;
@@ -79,36 +89,38 @@ impl Read {
     }
 
     /// The only row, without the brackets of an array. Asking for two tells one from many.
-    fn one_object(&self, store: &Store) -> Result<(Bytes, u64, Option<u64>)> {
+    fn one_object(&self, store: &Store) -> Result<(Bytes, Option<u64>)> {
         let mut select = self.select.clone();
         select.limit = Some(select.limit.map_or(2, |limit| limit.min(2)));
         let page = store.read_json(&select, self.preferences.count)?;
         if page.rows == 1 {
             let body = Bytes::from(page.body);
             let object = body.slice(1..body.len().saturating_sub(1).max(1));
-            return Ok((object, 1, page.total));
+            return Ok((object, page.total));
         }
         let rows = if page.rows == 0 {
             0
         } else {
-            let total = store.count(&self.select.table, self.select.filter.as_ref())?;
-            total.saturating_sub(self.select.offset).min(self.select.limit.unwrap_or(u64::MAX))
+            self.rows_of(store.count(&self.select.table, self.select.filter.as_ref())?)
         };
         Err(Error::not_single(rows))
     }
 
-    fn respond(&self, body: Bytes, rows: u64, total: Option<u64>) -> Result<Response> {
-        let length = body.len();
-        let mut response = Response::new(if self.head_only { Body::empty() } else { Body::from(body) });
+    /// The rows that limit and offset leave of `total`.
+    fn rows_of(&self, total: u64) -> u64 {
+        total.saturating_sub(self.select.offset).min(self.select.limit.unwrap_or(u64::MAX))
+    }
+
+    fn respond(&self, body: Option<Bytes>, rows: u64, total: Option<u64>) -> Result<Response> {
+        // What a HEAD leaves out has the length that a GET would have, or none where the rows were not read.
+        let unread = || Body::from_stream(stream::empty::<std::result::Result<Bytes, Infallible>>());
+        let mut response = Response::new(body.map_or_else(unread, Body::from));
         if total.is_some_and(|total| rows < total) {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media.content_type()));
         headers.insert(CONTENT_RANGE, content_range(self.select.offset, rows, total)?);
-        if self.head_only {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-        }
         if let Some(applied) = self.preferences.applied() {
             headers.insert(PREFERENCE_APPLIED, HeaderValue::from_static(applied));
         }

@@ -126,6 +126,14 @@ async fn the_document_says_what_is_there() {
         json!({ "type": "object", "properties": { "a": { "type": "number" }, "b": { "type": "number" } }, "required": ["a", "b"] })
     );
 
+    // The example of a prediction's body can be sent as it is.
+    let body = &document["paths"]["/models/slope/predict"]["post"]["requestBody"]["content"];
+    let json = body["application/json"]["example"].to_string();
+    let csv = body["text/csv"]["example"].as_str().expect("an example").to_owned();
+    for (kind, text) in [("application/json", json), ("text/csv", csv)] {
+        let _ = site.client.post("/models/slope/predict", kind, text).await.assert_status(200);
+    }
+
     // Each filter parameter reaches its column, also where the column's name is a word of the dialect.
     for table in ["employees", "odd"] {
         let call = &document["paths"][format!("/api/{table}")]["get"];
