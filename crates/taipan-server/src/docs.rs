@@ -6,8 +6,9 @@ use serde::Serialize;
 use serde_json::Value;
 use taipan_web::{Asset, Page, Router, State as Shared, Templates, get};
 
+use crate::admin::{self, Shell};
 use crate::error::{Error, Result};
-use crate::{State, admin, openapi};
+use crate::{State, openapi};
 
 const ASSETS: [Asset; 2] = [
     Asset::hashed("docs.css", include_bytes!("../assets/docs.css")),
@@ -37,7 +38,8 @@ async fn page(Shared(state): Shared<State>) -> Result<Page> {
     crate::work::blocking(move || {
         let document = openapi::describe(&state.project)?;
         let templates = TEMPLATES.as_ref().map_err(Error::internal)?;
-        templates.render("docs.html", &View::of(&document)).map_err(Error::from)
+        let shell = Shell::new(&state, "API", "/docs")?;
+        templates.render("docs.html", &View::of(shell, &document)).map_err(Error::from)
     })
     .await
 }
@@ -45,6 +47,7 @@ async fn page(Shared(state): Shared<State>) -> Result<Page> {
 /// The document as the template sees it.
 #[derive(Debug, Serialize)]
 struct View {
+    shell: Shell,
     title: String,
     description: String,
     version: String,
@@ -109,10 +112,11 @@ struct Field {
 }
 
 impl View {
-    fn of(document: &Value) -> Self {
+    fn of(shell: Shell, document: &Value) -> Self {
         let groups = items(&document["tags"]).map(|tag| Group::of(document, tag)).collect();
         let info = &document["info"];
         Self {
+            shell,
             title: text(&info["title"]),
             description: text(&info["description"]),
             version: text(&info["version"]),

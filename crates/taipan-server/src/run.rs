@@ -28,7 +28,8 @@ pub fn run(project: Project, listener: TcpListener, threads: Option<NonZeroUsize
         listener.set_nonblocking(true)?;
         let listener = taipan_web::TcpListener::from_std(listener)?;
         let stop = stop_requested()?;
-        serve(app(project).hosts(hosts), listener, stop).await.map_err(io::Error::other)
+        let app = app(project).hosts(hosts).report(|line| eprintln!("{line}"));
+        serve(app, listener, stop).await.map_err(io::Error::other)
     })
 }
 
