@@ -41,15 +41,7 @@ pub(crate) fn select<'a>(select: &'a Select, table: &'a Table) -> Result<Query<'
     }
     text.from(select.filter.as_ref())?;
     text.order(&select.order)?;
-    if select.limit.is_some() || select.offset > 0 {
-        let most = |rows: u64| Value::Integer(i64::try_from(rows).unwrap_or(i64::MAX));
-        text.sql.push_str(" LIMIT ");
-        text.bind(Cow::Owned(select.limit.map_or(Value::Integer(-1), most)));
-        if select.offset > 0 {
-            text.sql.push_str(" OFFSET ");
-            text.bind(Cow::Owned(most(select.offset)));
-        }
-    }
+    text.page(select);
     text.finish(columns)
 }
 
@@ -57,6 +49,15 @@ pub(crate) fn select<'a>(select: &'a Select, table: &'a Table) -> Result<Query<'
 pub(crate) fn count<'a>(table: &'a Table, filter: Option<&'a Filter>) -> Result<Query<'a>> {
     let mut text = Text { table, sql: String::from("SELECT count(*)"), values: Vec::new() };
     text.from(filter)?;
+    text.finish(Vec::new())
+}
+
+/// The number of a query's rows. No more rows are looked at than the query itself would.
+pub(crate) fn count_page<'a>(select: &'a Select, table: &'a Table) -> Result<Query<'a>> {
+    let mut text = Text { table, sql: String::from("SELECT count(*) FROM (SELECT 1"), values: Vec::new() };
+    text.from(select.filter.as_ref())?;
+    text.page(select);
+    text.sql.push(')');
     text.finish(Vec::new())
 }
 
@@ -135,6 +136,19 @@ impl<'a> Text<'a> {
             }
         }
         Ok(())
+    }
+
+    fn page(&mut self, select: &Select) {
+        if select.limit.is_none() && select.offset == 0 {
+            return;
+        }
+        let most = |rows: u64| Value::Integer(i64::try_from(rows).unwrap_or(i64::MAX));
+        self.sql.push_str(" LIMIT ");
+        self.bind(Cow::Owned(select.limit.map_or(Value::Integer(-1), most)));
+        if select.offset > 0 {
+            self.sql.push_str(" OFFSET ");
+            self.bind(Cow::Owned(most(select.offset)));
+        }
     }
 
     fn filter(&mut self, filter: &'a Filter, depth: usize) -> Result<()> {
@@ -299,6 +313,17 @@ mod tests {
         );
         let values: Vec<Value> = built.values.into_iter().map(Cow::into_owned).collect();
         assert_eq!(values, [Value::Integer(7), Value::Integer(5), Value::Integer(i64::MAX)]);
+    }
+
+    #[test]
+    fn a_page_is_counted_within_its_limits() {
+        let table = table();
+        let query =
+            Select::new("t\"x").filter(Filter::compare("id", Compare::Gt, Value::Integer(7))).limit(5).offset(2);
+        assert_eq!(
+            count_page(&query, &table).unwrap().sql,
+            "SELECT count(*) FROM (SELECT 1 FROM main.\"t\"\"x\" AS t WHERE t.\"id\" > ?1 LIMIT ?2 OFFSET ?3)"
+        );
     }
 
     #[test]

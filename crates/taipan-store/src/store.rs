@@ -1,6 +1,7 @@
 //! The face of the databases: one handle, shared by all threads.
 
 use std::fmt;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::origin::Origin;
 use crate::scan::Scan;
 use crate::select::{Count, Filter, JsonPage, Rows, Select};
 use crate::sqlite::Database;
+use crate::stream::{Part, RowWriter, StreamOptions};
 use crate::table::Table;
 use crate::write::{WriteError, WriteOptions};
 
@@ -148,6 +150,35 @@ impl Store {
     /// `UnknownTable`, `UnknownColumn`, or `InvalidValue` for a value that is not of its column's type.
     pub fn read_json(&self, select: &Select, count: Count) -> Result<JsonPage> {
         self.database.read_json(select, count)
+    }
+
+    /// The rows of a query as JSON, the bytes of [`read_json`](Self::read_json) in chunks, which are given to `sink` as
+    /// they are read: all of one moment, whatever is written meanwhile. The read waits while `sink` does, and ends where
+    /// it breaks.
+    ///
+    /// # Errors
+    /// As [`read_json`](Self::read_json), before the first part; later only where the database cannot be read.
+    pub fn stream_json(
+        &self,
+        select: &Select,
+        options: StreamOptions,
+        sink: impl FnMut(Part) -> ControlFlow<()>,
+    ) -> Result<()> {
+        self.database.stream_json(select, options, sink)
+    }
+
+    /// As [`stream_json`](Self::stream_json), with rows as a writer puts them.
+    ///
+    /// # Errors
+    /// As [`stream_json`](Self::stream_json).
+    pub fn stream_rows(
+        &self,
+        select: &Select,
+        options: StreamOptions,
+        writer: &mut dyn RowWriter,
+        sink: impl FnMut(Part) -> ControlFlow<()>,
+    ) -> Result<()> {
+        self.database.stream_rows(select, options, writer, sink)
     }
 
     /// The rows of a query as values.

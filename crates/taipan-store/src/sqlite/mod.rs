@@ -11,6 +11,7 @@ mod functions;
 mod insert;
 mod pool;
 mod read;
+mod stream;
 mod writer;
 
 use std::path::Path;
@@ -23,7 +24,7 @@ use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::table::Table;
 use catalog::Catalog;
 use connection::Location;
-use pool::Pool;
+use pool::{Pool, Reader};
 use writer::Writer;
 
 /// An open database.
@@ -88,7 +89,16 @@ impl Database {
 
     /// Runs a read at one moment of the database, with the tables as they were then.
     fn read<T>(&self, run: impl FnOnce(&Connection, &Catalog) -> Result<T>) -> Result<T> {
-        let reader = self.readers.take()?;
+        self.read_with(self.readers.take()?, run)
+    }
+
+    /// As [`read`](Self::read), for one that may last: it takes no place from the short ones.
+    fn read_long<T>(&self, run: impl FnOnce(&Connection, &Catalog) -> Result<T>) -> Result<T> {
+        self.read_with(self.readers.take_long()?, run)
+    }
+
+    #[inline]
+    fn read_with<T>(&self, reader: Reader, run: impl FnOnce(&Connection, &Catalog) -> Result<T>) -> Result<T> {
         // The unfinished statement holds the moment for what follows, at the price of no further statement.
         let mut version = reader.prepare_cached(catalog::VERSION).map_err(|error| self.failure(error))?;
         let mut version = version.query([]).map_err(|error| self.failure(error))?;

@@ -7,7 +7,7 @@ use std::thread;
 
 use arrow::record_batch::RecordBatch;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Result as SqliteResult, Rows as Cursor, Statement};
+use rusqlite::{Connection, Result as SqliteResult, Row, Rows as Cursor, Statement};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::json;
@@ -18,6 +18,7 @@ use crate::sql::{self, Query};
 use crate::sqlite::connection::Location;
 use crate::sqlite::pool::Reader;
 use crate::sqlite::{Database, catalog};
+use crate::table::Table;
 use crate::value::{Cell, Value};
 
 /// The batches a scan reads ahead.
@@ -58,18 +59,30 @@ impl Database {
             let query = sql::select(select, table)?;
             let mut body = Vec::with_capacity(512);
             let rows = write_rows(connection, &query, &mut body).map_err(|error| self.failure(error))?;
-            let total = match count {
-                Count::None => None,
-                // A page that is not full ends where the rows do.
-                Count::Exact if select.limit.is_none_or(|limit| rows < limit) && (rows > 0 || select.offset == 0) => {
-                    Some(select.offset + rows)
-                }
-                Count::Exact => {
-                    let query = sql::count(table, select.filter.as_ref())?;
-                    Some(count_rows(connection, &query).map_err(|error| self.failure(error))?)
-                }
-            };
+            let total = self.total(connection, table, select, count, rows)?;
             Ok(JsonPage { body, rows, total })
+        })
+    }
+
+    /// The rows that a query's filter takes, of which its limit and offset left `rows`; none where not to be counted.
+    pub(super) fn total(
+        &self,
+        connection: &Connection,
+        table: &Table,
+        select: &Select,
+        count: Count,
+        rows: u64,
+    ) -> Result<Option<u64>> {
+        Ok(match count {
+            Count::None => None,
+            // A page that is not full ends where the rows do.
+            Count::Exact if select.limit.is_none_or(|limit| rows < limit) && (rows > 0 || select.offset == 0) => {
+                Some(select.offset + rows)
+            }
+            Count::Exact => {
+                let query = sql::count(table, select.filter.as_ref())?;
+                Some(count_rows(connection, &query).map_err(|error| self.failure(error))?)
+            }
         })
     }
 
@@ -127,7 +140,7 @@ impl Database {
     }
 }
 
-fn cursor<'s, 'v>(
+pub(super) fn cursor<'s, 'v>(
     statement: &'s mut Statement<'_>,
     values: impl IntoIterator<Item = &'v Value>,
 ) -> SqliteResult<Cursor<'s>> {
@@ -140,14 +153,7 @@ fn cursor<'s, 'v>(
 fn write_rows(connection: &Connection, query: &Query<'_>, body: &mut Vec<u8>) -> SqliteResult<u64> {
     let mut statement = connection.prepare_cached(&query.sql)?;
     let mut cursor = cursor(&mut statement, query.values.iter().map(Cow::as_ref))?;
-    let columns: Vec<(Kind, Arc<str>)> = query
-        .columns
-        .iter()
-        .map(|output| {
-            let own_name = output.name == output.column.name;
-            (output.column.kind, if own_name { Arc::clone(&output.column.key) } else { json::key(output.name) })
-        })
-        .collect();
+    let columns = json_columns(query);
     let mut rows = 0;
     body.push(b'[');
     while let Some(row) = cursor.next()? {
@@ -155,15 +161,31 @@ fn write_rows(connection: &Connection, query: &Query<'_>, body: &mut Vec<u8>) ->
             body.push(b',');
         }
         rows += 1;
-        for (index, (kind, key)) in columns.iter().enumerate() {
-            body.push(if index == 0 { b'{' } else { b',' });
-            body.extend_from_slice(key.as_bytes());
-            json::write_cell(body, *kind, cell(row.get_ref(index)?));
-        }
-        body.push(b'}');
+        write_json_row(body, row, &columns)?;
     }
     body.push(b']');
     Ok(rows)
+}
+
+/// The kinds of a query's columns, and their keys in an object.
+pub(super) fn json_columns(query: &Query<'_>) -> Vec<(Kind, Arc<str>)> {
+    let columns = query.columns.iter().map(|output| {
+        let own_name = output.name == output.column.name;
+        (output.column.kind, if own_name { Arc::clone(&output.column.key) } else { json::key(output.name) })
+    });
+    columns.collect()
+}
+
+/// Appends a row as an object.
+#[inline]
+pub(super) fn write_json_row(body: &mut Vec<u8>, row: &Row<'_>, columns: &[(Kind, Arc<str>)]) -> SqliteResult<()> {
+    for (index, (kind, key)) in columns.iter().enumerate() {
+        body.push(if index == 0 { b'{' } else { b',' });
+        body.extend_from_slice(key.as_bytes());
+        json::write_cell(body, *kind, cell(row.get_ref(index)?));
+    }
+    body.push(b'}');
+    Ok(())
 }
 
 fn collect_rows(connection: &Connection, query: &Query<'_>) -> SqliteResult<Vec<Vec<Value>>> {
@@ -178,7 +200,7 @@ fn collect_rows(connection: &Connection, query: &Query<'_>) -> SqliteResult<Vec<
     Ok(rows)
 }
 
-fn count_rows(connection: &Connection, query: &Query<'_>) -> SqliteResult<u64> {
+pub(super) fn count_rows(connection: &Connection, query: &Query<'_>) -> SqliteResult<u64> {
     let mut statement = connection.prepare_cached(&query.sql)?;
     let mut cursor = cursor(&mut statement, query.values.iter().map(Cow::as_ref))?;
     let count: i64 = cursor.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?.get(0)?;

@@ -10,4 +10,5 @@ mod oracle;
 mod read;
 mod roundtrip;
 mod sample;
+mod stream;
 mod write;
