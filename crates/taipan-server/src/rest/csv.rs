@@ -2,7 +2,27 @@
 
 use std::fmt::Write as _;
 
-use taipan::store::{Rows, Value};
+use taipan::store::{RowWriter, Rows, Value};
+
+/// Writes row after row.
+#[derive(Debug, Default)]
+pub(super) struct Writer {
+    line: String,
+}
+
+impl RowWriter for Writer {
+    fn begin(&mut self, out: &mut Vec<u8>, columns: &[&str]) {
+        self.line.clear();
+        line(&mut self.line, columns.iter(), |text, name| field(text, name));
+        out.extend_from_slice(self.line.as_bytes());
+    }
+
+    fn row(&mut self, out: &mut Vec<u8>, values: &[Value]) {
+        self.line.clear();
+        line(&mut self.line, values.iter(), value);
+        out.extend_from_slice(self.line.as_bytes());
+    }
+}
 
 /// All rows with their header.
 pub(super) fn write(rows: &Rows) -> String {

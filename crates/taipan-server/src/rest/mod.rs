@@ -1,13 +1,15 @@
 //! The REST interface to tables, under `/api`: PostgREST's dialect, reads only.
 //!
 //! A request passes through three steps, each a file: `grammar.rs` and `query.rs` turn the URL into a
-//! [`Select`](taipan::store::Select), `request.rs` reads the headers, `read.rs` runs it and puts the answer in form.
+//! [`Select`](taipan::store::Select), `request.rs` reads the headers, `read.rs` runs it and puts the answer in form,
+//! by way of `stream.rs` where it may be long.
 
 mod csv;
 mod grammar;
 mod query;
 mod read;
 mod request;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -57,5 +59,8 @@ async fn table(
         return read.run(store);
     }
     let store = store.clone();
+    if read.is_long(&table) {
+        return stream::respond(read, store).await;
+    }
     crate::work::blocking(move || read.run(&store)).await
 }

@@ -1,9 +1,10 @@
 //! One read of one table: planned from the request, run on a store, answered in the form asked for.
 
 use std::convert::Infallible;
+use std::ops::ControlFlow;
 
 use futures::stream;
-use taipan::store::{Compare, Count, Filter, Select, Store, Table};
+use taipan::store::{Compare, Count, Filter, Part, Select, Store, StreamOptions, Table};
 use taipan_web::header::{CONTENT_RANGE, CONTENT_TYPE};
 use taipan_web::{Body, Bytes, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
@@ -15,6 +16,9 @@ const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-appli
 
 /// Rows that a read may pass over and still count as brief.
 const BRIEF_ROWS: u64 = 100;
+
+/// The rows that a body is made of in one piece, at most, unless their number is known to be small otherwise.
+const SHORT_ROWS: u64 = 1000;
 
 /// A read that is ready to run.
 #[derive(Debug)]
@@ -38,19 +42,55 @@ impl Read {
     /// Whether the read touches so few rows that handing it to another thread would take longer than running it:
     /// one row by its key, or the first rows of a table in no particular order.
     pub(super) fn is_brief(&self, table: &Table) -> bool {
-        let key = |name: &str| table.columns.iter().any(|column| column.primary_key && column.name == *name);
-        let one_key = table.columns.iter().filter(|column| column.primary_key).count() == 1;
-        let by_key = |filter: &Filter| matches!(filter, Filter::Compare { column, op: Compare::Eq, .. } if key(column));
         match &self.select.filter {
             _ if table.is_view => false,
-            Some(Filter::And(filters)) => one_key && filters.iter().any(by_key),
-            Some(filter) => one_key && by_key(filter),
+            Some(_) => self.is_by_key(table),
             None => {
                 let rows = self.select.limit.map(|limit| limit.saturating_add(self.select.offset));
                 rows.is_some_and(|rows| rows <= BRIEF_ROWS)
                     && self.select.order.is_empty()
                     && matches!(self.preferences.count, Count::None)
             }
+        }
+    }
+
+    /// Whether the answer may be too long to be held in memory.
+    pub(super) fn is_long(&self, table: &Table) -> bool {
+        let is_counted_only = self.head_only && self.preferences.count == Count::Exact;
+        self.media != Media::Object
+            && !is_counted_only
+            && self.select.limit.is_none_or(|limit| limit > SHORT_ROWS)
+            && !self.is_by_key(table)
+    }
+
+    /// Whether a filter leaves one row at most, by the table's key.
+    fn is_by_key(&self, table: &Table) -> bool {
+        let key = |name: &str| table.columns.iter().any(|column| column.primary_key && column.name == *name);
+        let one_key = table.columns.iter().filter(|column| column.primary_key).count() == 1;
+        let by_key = |filter: &Filter| matches!(filter, Filter::Compare { column, op: Compare::Eq, .. } if key(column));
+        match &self.select.filter {
+            Some(Filter::And(filters)) => one_key && filters.iter().any(by_key),
+            Some(filter) => one_key && by_key(filter),
+            None => false,
+        }
+    }
+
+    /// Whether only the headers are wanted.
+    pub(super) fn is_head(&self) -> bool {
+        self.head_only
+    }
+
+    /// Runs the read in parts, until `stopped`. This waits for the database and for `sink`.
+    pub(super) fn stream(
+        &self,
+        store: &Store,
+        stopped: impl FnMut() -> bool + Send + 'static,
+        sink: impl FnMut(Part) -> ControlFlow<()>,
+    ) -> std::result::Result<(), taipan::store::Error> {
+        let options = StreamOptions::default().count(self.preferences.count).stopped(stopped);
+        match self.media {
+            Media::Csv => store.stream_rows(&self.select, options, &mut csv::Writer::default(), sink),
+            Media::Json | Media::Object => store.stream_json(&self.select, options, sink),
         }
     }
 
@@ -67,7 +107,7 @@ impl Read {
             }
             Media::Object => {
                 let (object, total) = self.one_object(store)?;
-                (Some(object), 1, total)
+                (Some(object.into()), 1, total)
             }
             Media::Csv => {
                 let total = match self.preferences.count {
@@ -79,13 +119,7 @@ impl Read {
                 (Some(csv::write(&rows).into()), count, total)
             }
         };
-        let offset = self.select.offset;
-        if let Some(total) = total
-            && offset > total
-        {
-            return Err(Error::out_of_bounds(offset, total));
-        }
-        self.respond(body, rows, total)
+        self.answer(body, rows, total)
     }
 
     /// The only row, without the brackets of an array. Asking for two tells one from many.
@@ -111,10 +145,17 @@ impl Read {
         total.saturating_sub(self.select.offset).min(self.select.limit.unwrap_or(u64::MAX))
     }
 
-    fn respond(&self, body: Option<Bytes>, rows: u64, total: Option<u64>) -> Result<Response> {
+    /// The answer with a body of `rows` rows, or with none where they were not read.
+    pub(super) fn answer(&self, body: Option<Body>, rows: u64, total: Option<u64>) -> Result<Response> {
+        let offset = self.select.offset;
+        if let Some(total) = total
+            && offset > total
+        {
+            return Err(Error::out_of_bounds(offset, total));
+        }
         // What a HEAD leaves out has the length that a GET would have, or none where the rows were not read.
         let unread = || Body::from_stream(stream::empty::<std::result::Result<Bytes, Infallible>>());
-        let mut response = Response::new(body.map_or_else(unread, Body::from));
+        let mut response = Response::new(body.unwrap_or_else(unread));
         if total.is_some_and(|total| rows < total) {
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
         }
