@@ -103,6 +103,11 @@ impl Blocks {
         &self.schema
     }
 
+    /// The projected columns of the file.
+    pub(crate) fn projection(&self) -> &[usize] {
+        &self.projection
+    }
+
     /// Bytes of the file in the blocks handed out so far, and before them.
     pub fn bytes_read(&self) -> u64 {
         self.bytes_read.load(Ordering::Relaxed)
@@ -122,19 +127,27 @@ impl Blocks {
     /// [`ErrorKind::Ragged`], [`ErrorKind::Syntax`], [`ErrorKind::Encoding`] name the line; [`ErrorKind::Misfit`] tells
     /// to widen a column and start again.
     pub fn parse(&self, block: Block) -> Result<RecordBatch> {
-        let bytes = block.data.get(..block.end).unwrap_or_default();
         let file = self.input.schema();
-        let parsed = match self.input.layout() {
+        self.work(block, |bytes, records| match self.input.layout() {
             Layout::Csv(dialect) => csv::parse(bytes, *dialect, file, &self.projection, &self.schema),
-            Layout::Json => json::parse(bytes, &block.records, file, &self.projection, &self.schema),
-        };
-        let batch = parsed.map_err(|fault| place(&self.input, fault, block.position, bytes));
+            Layout::Json => json::parse(bytes, records, file, &self.projection, &self.schema),
+        })
+    }
+
+    /// Does some work on the bytes of a block and, for JSON, the places of its records, and takes its buffer back.
+    pub(crate) fn work<T>(
+        &self,
+        block: Block,
+        work: impl FnOnce(&[u8], &[Range<usize>]) -> std::result::Result<T, Fault>,
+    ) -> Result<T> {
+        let bytes = block.data.get(..block.end).unwrap_or_default();
+        let done = work(bytes, &block.records).map_err(|fault| place(&self.input, fault, block.position, bytes));
         let mut spare = lock(&self.spare);
         // A buffer that one long record has blown up is not kept.
         if spare.len() < SPARE && block.data.len() <= 2 * self.input.block_bytes() {
             spare.push(block.data);
         }
-        batch
+        done
     }
 
     /// The next block and its number. Errors and the end have numbers too, so that they can be put in order.
@@ -163,7 +176,10 @@ impl Reader {
             content.set_position(position.byte);
             Source::Memory(content)
         } else {
-            let (mut file, _) = crate::source::open(input.path())?;
+            let (mut file, length) = crate::source::open(input.path())?;
+            if length < input.length() {
+                return Err(changed(input));
+            }
             file.seek(SeekFrom::Start(position.byte)).map_err(|error| Error::of_io(error, input.path()))?;
             Source::File(file)
         };
@@ -253,6 +269,10 @@ impl Reader {
             match self.source.read(rest) {
                 Ok(0) => {
                     self.at_end = true;
+                    if matches!(self.source, Source::File(_)) && self.position.byte + (*filled as u64) < input.length()
+                    {
+                        return Err(changed(input));
+                    }
                     break;
                 }
                 Ok(read) => *filled += read,
@@ -307,6 +327,12 @@ impl Position {
         let characters = line.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u64;
         Self { byte: self.byte + bytes.len() as u64, lines: self.lines + lines, characters: before + characters }
     }
+}
+
+/// The error for a file that has become shorter since it was opened.
+fn changed(input: &Input) -> Error {
+    let error = io::Error::new(io::ErrorKind::UnexpectedEof, "the file changed while it was read");
+    Error::of_io(error, input.path())
 }
 
 /// The error for a fault in bytes that stand at a position of the file.

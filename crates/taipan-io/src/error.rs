@@ -95,7 +95,8 @@ pub struct Place {
     pub byte: Option<u64>,
 }
 
-/// A value met after the sample that does not fit its column: [`widen`](crate::Input::widen) the input and start again.
+/// A value met after the sample that does not fit its column: [`widen`](crate::Input::widen) the input, or
+/// [settle](crate::Input::settled) it for all its misfits at once, and start again.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Misfit {
     /// The column; for JSON the top-level one, or a key that the sample did not have.

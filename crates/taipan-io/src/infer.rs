@@ -83,6 +83,20 @@ impl Default for Guess {
 }
 
 impl Guess {
+    /// The guess that a column of this type starts from; it can only become wider.
+    pub(crate) fn of(data_type: &DataType) -> Self {
+        let kind = match data_type {
+            DataType::Null => Kind::Null,
+            DataType::Boolean => Kind::Boolean,
+            DataType::Int64 => Kind::Int64,
+            DataType::Float64 => Kind::Float64,
+            DataType::Date32 => Kind::Date32,
+            DataType::Timestamp(..) => Kind::Timestamp,
+            _ => Kind::Utf8,
+        };
+        Self { kind, wide: false }
+    }
+
     pub(crate) fn kind(self) -> Kind {
         if self.wide && self.kind == Kind::Float64 { Kind::Utf8 } else { self.kind }
     }
@@ -95,7 +109,8 @@ impl Guess {
             Kind::Int64 => value::int(value).is_some(),
             Kind::Date32 => value::date(value).is_some(),
             Kind::Timestamp => value::timestamp(value).is_some(),
-            Kind::Null | Kind::Float64 => false,
+            Kind::Float64 => value::float(value).is_some(),
+            Kind::Null => false,
         };
         if !known {
             self.kind = self.kind.join(Kind::of(value));

@@ -11,7 +11,7 @@ use crate::batches::Batches;
 use crate::blocks::{Blocks, MAX_RECORD, Position, place_in};
 use crate::error::{Error, ErrorKind, Fault, Misfit, Result};
 use crate::format::{Format, after_bom, refuse_binary};
-use crate::{csv, infer, json, source};
+use crate::{csv, infer, json, settle, source};
 
 /// Files up to this size are kept in memory once their types were inferred, and not read again.
 const KEEP: usize = 1 << 20;
@@ -85,6 +85,10 @@ impl ReadOptions {
 }
 
 /// An opened file: format, dialect and schema are known. Cheap to clone; each reading starts anew.
+///
+/// The types are those of a sample, so a value behind it may not fit, which ends a reading with
+/// [`ErrorKind::Misfit`]. There are two ways about it: whoever can take back what was read starts again once, with the
+/// [`settled`](Self::settled) input, at the first misfit; whoever cannot settles the input before giving any row away.
 #[derive(Debug, Clone)]
 pub struct Input {
     file: Arc<Opened>,
@@ -199,6 +203,26 @@ impl Input {
         Self { file: self.file.clone(), schema: Arc::new(Schema::new(fields)) }
     }
 
+    /// The same input with the types of the projected columns (all of them if none are named) widened so that every
+    /// value of the file fits: no later reading of these columns ends with [`ErrorKind::Misfit`], as long as the file
+    /// does not change. For JSON, keys that the sample did not have become columns, in the order they first appear,
+    /// whatever the projection.
+    ///
+    /// Reads the file once, in parallel and with bounded memory; not at all if the sample was the whole file, or if
+    /// CSV columns are text already. Types are those of a sample as large as the file, except that a column that is
+    /// text already, perhaps because the sample had no value of it, stays text.
+    ///
+    /// # Errors
+    /// As [`blocks`](Self::blocks), and those of reading and parsing whatever is read: [`ErrorKind::Io`],
+    /// [`ErrorKind::Ragged`], [`ErrorKind::Syntax`], [`ErrorKind::Encoding`], [`ErrorKind::TooLong`].
+    pub fn settled(&self, projection: Option<&[usize]>) -> Result<Self> {
+        if self.file.whole {
+            return Ok(self.clone());
+        }
+        let schema = settle::schema(self, self.blocks(projection)?)?;
+        Ok(Self { file: self.file.clone(), schema })
+    }
+
     /// The file from its first record on, as raw blocks for threads that the caller brings.
     ///
     /// # Errors
@@ -226,6 +250,11 @@ impl Input {
 
     pub(crate) fn content(&self) -> Option<&Arc<[u8]>> {
         self.file.content.as_ref()
+    }
+
+    /// The size of the file when it was opened, 0 where the system does not know it.
+    pub(crate) fn length(&self) -> u64 {
+        self.file.length
     }
 
     pub(crate) fn block_bytes(&self) -> usize {

@@ -21,15 +21,17 @@
 //!
 //! The schema is inferred on the first 8 MiB. A later value that does not fit ends the reading with
 //! [`ErrorKind::Misfit`]; [`Input::widen`] gives the same input with that column widened, and the caller starts again:
-//! a type is widened, never guessed wrong. Whoever brings threads of their own (a query engine's partitions) pulls
+//! a type is widened, never guessed wrong. [`Input::settled`] gathers all misfits of a file in one pass. Whoever brings threads of their own (a query engine's partitions) pulls
 //! [`Blocks`] instead of [`Batches`].
 //!
 //! The other way, a [`BatchWriter`] writes CSV, JSON or NDJSON into any [`std::io::Write`]; an [`AtomicFile`] is one that
 //! appears under its name only when it is whole.
 //!
 //! Inside: `csv` and `json` each hold a parser without I/O (`csv/parser.rs`, `json/splitter.rs`: bytes in, positions
-//! out), the columns built from what it finds, and the inference; `blocks` reads files, `batches` brings the threads.
+//! out), the columns built from what it finds, and the inference; `blocks` reads files, `ahead` brings the threads, for `batches`
+//! and for `settle`.
 
+mod ahead;
 mod batches;
 mod blocks;
 mod csv;
@@ -39,6 +41,7 @@ mod infer;
 mod input;
 mod json;
 mod scan;
+mod settle;
 mod source;
 mod value;
 mod write;

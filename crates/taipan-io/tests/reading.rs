@@ -148,10 +148,11 @@ fn csv_headers() {
     );
     check("t.csv", "a,b\n", "a:Utf8 b:Utf8");
     check("t.csv", "a,b\nx,y\n", "a:Utf8 b:Utf8\n{\"a\":\"x\",\"b\":\"y\"}");
+    check("t.csv", "a,A\nx,y\n", "a:Utf8 A_2:Utf8\n{\"a\":\"x\",\"A_2\":\"y\"}");
     check(
         "t.csv",
-        "a,a\nx,y\n",
-        "column_1:Utf8 column_2:Utf8\n{\"column_1\":\"a\",\"column_2\":\"a\"}\n{\"column_1\":\"x\",\"column_2\":\"y\"}",
+        "country,2019,2020\nFR,1,2\n",
+        "country:Utf8 2019:Int64 2020:Int64\n{\"country\":\"FR\",\"2019\":1,\"2020\":2}",
     );
     let file = file("t.csv", "a\nb\n");
     let batch = read(&file.path, &ReadOptions::default().header(false)).unwrap();

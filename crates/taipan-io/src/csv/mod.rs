@@ -58,7 +58,7 @@ pub(crate) fn infer(
     let body = text.get(below..).unwrap_or_default();
     let (mut guesses, mut rows) = guess(body, dialect, first.len()).map_err(|fault| fault.shifted(below))?;
     let first: Vec<&[u8]> = first.into_iter().map(|field| text.get(field).unwrap_or_default()).collect();
-    let header = header.unwrap_or_else(|| sniff::has_header(&first, &guesses));
+    let header = header.unwrap_or_else(|| sniff::has_header(&first, &guesses, body, dialect));
     let names = if header {
         sniff::names(&first)
     } else {
@@ -107,6 +107,13 @@ pub(crate) fn parse(
     Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
 }
 
+/// Takes the values that some columns have in a block of whole rows into their guesses; every row's width is checked.
+/// `guesses` are of all columns.
+pub(crate) fn survey(bytes: &[u8], dialect: Dialect, columns: &[usize], guesses: &mut [Guess]) -> Result<(), Fault> {
+    valid_text(bytes)?;
+    guess_piece(bytes, dialect, columns, guesses).map(|_| ())
+}
+
 /// Where the last row ends that is whole: behind the last newline outside quotes, or at the end if these bytes are the
 /// last ones; and the fault behind it if there is one.
 pub(crate) fn last_boundary(text: &[u8], dialect: Dialect, last: bool) -> (usize, Option<Fault>) {
@@ -126,8 +133,11 @@ fn valid_text(bytes: &[u8]) -> Result<&str, Fault> {
 
 fn guess(body: &[u8], dialect: Dialect, width: usize) -> Result<(Vec<Guess>, u64), Fault> {
     let pieces = pieces(body, dialect);
+    let columns: Vec<usize> = (0..width).collect();
     let of = |piece: &Range<usize>| {
-        guess_piece(body.get(piece.clone()).unwrap_or_default(), dialect, width)
+        let mut guesses = vec![Guess::default(); width];
+        guess_piece(body.get(piece.clone()).unwrap_or_default(), dialect, &columns, &mut guesses)
+            .map(|rows| (guesses, rows))
             .map_err(|fault| fault.shifted(piece.start))
     };
     // A small file is not worth waking threads for.
@@ -163,18 +173,19 @@ fn pieces(body: &[u8], dialect: Dialect) -> Vec<Range<usize>> {
     pieces
 }
 
-fn guess_piece(bytes: &[u8], dialect: Dialect, width: usize) -> Result<(Vec<Guess>, u64), Fault> {
-    let mut guesses = vec![Guess::default(); width];
+/// Takes in the values of some columns; answers how many rows there are.
+fn guess_piece(bytes: &[u8], dialect: Dialect, columns: &[usize], guesses: &mut [Guess]) -> Result<u64, Fault> {
     let mut parser = Parser::new(bytes, dialect);
-    let mut rows = Rows::new(width);
+    let mut rows = Rows::new(guesses.len());
     let mut count = 0;
     loop {
         parser.fill(&mut rows, STRIDE).map_err(fault)?;
         if rows.len() == 0 {
-            return Ok((guesses, count));
+            return Ok(count);
         }
         count += rows.len() as u64;
-        for (column, guess) in guesses.iter_mut().enumerate() {
+        for &column in columns {
+            let Some(guess) = guesses.get_mut(column) else { continue };
             for field in rows.column(column) {
                 if guess.kind() == Kind::Utf8 {
                     break;

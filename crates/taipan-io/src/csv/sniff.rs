@@ -1,10 +1,12 @@
 //! What a CSV file does not say about itself: its delimiter, its newline, whether its first row is a header.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 use super::columns::bare;
 use super::parser::{Dialect, first_row, unquote};
 use crate::infer::{Guess, Kind};
+use crate::value;
 
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
@@ -22,23 +24,34 @@ pub(crate) fn dialect(sample: &[u8], delimiter: Option<u8>) -> Dialect {
     }
     let sample = sample.get(..sample.len().min(BYTES)).unwrap_or(sample);
     // The first of equals wins, so the order of the candidates is the order of preference.
-    let mut best = (0, 1, b',');
+    let mut best = (Agreement::default(), b',');
     for delimiter in DELIMITERS {
-        let (agreeing, width) = agreement(sample, of(delimiter));
-        if width > 1 && (agreeing, width) > (best.0, best.1) {
-            best = (agreeing, width, delimiter);
+        let agreement = agreement(sample, of(delimiter));
+        if agreement.width > 1 && agreement > best.0 {
+            best = (agreement, delimiter);
         }
     }
-    of(best.2)
+    of(best.1)
 }
 
-/// How many of the first rows, per thousand, have as many fields as the first one, and how many those are.
-fn agreement(sample: &[u8], dialect: Dialect) -> (usize, usize) {
+/// How well a delimiter explains the first rows; what is compared first stands first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Agreement {
+    /// All rows have equally many fields, and as a rule no blank follows the delimiter as it does a comma in a text.
+    tight: bool,
+    /// Rows, per thousand, with as many fields as the first one.
+    agreeing: usize,
+    width: usize,
+}
+
+fn agreement(sample: &[u8], dialect: Dialect) -> Agreement {
     let (mut width, mut agreeing, mut rows) = (0, 0, 0);
+    let (mut parted, mut blank) = (0, 0);
     let mut rest = sample;
     while rows < ROWS
         && let Some((fields, next)) = first_row(rest, dialect)
     {
+        let row = rest;
         rest = rest.get(next..).unwrap_or_default();
         if rows > 0 && rest.is_empty() && sample.len() == BYTES {
             // Cut off by the limit, not by the file.
@@ -47,31 +60,105 @@ fn agreement(sample: &[u8], dialect: Dialect) -> (usize, usize) {
         if rows == 0 {
             width = fields.len();
         }
+        parted += fields.len() - 1;
+        blank += fields.iter().skip(1).filter(|field| row.get(field.start) == Some(&b' ')).count();
         agreeing += usize::from(fields.len() == width);
         rows += 1;
     }
-    (agreeing * 1000 / rows.max(1), width)
+    Agreement { tight: agreeing == rows && 2 * blank < parted, agreeing: agreeing * 1000 / rows.max(1), width }
 }
 
-/// Whether the first row names the columns, given what the values below it are.
+/// Whether the first row names the columns, given what the values below it are, and these themselves.
 ///
-/// It does if all of it is text and something below is not; if everything is text, it does unless a name repeats.
-pub(super) fn has_header(first: &[&[u8]], below: &[Guess]) -> bool {
-    let texts: Vec<_> = first.iter().map(|field| bare(field)).collect();
-    let all_text = texts.iter().all(|text| matches!(Kind::of(text), Kind::Utf8 | Kind::Null));
-    if !all_text || texts.iter().all(|text| text.is_empty()) {
+/// It does unless each of its cells could stand in its column just as well and some column is not text. Text alone
+/// cannot tell, and is taken for names. A pivot's years can: they fit above numbers, but the numbers are no years.
+pub(super) fn has_header(first: &[&[u8]], below: &[Guess], body: &[u8], dialect: Dialect) -> bool {
+    let cells: Vec<Cell> = first.iter().zip(below).map(|(field, guess)| Cell::new(field, *guess)).collect();
+    if cells.iter().all(|cell| cell.text.is_empty()) {
         return false;
     }
-    let typed_below = below.iter().any(|guess| !matches!(guess.kind(), Kind::Null | Kind::Utf8));
-    let nothing_below = below.iter().all(|guess| guess.kind() == Kind::Null);
-    let unique = texts.iter().filter(|text| !text.is_empty()).collect::<HashSet<_>>().len()
-        == texts.iter().filter(|text| !text.is_empty()).count();
-    typed_below || nothing_below || unique
+    let typed = cells.iter().any(|cell| !matches!(cell.column, Kind::Null | Kind::Utf8));
+    !(typed && cells.iter().all(Cell::fits)) || years_above_other_values(&cells, body, dialect)
 }
 
-/// The names of a header's columns, made unique: `a`, `a_2`; an empty one is `column_3`.
+/// A cell of the first row, and the type of the column below; where that has no values, it would be the cell's.
+struct Cell<'a> {
+    text: Cow<'a, [u8]>,
+    kind: Kind,
+    column: Kind,
+}
+
+impl<'a> Cell<'a> {
+    fn new(field: &'a [u8], below: Guess) -> Self {
+        let text = bare(field);
+        let kind = if value::is_missing(&text) { Kind::Null } else { Kind::of(&text) };
+        let column = if below.kind() == Kind::Null { kind } else { below.kind() };
+        Self { text, kind, column }
+    }
+
+    /// Whether the cell could be a value of its column.
+    fn fits(&self) -> bool {
+        match (self.kind, self.column) {
+            (Kind::Null, _)
+            | (_, Kind::Utf8)
+            | (Kind::Int64, Kind::Float64)
+            | (Kind::Date32, Kind::Timestamp)
+            | (Kind::Timestamp, Kind::Date32) => true,
+            // `Inf` is a word as well as a float.
+            (Kind::Float64, Kind::Int64) => self.text.iter().any(u8::is_ascii_digit),
+            // Digits that are no number here, such as `007`.
+            (Kind::Utf8, Kind::Int64 | Kind::Float64) => {
+                self.text.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.'))
+            }
+            (cell, column) => cell == column,
+        }
+    }
+
+    fn is_year(&self) -> bool {
+        is_year(&self.text)
+    }
+}
+
+/// Whether beside a name or a blank above text all cells are years, each another, above values that are not all years.
+fn years_above_other_values(cells: &[Cell], body: &[u8], dialect: Dialect) -> bool {
+    let mut seen = HashSet::new();
+    let mut named = false;
+    for cell in cells {
+        match cell.kind {
+            Kind::Utf8 => named = true,
+            Kind::Null => named |= cell.column == Kind::Utf8,
+            _ if cell.is_year() && seen.insert(&cell.text) => {}
+            _ => return false,
+        }
+    }
+    if !named || seen.is_empty() {
+        return false;
+    }
+    let mut rest = body;
+    let mut any = false;
+    for _ in 0..ROWS {
+        let Some((fields, next)) = first_row(rest, dialect) else { break };
+        for (cell, field) in cells.iter().zip(fields) {
+            let text = bare(rest.get(field).unwrap_or_default());
+            if cell.is_year() && !value::is_missing(&text) {
+                any = true;
+                if !is_year(&text) {
+                    return true;
+                }
+            }
+        }
+        rest = rest.get(next..).unwrap_or_default();
+    }
+    !any
+}
+
+fn is_year(text: &[u8]) -> bool {
+    text.len() == 4 && value::int(text).is_some_and(|year| (1800..=2100).contains(&year))
+}
+
+/// The names of a header's columns, made unique: `a`, `a_2`; an empty one is `column_3`. Names that differ in the case
+/// of ASCII letters alone are the same to a database, so they are here.
 pub(super) fn names(header: &[&[u8]]) -> Vec<String> {
-    let mut taken = HashSet::new();
     let given: Vec<String> = header
         .iter()
         .enumerate()
@@ -80,17 +167,27 @@ pub(super) fn names(header: &[&[u8]]) -> Vec<String> {
             name => name.to_owned(),
         })
         .collect();
+    let folded: HashSet<String> = given.iter().map(|name| name.to_ascii_lowercase()).collect();
+    let mut taken = HashSet::new();
+    // The number tried next for each name, so that a thousand equal names take a thousand steps.
+    let mut numbers: HashMap<String, usize> = HashMap::new();
     let mut names: Vec<String> = Vec::with_capacity(given.len());
-    for name in &given {
-        let mut unique = name.clone();
-        let mut number = 2;
-        // A made-up name must not take one that a later column was given.
-        while taken.contains(&unique) || (number > 2 && given.contains(&unique)) {
-            unique = format!("{name}_{number}");
-            number += 1;
+    for name in given {
+        let key = name.to_ascii_lowercase();
+        if taken.insert(key.clone()) {
+            names.push(name);
+            continue;
         }
-        taken.insert(unique.clone());
-        names.push(unique);
+        let number = numbers.entry(key.clone()).or_insert(2);
+        // A made-up name must not take one that another column was given.
+        let free = loop {
+            let made = format!("{key}_{number}");
+            if !folded.contains(&made) && taken.insert(made) {
+                break *number;
+            }
+            *number += 1;
+        };
+        names.push(format!("{name}_{free}"));
     }
     names
 }
@@ -110,6 +207,15 @@ mod tests {
             ("\"a;b\",c\n\"d;e\",f\n", b','),
             ("name;text\nx;hello, world\ny;a, b, c\n", b';'),
             ("", b','),
+            ("name;city, country\nA;B, C\n", b';'),
+            ("name|city, country\nA|B, C\n", b'|'),
+            ("a, b\n1, 2\n", b','),
+            ("a; b\n1; 2\n", b';'),
+            ("a;b\n1;x, y\n2;z\n", b';'),
+            ("a,b;c\n1,2\n", b','),
+            ("x,y,z;w\n1,2,3;4\n", b','),
+            ("text\nhello, world\nbye; now, then\n", b','),
+            ("a;b, c, d\n1;2, 3, 4\n", b';'),
         ];
         for (text, expected) in cases {
             assert_eq!(dialect(text.as_bytes(), None).delimiter, expected, "{text:?}");
@@ -119,8 +225,54 @@ mod tests {
     }
 
     #[test]
+    fn headers() {
+        let cases = [
+            ("a,b\n1,2\n", true),
+            ("country,2019,2020\nFR,1,2\n", true),
+            ("country,2019,2020\nFR,1.5,\nDE,,2\n", true),
+            (",2019,2020\nFR,1,2\n", true),
+            ("\"country\",\"2019\"\n\"FR\",7\n", true),
+            ("country,2019\n", true),
+            ("Inf,a\n1,2\n", true),
+            ("Inf,a\n1,x\n", true),
+            ("true,b\n1,2\n", true),
+            ("true,b\n1,x\n", true),
+            ("true,b\nx,y\n", true),
+            ("day,2024-01-01\nx,5\n", true),
+            ("name,name\nx,y\n", true),
+            ("a\nb\n", true),
+            ("a,b\n", true),
+            ("id,note\n1,\n2,\n", true),
+            (",tip\n0,1.5\n", true),
+            ("1,2\n", false),
+            ("1,2\n3,4\n", false),
+            ("2019,2020\n1,2\n", false),
+            ("0.5,1\n1,2\n", false),
+            ("1,2.5\n0.5,3\n", false),
+            ("FR,1,2\nDE,3,4\n", false),
+            ("Ann,1985,170\nBob,1990,180\n", false),
+            ("Ann,1985\nBob,1990\n", false),
+            ("007,x\n12,y\n", false),
+            ("1,,3\n4,5,6\n", false),
+            ("NA,1\n2,3\n", false),
+            ("true,x\nfalse,y\n", false),
+            ("2024-01-01,x\n2024-01-02T10:00,y\n", false),
+            (",\na,b\n", false),
+        ];
+        for (text, expected) in cases {
+            let comma = Dialect { delimiter: b',', newline: b'\n' };
+            let inferred = crate::csv::infer(text.as_bytes(), comma, None, true).unwrap().unwrap();
+            assert_eq!(inferred.data > 0, expected, "{text:?}");
+        }
+    }
+
+    #[test]
     fn headers_are_named_uniquely() {
-        let cases: [(&[&str], &[&str]); 5] = [
+        let cases: [(&[&str], &[&str]); 9] = [
+            (&["a", "A"], &["a", "A_2"]),
+            (&["A_2", "a", "A"], &["A_2", "a", "A_3"]),
+            (&["a", "A", "a_2", "A"], &["a", "A_3", "a_2", "A_4"]),
+            (&["é", "É", "", "Column_3"], &["é", "É", "column_3", "Column_3_2"]),
             (&["a", "b"], &["a", "b"]),
             (&["a", "a", ""], &["a", "a_2", "column_3"]),
             (&["a", "a", "a_2"], &["a", "a_3", "a_2"]),

@@ -16,7 +16,8 @@ use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
 use self::columns::{Column, Keys};
-use self::shape::{Members, Shape, settle};
+pub(crate) use self::shape::Members;
+use self::shape::{Shape, settle};
 use self::splitter::Flaw;
 pub(crate) use self::splitter::Splitter;
 use crate::error::{ErrorKind, Fault, Misfit, excerpt};
@@ -113,25 +114,17 @@ pub(crate) fn parse(
     Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
 }
 
+/// What members these records have, beyond the ones already known.
+pub(crate) fn survey(bytes: &[u8], records: &[Range<usize>], known: Members) -> Result<Members, Fault> {
+    observe(valid_text(bytes)?, records, known)
+}
+
 fn valid_text(bytes: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(bytes).map_err(|error| Fault::on_column(error.valid_up_to(), ErrorKind::Encoding))
 }
 
 fn shape(text: &str, records: &[Range<usize>]) -> Result<Members, Fault> {
-    let of = |records: &[Range<usize>]| -> Result<Members, Fault> {
-        let mut all = Members::default();
-        for range in records {
-            let record = text.get(range.clone()).unwrap_or_default();
-            // Checked before its members are taken for valid.
-            each_member(record, |_, _| ()).map_err(|fault| fault.shifted(range.start))?;
-            if record.starts_with('{') {
-                all.observe(record, 0);
-            } else {
-                all.observe_member(VALUE, record);
-            }
-        }
-        Ok(all)
-    };
+    let of = |records: &[Range<usize>]| observe(text, records, Members::default());
     // A small file is not worth waking threads for.
     let share = records.len() * PIECE / text.len().max(1);
     if text.len() < 2 * PIECE || share == 0 {
@@ -144,7 +137,17 @@ fn shape(text: &str, records: &[Range<usize>]) -> Result<Members, Fault> {
     Ok(merged)
 }
 
-/// The members of a record, once it is known to be valid.
+fn observe(text: &str, records: &[Range<usize>], mut all: Members) -> Result<Members, Fault> {
+    for range in records {
+        let record = text.get(range.clone()).unwrap_or_default();
+        let mut expected = 0;
+        each_member(record, |key, value| expected = all.observe_member(key, value, expected) + 1)
+            .map_err(|fault| fault.shifted(range.start))?;
+    }
+    Ok(all)
+}
+
+/// The members of a record as they come; whether the record as a whole is valid is known at the end.
 fn each_member<'a>(record: &'a str, mut member: impl FnMut(&str, &'a str)) -> Result<(), Fault> {
     let parsed = if record.starts_with('{') {
         record::members(record, |key, value| member(&key, value))

@@ -26,12 +26,24 @@ pub(super) enum Shape {
 
 /// Shapes by key, in the order of first appearance.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Members {
+pub(crate) struct Members {
     shapes: Vec<(String, Shape)>,
     index: HashMap<String, usize>,
 }
 
 impl Shape {
+    /// The shape that a column of this type starts from; it can only become wider.
+    fn of(data_type: &DataType) -> Self {
+        match data_type {
+            DataType::Null => Self::Null,
+            DataType::Boolean => Self::Boolean,
+            DataType::Int64 | DataType::Float64 => Self::Number(Guess::of(data_type)),
+            DataType::Struct(fields) => Self::Object(Members::of(fields, |_| true)),
+            DataType::List(item) => Self::List(Box::new(Self::of(item.data_type()))),
+            _ => Self::Utf8,
+        }
+    }
+
     /// Takes in one value, a valid JSON text.
     pub(super) fn observe(&mut self, value: &str, depth: usize) {
         match (value.as_bytes().first(), &mut *self) {
@@ -109,8 +121,20 @@ pub(super) fn settle(seen: &DataType) -> DataType {
 }
 
 impl Members {
+    /// The members that these fields start from. Those not to be observed are taken for text, which costs nothing.
+    pub(crate) fn of(fields: &Fields, observed: impl Fn(usize) -> bool) -> Self {
+        let mut members = Self::default();
+        for (i, field) in fields.iter().enumerate() {
+            let slot = members.slot(field.name(), i);
+            if let Some((_, shape)) = members.shapes.get_mut(slot) {
+                *shape = if observed(i) { Shape::of(field.data_type()) } else { Shape::Utf8 };
+            }
+        }
+        members
+    }
+
     /// Takes in the members of one object, a valid JSON text.
-    pub(super) fn observe(&mut self, object: &str, depth: usize) {
+    fn observe(&mut self, object: &str, depth: usize) {
         let mut expected = 0;
         let _ = members(object, |key, value| {
             let i = self.slot(&key, expected);
@@ -121,15 +145,16 @@ impl Members {
         });
     }
 
-    /// Takes in one value of a key.
-    pub(super) fn observe_member(&mut self, key: &str, value: &str) {
-        let i = self.slot(key, 0);
+    /// Takes in one value of a key of a record; answers the key's place, and is told where to look for it first.
+    pub(super) fn observe_member(&mut self, key: &str, value: &str, expected: usize) -> usize {
+        let i = self.slot(key, expected);
         if let Some((_, shape)) = self.shapes.get_mut(i) {
             shape.observe(value, 1);
         }
+        i
     }
 
-    pub(super) fn merge(&mut self, other: Self) {
+    pub(crate) fn merge(&mut self, other: Self) {
         for (key, shape) in other.shapes {
             let i = self.slot(&key, 0);
             if let Some((_, known)) = self.shapes.get_mut(i) {
@@ -138,7 +163,7 @@ impl Members {
         }
     }
 
-    pub(super) fn fields(&self) -> Fields {
+    pub(crate) fn fields(&self) -> Fields {
         self.shapes.iter().map(|(key, shape)| Field::new(key, shape.data_type(), true)).collect()
     }
 
