@@ -91,7 +91,7 @@ fn print_row(target: &mut impl Write, cells: &[String], right: &[bool], widths: 
 type Cells<'a> = Box<dyn Fn(usize) -> String + 'a>;
 
 /// The texts of a column. Floats are printed in the fewest digits that give the same number back.
-fn cells<'a>(array: &'a std::sync::Arc<dyn Array>) -> Result<Cells<'a>> {
+fn cells(array: &std::sync::Arc<dyn Array>) -> Result<Cells<'_>> {
     const NULL: &str = "NULL";
     Ok(match array.data_type() {
         DataType::Float64 => {

@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 use support::Workplace;
 
@@ -68,7 +70,7 @@ fn a_value_far_into_a_file_widens_its_column_and_loses_nothing() {
     let place = Workplace::new();
     let mut text = String::from("id,x\n");
     for id in 0..1_500_000 {
-        text.push_str(&format!("{id},7\n"));
+        writeln!(text, "{id},7").unwrap();
     }
     text.push_str("1500000,2.5\n1500001,late\n");
     place.write("late.csv", text);
@@ -79,6 +81,81 @@ fn a_value_far_into_a_file_widens_its_column_and_loses_nothing() {
     let rows = place.ok(&["query", "SELECT id, x FROM 'late.csv'"]);
     assert_eq!(rows.lines().count(), 1_500_003);
     assert!(rows.ends_with("1500000,2.5\n1500001,late\n"), "{:?}", &rows[rows.len() - 60..]);
+}
+
+#[test]
+fn types_are_settled_before_the_first_row_is_given() {
+    let place = Workplace::new();
+    let row = |id: u32| {
+        format!("{id},{},{}\n", if id % 2 == 1 { "NA".to_owned() } else { (id % 20).to_string() }, "x".repeat(30))
+    };
+    let rows: String = (0..300_000).map(row).collect();
+    place.write("late.csv", format!("id,x,pad\n{rows}300000,abc,\n"));
+    let count = |sql: &str| place.ok(&["query", sql]).lines().count() - 1;
+    // Once 'abc' is there the column is text, and NA a text among others.
+    for (condition, expected) in
+        [("x IS NOT NULL", 300_001), ("x IS NULL", 0), ("x = '4'", 15_000), ("x > '5'", 180_001)]
+    {
+        assert_eq!(count(&format!("SELECT id, x FROM 'late.csv' WHERE {condition}")), expected, "{condition}");
+        let counted = place.ok(&["query", &format!("SELECT count(*) FROM 'late.csv' WHERE {condition}")]);
+        assert_eq!(counted, format!("count(*)\n{expected}\n"), "{condition}");
+    }
+    let joined = "SELECT count(*) AS n FROM 'late.csv' a JOIN 'late.csv' b ON a.id = b.id WHERE a.x = 'abc'";
+    assert_eq!(place.ok(&["query", joined]), "n\n1\n");
+    assert_eq!(count("SELECT id, x FROM 'late.csv' UNION ALL SELECT id, x FROM 'late.csv'"), 600_002);
+    assert_eq!(place.ok(&["query", "SELECT id, x FROM 'late.csv' LIMIT 1"]), "id,x\n0,0\n");
+
+    let mut records = String::new();
+    for id in 0..200_000 {
+        writeln!(records, "{{\"id\":{id},\"pad\":\"{}\"}}", "x".repeat(40)).unwrap();
+    }
+    place.write("late.ndjson", format!("{records}{{\"id\":1,\"late\":true}}\n"));
+    let rows = place.ok(&["query", "SELECT * FROM 'late.ndjson'"]);
+    assert!(rows.starts_with("id,pad,late\n0,"), "{}", &rows[..40]);
+    assert!(rows.ends_with("\n1,,true\n"));
+    assert_eq!(rows.lines().count(), 200_002);
+    place.ok(&["import", "late.ndjson", "--db", "late.db"]);
+    assert_eq!(
+        place.ok(&["query", "SELECT count(late) AS n, count(*) AS m FROM late", "--db", "late.db"]),
+        "n,m\n1,200001\n"
+    );
+}
+
+#[test]
+fn queries_name_their_columns_apart() {
+    let place = Workplace::new();
+    for (sql, header) in [
+        ("SELECT count(*), count(*) FROM 'tips.csv'", "count(*),count(*)_2"),
+        ("SELECT T.TIP FROM 'tips.csv' AS t LIMIT 1", "tip"),
+        ("SELECT Day.tip FROM 'tips.csv' AS Day LIMIT 1", "tip"),
+        ("SELECT avg(tip) FROM 'tips.csv' UNION ALL SELECT 1.0", "avg(tip)"),
+        ("SELECT * FROM 'houses.csv' a, 'houses.csv' b LIMIT 1", "Area,Price,Area_2,Price_2"),
+        ("WITH T AS (SELECT Area FROM 'houses.csv') SELECT area FROM t LIMIT 1", "Area"),
+    ] {
+        assert_eq!(place.ok(&["query", sql]).lines().next(), Some(header), "{sql}");
+    }
+}
+
+#[test]
+fn a_table_is_not_replaced_by_another_file() {
+    let place = Workplace::new();
+    std::fs::create_dir(place.path("other")).unwrap();
+    place.write("other/tips.csv", "a\n1\n");
+    let both = place.run(&["import", "tips.csv", "other/tips.csv", "--db", "d.db"]);
+    assert_eq!((both.code, place.path("d.db").exists()), (1, false), "{}", both.stderr);
+    assert!(
+        both.stderr.starts_with("error: tips.csv and other/tips.csv both make the table 'tips'"),
+        "{}",
+        both.stderr
+    );
+    place.ok(&["import", "tips.csv", "--db", "d.db"]);
+    let other = place.run(&["import", "other/tips.csv", "--db", "d.db"]);
+    assert_eq!(
+        other.stderr.lines().next(),
+        Some("error: other/tips.csv: the table 'tips' was imported from another file, tips.csv")
+    );
+    place.ok(&["import", "other/tips.csv", "--db", "d.db", "--replace"]);
+    assert_eq!(place.ok(&["query", "SELECT * FROM tips", "--db", "d.db"]), "a\n1\n");
 }
 
 #[test]
@@ -192,6 +269,13 @@ fn wrong_input_is_named_with_its_place() {
         (vec!["query", ""], 1, "error: the query is empty\n"),
         (vec!["query", "DROP TABLE tips"], 1, "error: only queries are run: SELECT, WITH, VALUES, EXPLAIN\n"),
         (vec!["query", "SELECT 1", "--db", "missing.db"], 1, "error: missing.db: no such file\n"),
+        (
+            vec!["query", "SELECT 1", "--db", "sqlite:///tmp/missing-for-taipan.db"],
+            1,
+            "error: /tmp/missing-for-taipan.db: no such file\n",
+        ),
+        (vec!["query", "SELECT 1; SELECT 2"], 1, "error: one statement at a time is run\n"),
+        (vec!["query", "SHOW TABLES"], 1, "error: only queries are run"),
         (vec!["query", "SELECT 1", "--db", "not.db"], 1, "error: not.db: "),
         (vec!["import", "missing.csv", "--db", "d.db"], 1, "error: missing.csv: no such file\n"),
         (vec!["import", "tips.csv", "--db", "/proc/d.db"], 1, "error: /proc/d.db: "),
@@ -206,7 +290,13 @@ fn wrong_input_is_named_with_its_place() {
             1,
             "error: the column 'sex' of tips.csv holds text, and numbers are needed\nhint: leave it out with --exclude sex",
         ),
-        (vec!["predict", "not.model", "houses.csv"], 1, "error: not.model: "),
+        (
+            vec!["predict", "not.model", "houses.csv"],
+            1,
+            "error: not.model: model file, byte 0: not a taipan model file\n",
+        ),
+        (vec!["predict", "missing.model", "houses.csv"], 1, "error: missing.model: no such file\n"),
+        (vec!["import", "empty.csv", "ragged.csv", "--db", "new.db"], 1, "error: empty.csv: the file is empty\n"),
         (vec!["plot", "scater", "tips.csv", "--x", "tip", "--y", "size"], 1, "error: "),
         (
             vec!["plot", "scatter", "tips.csv", "--x", "tpi", "--y", "size"],

@@ -7,22 +7,22 @@ use std::thread;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, SchemaProvider};
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
-use datafusion::execution::SendableRecordBatchStream;
+use datafusion::common::Column;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{self, Visit, Visitor};
-use taipan_io::Misfit;
 use taipan_store::Store;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::names::resolve_case;
+use crate::names::resolve;
 use crate::rows::Rows;
+use crate::shape::Shape;
 use crate::tables::Catalog;
 
 const CATALOG: &str = "taipan";
@@ -109,8 +109,19 @@ impl Engine {
     /// Errors name the place in the text, or the unknown name with the nearest known one. Rows of a plain
     /// filter or projection come in the order of the file or table.
     pub fn sql(&self, text: &str) -> Result<Rows> {
-        let (schema, stream, ordered) = self.start(text)?;
-        Ok(Rows::new(self.clone(), text.to_owned(), schema, stream, ordered))
+        self.run(Query { text: text.to_owned(), columns: None })
+    }
+
+    /// The same, of whose columns only `columns` are wanted, in that order.
+    ///
+    /// Errors: besides those of [`sql`](Self::sql), [`ErrorKind::UnknownColumn`] with the nearest name.
+    pub fn select(&self, text: &str, columns: &[String]) -> Result<Rows> {
+        self.run(Query { text: text.to_owned(), columns: Some(columns.to_vec()) })
+    }
+
+    fn run(&self, query: Query) -> Result<Rows> {
+        let started = self.start(&query, Types::AsNeeded)?;
+        Ok(Rows::new(self.clone(), query, started))
     }
 
     /// Waits for `work`, whose tasks run on the engine's own threads.
@@ -126,41 +137,61 @@ impl Engine {
         }
     }
 
-    /// Remembers a wider type for a file's column; false when the file is not one of this engine's.
-    pub(crate) fn widen(&self, source: &str, misfit: &Misfit) -> bool {
-        self.inner.catalog.widen(source, misfit)
+    /// Starts the query again after the types of its files have been settled by reading them whole.
+    pub(crate) fn start_settled(&self, query: &Query) -> Result<Started> {
+        self.start(query, Types::Settled)
     }
 
-    /// The stream of a statement's batches, and whether a repetition gives the same rows in the same order.
-    pub(crate) fn start(&self, text: &str) -> Result<(SchemaRef, SendableRecordBatchStream, bool)> {
+    fn start(&self, query: &Query, types: Types) -> Result<Started> {
         self.block_on(async {
-            let plan = self.plan(text).await?;
-            let ordered = streams_in_order(&plan);
             let mut state = self.inner.session.state();
-            if ordered {
+            let mut plan = match self.optimized(query, &state).await {
+                // What does not fit the types inferred so far may fit those of the whole files.
+                Err(error) if error.is_about_types() && self.inner.catalog.settle_all()? => {
+                    self.optimized(query, &state).await?
+                }
+                plan => plan?,
+            };
+            let shape = Shape::of(&plan);
+            if types == Types::Settled || shape.must_settle() {
+                for (input, columns) in shape.unsettled {
+                    self.inner.catalog.settle(&input, columns.as_deref())?;
+                }
+                plan = self.optimized(query, &state).await?;
+            }
+            if shape.in_order {
                 state.config_mut().options_mut().execution.target_partitions = 1;
             }
-            let schema = Arc::new(plan.schema().as_arrow().clone());
-            let physical = state.create_physical_plan(&plan).await.map_err(Error::from_datafusion)?;
-            let context = Arc::clone(&state.task_ctx());
-            let stream = execute_stream(physical, context).map_err(Error::from_datafusion)?;
-            Ok((schema, stream, ordered))
+            let schema = Arc::clone(plan.schema().inner());
+            let physical = state.query_planner().create_physical_plan(&plan, &state).await;
+            let physical = physical.map_err(Error::from_datafusion)?;
+            let stream = execute_stream(physical, state.task_ctx()).map_err(Error::from_datafusion)?;
+            Ok(Started { schema, stream, resumable: shape.bare })
         })?
     }
 
-    async fn plan(&self, text: &str) -> Result<LogicalPlan> {
-        let state = self.inner.session.state();
+    async fn optimized(&self, query: &Query, state: &SessionState) -> Result<LogicalPlan> {
+        let mut plan = self.plan(&query.text, state).await?;
+        if let Some(columns) = &query.columns {
+            let wanted = columns.iter().map(|name| Expr::Column(Column::from_name(name)));
+            plan = LogicalPlanBuilder::from(plan)
+                .project(wanted)
+                .and_then(LogicalPlanBuilder::build)
+                .map_err(Error::from_datafusion)?;
+        }
+        // EXPLAIN is a plan of its own; the planner optimises what it explains.
+        match plan {
+            LogicalPlan::Explain(_) => Ok(plan),
+            plan => state.optimize(&plan).map_err(Error::from_datafusion),
+        }
+    }
+
+    async fn plan(&self, text: &str, state: &SessionState) -> Result<LogicalPlan> {
+        if text.trim().is_empty() {
+            return Err(Error::new(ErrorKind::NotAQuery("the query is empty".into())));
+        }
         let dialect = state.config().options().sql_parser.dialect;
-        let mut statement =
-            state.sql_to_statement(text, &dialect).map_err(|error| match Error::from_datafusion(error) {
-                error if text.trim().is_empty() => match error.kind() {
-                    ErrorKind::Syntax { .. } | ErrorKind::Invalid(_) => {
-                        Error::new(ErrorKind::NotAQuery("the query is empty".into()))
-                    }
-                    _ => error,
-                },
-                error => error,
-            })?;
+        let mut statement = state.sql_to_statement(text, &dialect).map_err(Error::from_datafusion)?;
         if let Statement::Statement(inner) = &mut statement {
             let mut tables = TableNames::default();
             let _ = inner.visit(&mut tables);
@@ -170,7 +201,7 @@ impl Engine {
                     columns.extend(table.schema().fields().iter().map(|field| field.name().clone()));
                 }
             }
-            resolve_case(inner, &columns);
+            resolve(inner, &columns);
         }
         let plan = state.statement_to_plan(statement).await.map_err(|error| {
             let error = Error::from_datafusion(error);
@@ -180,17 +211,32 @@ impl Engine {
                 _ => error,
             }
         })?;
-        SQLOptions::new()
-            .with_allow_ddl(false)
-            .with_allow_dml(false)
-            .with_allow_statements(false)
-            .verify_plan(&plan)
-            .map_err(|_| {
-            Error::new(ErrorKind::NotAQuery("only queries are run: SELECT, WITH, VALUES, EXPLAIN".into()))
-                .with_hint("files become tables with 'taipan import'")
-        })?;
+        let only_queries = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+        only_queries.verify_plan(&plan).map_err(|_| Error::not_a_query())?;
         Ok(plan)
     }
+}
+
+/// What was asked for.
+#[derive(Clone)]
+pub(crate) struct Query {
+    text: String,
+    columns: Option<Vec<String>>,
+}
+
+/// A query that runs.
+pub(crate) struct Started {
+    pub(crate) schema: SchemaRef,
+    pub(crate) stream: SendableRecordBatchStream,
+    /// Whether wider types would give the same rows in the same order.
+    pub(crate) resumable: bool,
+}
+
+/// How sure the types of files must be before a query starts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Types {
+    AsNeeded,
+    Settled,
 }
 
 impl Drop for Inner {
@@ -200,23 +246,6 @@ impl Drop for Inner {
             runtime.shutdown_background();
         }
     }
-}
-
-/// Whether the plan only filters, projects and cuts one source, so that its rows can keep the source's order.
-fn streams_in_order(plan: &LogicalPlan) -> bool {
-    let mut plain = true;
-    let visited = plan.apply(|node| {
-        plain &= matches!(
-            node,
-            LogicalPlan::Projection(_)
-                | LogicalPlan::Filter(_)
-                | LogicalPlan::Limit(_)
-                | LogicalPlan::TableScan(_)
-                | LogicalPlan::SubqueryAlias(_)
-        );
-        Ok(if plain { TreeNodeRecursion::Continue } else { TreeNodeRecursion::Stop })
-    });
-    visited.is_ok() && plain
 }
 
 /// The relations that a statement names.

@@ -1,6 +1,7 @@
 //! What can go wrong with a query, said in the words of the person who wrote it.
 
 use std::fmt;
+use std::sync::Arc;
 
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
@@ -37,9 +38,9 @@ pub enum ErrorKind {
     /// The names are known, but do not fit together (types, functions, grouping).
     Invalid(String),
     /// Reading a file failed.
-    Input(taipan_io::Error),
+    Input(Arc<taipan_io::Error>),
     /// Reading a database table failed.
-    Store(taipan_store::Error),
+    Store(Arc<taipan_store::Error>),
     /// The memory limit was reached and the operation cannot spill to disk.
     Memory(String),
     /// A value could not be computed (overflow, division by zero, a failed cast).
@@ -68,6 +69,16 @@ impl Error {
         self
     }
 
+    /// Whether other types of columns might have avoided it.
+    pub(crate) fn is_about_types(&self) -> bool {
+        matches!(self.kind, ErrorKind::Execution(_) | ErrorKind::Invalid(_))
+    }
+
+    pub(crate) fn not_a_query() -> Self {
+        Self::new(ErrorKind::NotAQuery("only queries are run: SELECT, WITH, VALUES, EXPLAIN".into()))
+            .with_hint("files become tables with 'taipan import'")
+    }
+
     pub(crate) fn from_datafusion(error: DataFusionError) -> Self {
         match error {
             DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => Self::from_datafusion(*inner),
@@ -78,7 +89,7 @@ impl Error {
             DataFusionError::External(inner) => Self::from_external(inner),
             DataFusionError::ArrowError(inner, _) => match *inner {
                 arrow::error::ArrowError::ExternalError(inner) => Self::from_external(inner),
-                arrow::error::ArrowError::DivideByZero => Self::new(ErrorKind::Execution("division by zero".into())),
+                arrow::error::ArrowError::DivideByZero => Self::division_by_zero(),
                 other => Self::new(ErrorKind::Execution(plain(&other.to_string()))),
             },
             DataFusionError::SQL(error, _) => Self::syntax(&error.to_string()),
@@ -100,23 +111,23 @@ impl Error {
             DataFusionError::ResourcesExhausted(text) => {
                 Self::from_datafusion(DataFusionError::ResourcesExhausted(text.clone()))
             }
-            DataFusionError::External(inner) => match inner.downcast_ref::<taipan_io::Error>() {
-                Some(error) => Self::new(ErrorKind::Execution(error.to_string())),
-                None => Self::new(ErrorKind::Execution(inner.to_string())),
+            DataFusionError::External(inner) => {
+                Self::from_inner(inner.as_ref()).unwrap_or_else(|| Self::new(ErrorKind::Execution(inner.to_string())))
+            }
+            DataFusionError::ArrowError(inner, _) => match inner.as_ref() {
+                arrow::error::ArrowError::ExternalError(inner) => Self::from_inner(inner.as_ref())
+                    .unwrap_or_else(|| Self::new(ErrorKind::Execution(inner.to_string()))),
+                arrow::error::ArrowError::DivideByZero => Self::division_by_zero(),
+                other => Self::new(ErrorKind::Execution(plain(&other.to_string()))),
             },
             other => Self::plan(&other.strip_backtrace()),
         }
     }
 
     fn from_external(inner: Box<dyn std::error::Error + Send + Sync>) -> Self {
-        let inner = match inner.downcast::<taipan_io::Error>() {
-            Ok(error) => return Self::new(ErrorKind::Input(*error)),
-            Err(inner) => inner,
-        };
-        let inner = match inner.downcast::<taipan_store::Error>() {
-            Ok(error) => return Self::new(ErrorKind::Store(*error)),
-            Err(inner) => inner,
-        };
+        if let Some(error) = Self::from_inner(inner.as_ref()) {
+            return error;
+        }
         let inner = match inner.downcast::<DataFusionError>() {
             Ok(error) => return Self::from_datafusion(*error),
             Err(inner) => inner,
@@ -125,6 +136,19 @@ impl Error {
             Ok(error) => *error,
             Err(inner) => Self::new(ErrorKind::Execution(plain(&inner.to_string()))),
         }
+    }
+
+    /// What a scan wrapped; shared, because the engine may tell one error to several tasks.
+    fn from_inner(inner: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        if let Some(error) = inner.downcast_ref::<Arc<taipan_io::Error>>() {
+            return Some(Self::new(ErrorKind::Input(Arc::clone(error))));
+        }
+        let error = inner.downcast_ref::<Arc<taipan_store::Error>>()?;
+        Some(Self::new(ErrorKind::Store(Arc::clone(error))))
+    }
+
+    fn division_by_zero() -> Self {
+        Self::new(ErrorKind::Execution("division by zero".into()))
     }
 
     fn schema(error: &SchemaError) -> Self {
@@ -161,6 +185,12 @@ impl Error {
 
     fn plan(text: &str) -> Self {
         let text = plain(text);
+        if text.contains("information_schema") {
+            return Self::not_a_query();
+        }
+        if text.contains("only supports a single SQL statement") {
+            return Self::new(ErrorKind::NotAQuery("one statement at a time is run".into()));
+        }
         match text.strip_prefix("table '").and_then(|rest| rest.strip_suffix("' not found")) {
             Some(name) => Self::new(ErrorKind::UnknownTable(name.rsplit('.').next().unwrap_or(name).to_owned())),
             None => Self::new(ErrorKind::Invalid(text)),
@@ -191,8 +221,8 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.kind {
-            ErrorKind::Input(error) => Some(error),
-            ErrorKind::Store(error) => Some(error),
+            ErrorKind::Input(error) => Some(error.as_ref()),
+            ErrorKind::Store(error) => Some(error.as_ref()),
             _ => None,
         }
     }
@@ -200,13 +230,13 @@ impl std::error::Error for Error {
 
 impl From<taipan_io::Error> for Error {
     fn from(error: taipan_io::Error) -> Self {
-        Self::new(ErrorKind::Input(error))
+        Self::new(ErrorKind::Input(Arc::new(error)))
     }
 }
 
 impl From<taipan_store::Error> for Error {
     fn from(error: taipan_store::Error) -> Self {
-        Self::new(ErrorKind::Store(error))
+        Self::new(ErrorKind::Store(Arc::new(error)))
     }
 }
 

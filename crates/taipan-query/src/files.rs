@@ -21,6 +21,23 @@ use taipan_io::{Blocks, Input};
 #[derive(Clone)]
 pub(crate) struct FileTable {
     pub(crate) input: Input,
+    pub(crate) settled: Settled,
+}
+
+/// How sure the types of a file are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// They were inferred from its first megabytes.
+    No,
+    /// They were checked against every value.
+    Yes,
+}
+
+impl FileTable {
+    /// Whether its types hold for the whole file.
+    pub(crate) fn settled(&self) -> bool {
+        self.settled == Settled::Yes || self.input.sampled_rows().1
+    }
 }
 
 impl fmt::Debug for FileTable {
@@ -184,6 +201,7 @@ where
     builder.build()
 }
 
+/// Wraps a scan's error so that it can be told to several tasks and taken out again.
 pub(crate) fn external(error: impl std::error::Error + Send + Sync + 'static) -> DataFusionError {
-    DataFusionError::External(Box::new(error))
+    DataFusionError::External(Box::new(Arc::new(error)))
 }

@@ -25,6 +25,7 @@ mod error;
 mod files;
 mod names;
 mod rows;
+mod shape;
 mod tables;
 
 pub use engine::{Engine, EngineOptions};

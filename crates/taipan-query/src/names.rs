@@ -6,8 +6,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
-use datafusion::sql::sqlparser::ast::{Expr, Ident, Query, SelectItem, SetExpr, Statement, VisitMut, VisitorMut};
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::sql::sqlparser::ast::{
+    ExcludeSelectItem, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select,
+    SelectItem, SetExpr, Statement, TableFactor, VisitMut, VisitorMut, WildcardAdditionalOptions,
+};
 
 /// The name nearest to `wanted`, when one is near enough to be meant.
 pub(crate) fn nearest<'a>(wanted: &str, names: &[&'a str]) -> Option<&'a str> {
@@ -20,26 +25,55 @@ pub(crate) fn nearest<'a>(wanted: &str, names: &[&'a str]) -> Option<&'a str> {
         .map(|(_, name)| name)
 }
 
-/// Gives unquoted column names of `statement` the spelling of `columns`, where only the case differs, and computed
-/// columns a name.
-pub(crate) fn resolve_case(statement: &mut Statement, columns: &[String]) {
+/// Gives unquoted names of `statement` the spelling of `columns`, or of the statement's own aliases, where only the
+/// case differs, and computed columns a name.
+pub(crate) fn resolve(statement: &mut Statement, columns: &[String]) {
     let mut resolver = Resolver::default();
     for name in columns {
-        resolver.add(name);
+        resolver.columns.add(name);
     }
     let _ = statement.visit(&mut AliasCollector(&mut resolver));
     let _ = statement.visit(&mut resolver);
     let _ = statement.visit(&mut Namer);
 }
 
+/// The schema with repeated names made different (`n`, `n_2`), as `SELECT *` over a join may give them: whoever reads
+/// rows by name would lose all but one.
+pub(crate) fn unique(schema: &SchemaRef) -> SchemaRef {
+    let mut seen = Seen::default();
+    let names: Vec<String> = schema.fields().iter().map(|field| seen.unique(field.name())).collect();
+    if names.iter().zip(schema.fields()).all(|(name, field)| name == field.name()) {
+        return Arc::clone(schema);
+    }
+    let fields = names.into_iter().zip(schema.fields()).map(|(name, field)| field.as_ref().clone().with_name(name));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// Names that were given already.
 #[derive(Default)]
-struct Resolver {
+struct Seen(HashSet<String>);
+
+impl Seen {
+    fn unique(&mut self, name: &str) -> String {
+        let mut unique = name.to_owned();
+        let mut number = 2;
+        while !self.0.insert(unique.clone()) {
+            unique = format!("{name}_{number}");
+            number += 1;
+        }
+        unique
+    }
+}
+
+/// Known names, found by their spelling without regard to case.
+#[derive(Default)]
+struct Names {
     exact: HashSet<String>,
     /// `None` where several names differ only in case.
     folded: HashMap<String, Option<String>>,
 }
 
-impl Resolver {
+impl Names {
     fn add(&mut self, name: &str) {
         if self.exact.insert(name.to_owned()) {
             self.folded
@@ -49,65 +83,207 @@ impl Resolver {
         }
     }
 
-    fn fix(&self, ident: &mut Ident) {
-        if ident.quote_style.is_none()
-            && !self.exact.contains(&ident.value)
-            && let Some(Some(name)) = self.folded.get(&ident.value.to_lowercase())
-        {
-            ident.value.clone_from(name);
+    /// Whether `ident` is one of the names, now that it has its spelling.
+    fn fix(&self, ident: &mut Ident) -> bool {
+        if self.exact.contains(&ident.value) {
+            return true;
+        }
+        match self.folded.get(&ident.value.to_lowercase()) {
+            Some(Some(name)) if ident.quote_style.is_none() => {
+                ident.value.clone_from(name);
+                true
+            }
+            _ => false,
         }
     }
+
+    fn fix_object(&self, name: &mut ObjectName) {
+        if let Some(ObjectNamePart::Identifier(ident)) = name.0.last_mut() {
+            self.fix(ident);
+        }
+    }
+}
+
+#[derive(Default)]
+struct Resolver {
+    columns: Names,
+    /// Aliases of tables, and names of common table expressions.
+    relations: Names,
 }
 
 impl VisitorMut for Resolver {
     type Break = ();
 
+    fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<()> {
+        if relation.0.len() == 1 {
+            self.relations.fix_object(relation);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for item in &mut select.projection {
+            match item {
+                SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options) => self.fix_options(options),
+                _ => {}
+            }
+        }
+        for join in select.from.iter_mut().flat_map(|from| &mut from.joins) {
+            if let Some(JoinConstraint::Using(columns)) = constraint(&mut join.join_operator) {
+                for column in columns {
+                    self.columns.fix_object(column);
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
-            Expr::Identifier(ident) => self.fix(ident),
-            Expr::CompoundIdentifier(parts) => parts.iter_mut().for_each(|ident| self.fix(ident)),
+            Expr::Identifier(ident) => {
+                self.columns.fix(ident);
+            }
+            Expr::CompoundIdentifier(parts) => {
+                // The first part is a table, unless only a column bears the name: then the rest are its fields.
+                let qualified = parts.first_mut().is_some_and(|first| self.relations.fix(first));
+                if let Some(column) = parts.get_mut(usize::from(qualified)) {
+                    self.columns.fix(column);
+                }
+            }
             _ => {}
         }
         ControlFlow::Continue(())
     }
 }
 
-/// Output names given by the query itself may be used in its ORDER BY.
+impl Resolver {
+    fn fix_options(&self, options: &mut WildcardAdditionalOptions) {
+        if let Some(except) = &mut options.opt_except {
+            self.columns.fix(&mut except.first_element);
+            except.additional_elements.iter_mut().for_each(|column| {
+                self.columns.fix(column);
+            });
+        }
+        match &mut options.opt_exclude {
+            Some(ExcludeSelectItem::Single(column)) => self.columns.fix_object(column),
+            Some(ExcludeSelectItem::Multiple(columns)) => {
+                for column in columns {
+                    self.columns.fix_object(column);
+                }
+            }
+            None => {}
+        }
+    }
+}
+
+fn constraint(join: &mut JoinOperator) -> Option<&mut JoinConstraint> {
+    match join {
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::Left(constraint)
+        | JoinOperator::LeftOuter(constraint)
+        | JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::FullOuter(constraint)
+        | JoinOperator::Semi(constraint)
+        | JoinOperator::LeftSemi(constraint)
+        | JoinOperator::RightSemi(constraint)
+        | JoinOperator::Anti(constraint)
+        | JoinOperator::LeftAnti(constraint)
+        | JoinOperator::RightAnti(constraint) => Some(constraint),
+        _ => None,
+    }
+}
+
+/// Names that the statement gives itself.
 struct AliasCollector<'a>(&'a mut Resolver);
 
 impl VisitorMut for AliasCollector<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        if let SetExpr::Select(select) = query.body.as_ref() {
-            for item in &select.projection {
-                if let SelectItem::ExprWithAlias { alias, .. } = item {
-                    self.0.add(&alias.value);
-                }
+        for table in query.with.iter().flat_map(|with| &with.cte_tables) {
+            self.0.relations.add(&table.alias.name.value);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        let (TableFactor::Table { alias, .. } | TableFactor::Derived { alias, .. }) = factor else {
+            return ControlFlow::Continue(());
+        };
+        if let Some(alias) = alias {
+            self.0.relations.add(&alias.name.value);
+            alias.columns.iter().for_each(|column| self.0.columns.add(&column.name.value));
+        } else if let TableFactor::Table { name, .. } = factor
+            && let Some(ObjectNamePart::Identifier(ident)) = name.0.last()
+            && !self.0.relations.folded.contains_key(&ident.value.to_lowercase())
+        {
+            self.0.relations.add(&ident.value);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for item in &select.projection {
+            // An alias that is a column in another case would leave neither to be found.
+            if let SelectItem::ExprWithAlias { alias, .. } = item
+                && !self.0.columns.folded.contains_key(&alias.value.to_lowercase())
+            {
+                self.0.columns.add(&alias.value);
             }
         }
         ControlFlow::Continue(())
     }
 }
 
-/// Names computed columns by their text; the planner would put the tables' names, which are paths, into them.
+/// Names computed columns by their text; the planner would put the tables' names, which are paths, into them. A text
+/// or column that is there twice gets a number.
 struct Namer;
 
 impl VisitorMut for Namer {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        if let SetExpr::Select(select) = query.body.as_mut() {
+        name_columns(&mut query.body);
+        ControlFlow::Continue(())
+    }
+}
+
+fn name_columns(body: &mut SetExpr) {
+    match body {
+        // The first query of a union names its columns.
+        SetExpr::SetOperation { left, .. } => name_columns(left),
+        SetExpr::Select(select) => {
+            let mut seen = Seen::default();
             for item in &mut select.projection {
-                if let SelectItem::UnnamedExpr(expr) = item
-                    && !matches!(expr, Expr::Identifier(_) | Expr::CompoundIdentifier(_))
-                {
-                    let alias = Ident::with_quote('"', expr.to_string());
+                let (expr, computed) = match item {
+                    SelectItem::ExprWithAlias { alias, .. } => {
+                        seen.0.insert(alias.value.clone());
+                        continue;
+                    }
+                    SelectItem::UnnamedExpr(expr) => match expr {
+                        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => (expr, false),
+                        _ => (expr, true),
+                    },
+                    _ => continue,
+                };
+                let text = match &*expr {
+                    Expr::Identifier(ident) => ident.value.clone(),
+                    // The same column of two tables is two columns to the planner.
+                    Expr::CompoundIdentifier(parts) => {
+                        parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".")
+                    }
+                    expr => expr.to_string(),
+                };
+                let name = seen.unique(&text);
+                if computed || name != text {
+                    let alias = Ident::with_quote('"', name);
                     *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
                 }
             }
         }
-        ControlFlow::Continue(())
+        _ => {}
     }
 }
 
@@ -123,15 +299,36 @@ mod tests {
             ("SELECT area FROM houses", "SELECT Area FROM houses"),
             ("SELECT \"area\" FROM houses", "SELECT \"area\" FROM houses"),
             ("SELECT h.AREA FROM houses AS h WHERE PRICE > 1", "SELECT h.Area FROM houses AS h WHERE price > 1"),
+            ("SELECT H.area FROM houses AS h", "SELECT h.Area FROM houses AS h"),
+            ("SELECT Day.area FROM houses AS Day", "SELECT Day.Area FROM houses AS Day"),
+            ("SELECT AREA.width FROM houses", "SELECT Area.width FROM houses"),
+            ("SELECT DAY FROM houses", "SELECT DAY FROM houses"),
+            ("SELECT * EXCEPT (PRICE) FROM houses", "SELECT * EXCEPT (price) FROM houses"),
+            ("SELECT 1 AS a FROM x JOIN y USING(AREA)", "SELECT 1 AS a FROM x JOIN y USING(Area)"),
+            ("WITH T AS (SELECT area FROM h) SELECT area FROM t", "WITH T AS (SELECT Area FROM h) SELECT Area FROM T"),
             (
                 "SELECT sum(price) AS Total FROM houses ORDER BY total",
                 "SELECT sum(price) AS Total FROM houses ORDER BY Total",
             ),
-            ("SELECT DAY FROM houses", "SELECT DAY FROM houses"),
-            ("SELECT avg(PRICE) FROM houses", "SELECT avg(price) AS \"avg(price)\" FROM houses"),
+            ("SELECT sum(area) AS AREA FROM h WHERE area > 1", "SELECT sum(Area) AS AREA FROM h WHERE Area > 1"),
         ] {
             let mut statement = Parser::parse_sql(&GenericDialect, sql).unwrap().remove(0);
-            resolve_case(&mut statement, &["Area".into(), "price".into(), "day".into(), "Day".into()]);
+            resolve(&mut statement, &["Area".into(), "price".into(), "day".into(), "Day".into()]);
+            assert_eq!(statement.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn computed_and_repeated_columns_get_names() {
+        for (sql, expected) in [
+            ("SELECT avg(price) FROM h", "SELECT avg(price) AS \"avg(price)\" FROM h"),
+            ("SELECT count(*), count(*) FROM h", "SELECT count(*) AS \"count(*)\", count(*) AS \"count(*)_2\" FROM h"),
+            ("SELECT a, a FROM h", "SELECT a, a AS \"a_2\" FROM h"),
+            ("SELECT x.a, y.a FROM h", "SELECT x.a, y.a FROM h"),
+            ("SELECT 1 UNION SELECT 2", "SELECT 1 AS \"1\" UNION SELECT 2"),
+        ] {
+            let mut statement = Parser::parse_sql(&GenericDialect, sql).unwrap().remove(0);
+            resolve(&mut statement, &[]);
             assert_eq!(statement.to_string(), expected);
         }
     }

@@ -1,41 +1,45 @@
 //! The rows of a running query.
 
+use std::sync::Arc;
+
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Query, Started};
 use crate::error::{Error, ErrorKind, Result};
-
-/// More widenings than any sane file needs; each one makes a column wider, so this is a guard, not a limit.
-const MAX_RESTARTS: usize = 10_000;
+use crate::names::unique;
 
 /// The result of [`Engine::sql`]: an iterator of record batches, computed as they are asked for.
 ///
-/// Types of a file's columns are inferred from its first megabytes. Should a later value not fit, the query
-/// starts again with the wider type; rows that were already given are not given twice. The schema of
-/// batches may then change once from an integer to a float or text column.
+/// Names are unique: a column that is there twice is `n` and `n_2`. The types of a file's columns are settled before
+/// the first row is given, so all batches have one schema. (Only a plain `SELECT columns … LIMIT n` within a file's
+/// first megabytes reads no further to be sure; should a value in them not fit after all, later batches are wider.)
 pub struct Rows {
     engine: Engine,
-    text: String,
+    query: Query,
     schema: SchemaRef,
     stream: Option<SendableRecordBatchStream>,
-    ordered: bool,
+    /// Whether the rows given so far would come again, in the same order, with wider types.
+    resumable: bool,
     given: usize,
     skip: usize,
-    restarts: usize,
+    settled: bool,
 }
 
 impl Rows {
-    pub(crate) fn new(
-        engine: Engine,
-        text: String,
-        schema: SchemaRef,
-        stream: SendableRecordBatchStream,
-        ordered: bool,
-    ) -> Self {
-        Self { engine, text, schema, stream: Some(stream), ordered, given: 0, skip: 0, restarts: 0 }
+    pub(crate) fn new(engine: Engine, query: Query, started: Started) -> Self {
+        Self {
+            engine,
+            query,
+            schema: unique(&started.schema),
+            stream: Some(started.stream),
+            resumable: started.resumable,
+            given: 0,
+            skip: 0,
+            settled: false,
+        }
     }
 
     /// Names and types of the columns.
@@ -56,7 +60,8 @@ impl Rows {
                     let batch = batch.slice(self.skip, batch.num_rows() - self.skip);
                     self.skip = 0;
                     self.given += batch.num_rows();
-                    return Some(Ok(batch));
+                    // Only names can differ; a batch that cannot take them keeps its own.
+                    return Some(Ok(batch.clone().with_schema(Arc::clone(&self.schema)).unwrap_or(batch)));
                 }
                 Err(error) => {
                     if let Err(error) = self.restart(error) {
@@ -68,21 +73,20 @@ impl Rows {
         }
     }
 
-    /// Starts again when the error only says that a column must be wider.
+    /// Starts again, with types that hold for the whole file, when the error only says that one does not fit.
     fn restart(&mut self, error: Error) -> Result<()> {
-        let ErrorKind::Input(input) = error.kind() else { return Err(error) };
-        let taipan_io::ErrorKind::Misfit(misfit) = input.kind() else { return Err(error) };
-        let source = input.place().map(|place| place.source.clone()).unwrap_or_default();
-        let repeatable = self.given == 0 || self.ordered;
-        self.restarts += 1;
-        if !repeatable || self.restarts > MAX_RESTARTS || !self.engine.widen(&source, misfit) {
+        let misfit = match error.kind() {
+            ErrorKind::Input(input) => matches!(input.kind(), taipan_io::ErrorKind::Misfit(_)),
+            _ => false,
+        };
+        if !misfit || self.settled || (self.given > 0 && !self.resumable) {
             return Err(error);
         }
         self.stream = None;
-        let (schema, stream, ordered) = self.engine.start(&self.text)?;
-        self.schema = schema;
-        self.stream = Some(stream);
-        self.ordered = ordered;
+        self.settled = true;
+        let started = self.engine.start_settled(&self.query)?;
+        self.schema = unique(&started.schema);
+        self.stream = Some(started.stream);
         self.skip = self.given;
         Ok(())
     }

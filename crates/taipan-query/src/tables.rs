@@ -9,23 +9,23 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, Session, TableProvider};
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
-use taipan_io::{Input, Misfit, ReadOptions};
+use taipan_io::{Input, ReadOptions};
 use taipan_store::{Select, Selected, Store};
 
 use crate::error::{Error, ErrorKind};
-use crate::files::{FileTable, blocking_stream, external};
+use crate::files::{FileTable, Settled, blocking_stream};
 use crate::names::nearest;
 
 /// Finds the tables of a statement. Opened files are kept, with what was learnt of their types.
 pub(crate) struct Catalog {
     store: Option<Store>,
-    files: Mutex<HashMap<String, Input>>,
+    files: Mutex<HashMap<String, FileTable>>,
 }
 
 impl Catalog {
@@ -39,14 +39,15 @@ impl Catalog {
         if let Some(store) = &self.store {
             let tables = store.tables()?;
             let exact = tables.iter().find(|table| table.name == name);
-            if let Some(table) = exact.or_else(|| tables.iter().find(|table| table.name.eq_ignore_ascii_case(name))) {
+            let folded = name.to_lowercase();
+            if let Some(table) = exact.or_else(|| tables.iter().find(|table| table.name.to_lowercase() == folded)) {
                 return Ok(Arc::new(StoreTable::new(store.clone(), &table.name)?));
             }
             known = tables.iter().map(|table| table.name.clone()).collect();
         }
         let path = Path::new(name);
         if path.extension().is_some() || path.components().count() > 1 || path.exists() {
-            return Ok(Arc::new(FileTable { input: self.open(name)? }));
+            return Ok(Arc::new(self.open(name)?));
         }
         let error = Error::new(ErrorKind::UnknownTable(name.to_owned()));
         let names: Vec<&str> = known.iter().map(String::as_str).collect();
@@ -58,26 +59,42 @@ impl Catalog {
         })
     }
 
-    /// Remembers that a column of a file must be wider than its first megabytes suggested.
-    pub(crate) fn widen(&self, source: &str, misfit: &Misfit) -> bool {
+    /// Reads a file whole to learn types of its columns that hold for every value.
+    ///
+    /// Only the `wanted` columns are looked at (all when `None`): the query that asks reads no others.
+    pub(crate) fn settle(&self, name: &str, wanted: Option<&[usize]>) -> std::result::Result<(), Error> {
+        let table = self.open(name)?;
+        let input = table.input.settled(wanted)?;
+        let settled = if wanted.is_none_or(|wanted| wanted.len() == input.schema().fields().len()) {
+            Settled::Yes
+        } else {
+            Settled::No
+        };
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        match files.values_mut().find(|input| input.name() == source) {
-            Some(input) => {
-                *input = input.widen(misfit);
-                true
-            }
-            None => false,
-        }
+        files.insert(name.to_owned(), FileTable { input, settled });
+        Ok(())
     }
 
-    fn open(&self, name: &str) -> std::result::Result<Input, Error> {
-        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(input) = files.get(name) {
-            return Ok(input.clone());
+    /// Settles every file that was opened so far; false when all were.
+    pub(crate) fn settle_all(&self) -> std::result::Result<bool, Error> {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let unsettled = files.iter().filter(|(_, table)| !table.settled()).map(|(name, _)| name.clone());
+        let unsettled: Vec<String> = unsettled.collect();
+        drop(files);
+        for name in &unsettled {
+            self.settle(name, None)?;
         }
-        let input = Input::open(name, &ReadOptions::default())?;
-        files.insert(name.to_owned(), input.clone());
-        Ok(input)
+        Ok(!unsettled.is_empty())
+    }
+
+    fn open(&self, name: &str) -> std::result::Result<FileTable, Error> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(table) = files.get(name) {
+            return Ok(table.clone());
+        }
+        let table = FileTable { input: Input::open(name, &ReadOptions::default())?, settled: Settled::No };
+        files.insert(name.to_owned(), table.clone());
+        Ok(table)
     }
 }
 
@@ -99,7 +116,7 @@ impl SchemaProvider for Catalog {
             Ok(table) => Ok(Some(table)),
             // It may yet be a table function.
             Err(error) if matches!(error.kind(), ErrorKind::UnknownTable(_)) => Ok(None),
-            Err(error) => Err(external(error)),
+            Err(error) => Err(DataFusionError::External(Box::new(error))),
         }
     }
 

@@ -10,14 +10,20 @@ use taipan_web::{Hosts, serve};
 use crate::app;
 
 /// Serves `project` on `listener` until the process is asked to stop (Ctrl-C, or SIGTERM), then finishes the requests
-/// that are running and returns. `threads` is for connections, one per core when absent.
+/// that are running and returns. `threads` is for connections, one per core when absent; `ready` is called when requests
+/// and signals are answered.
 ///
 /// On a loopback address only requests that name a loopback host are answered, so that a page from elsewhere in the
 /// same browser cannot read the data.
 ///
 /// # Errors
 /// The system refuses threads, signals or the socket.
-pub fn run(project: Project, listener: TcpListener, threads: Option<NonZeroUsize>) -> io::Result<()> {
+pub fn run(
+    project: Project,
+    listener: TcpListener,
+    threads: Option<NonZeroUsize>,
+    ready: impl FnOnce(),
+) -> io::Result<()> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if let Some(threads) = threads {
         builder.worker_threads(threads.get());
@@ -29,6 +35,7 @@ pub fn run(project: Project, listener: TcpListener, threads: Option<NonZeroUsize
         let listener = taipan_web::TcpListener::from_std(listener)?;
         let stop = stop_requested()?;
         let app = app(project).hosts(hosts).report(|line| eprintln!("{line}"));
+        ready();
         serve(app, listener, stop).await.map_err(io::Error::other)
     })
 }

@@ -27,7 +27,7 @@ pub async fn serve(app: App, listener: TcpListener, shutdown: impl Future<Output
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).pipeline_flush(true);
+    server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     let mut shutdown = pin!(shutdown);
     loop {
         let stream = tokio::select! {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use taipan_learn::{ParamValue, registry};
+use taipan_plot::{Chart, Data};
 use toml::Spanned;
 
 use crate::error::{Error, ErrorKind, Result, nearest};
@@ -185,21 +186,40 @@ impl Source<'_> {
         {
             return Err(self.error(&database.span(), "the database has no name"));
         }
+        if let Some(database) = &config.app.database
+            && let Some((scheme, _)) = database.get_ref().split_once("://")
+            && scheme != "sqlite"
+        {
+            let message = format!("databases of the kind '{scheme}' are not supported; use sqlite:FILE");
+            return Err(self.error(&database.span(), message));
+        }
         for source in config.sources.values() {
             let file = folder(self.path).join(source.file.get_ref());
-            if !file.exists() {
-                return Err(self.error(&source.file.span(), format!("{}: no such file", file.display())));
+            if !file.is_file() {
+                let why = if file.exists() { "is no file" } else { "no such file" };
+                return Err(self.error(&source.file.span(), format!("{}: {why}", file.display())));
             }
         }
         for model in config.models.values() {
             self.check_model(model)?;
         }
         for plot in config.plots.values() {
-            if let Err(error) = plot.kind.get_ref().parse::<taipan_plot::Kind>() {
-                return Err(self.error(&plot.kind.span(), error.to_string()));
-            }
+            Self::check_plot(plot).map_err(|error| self.error(&plot.kind.span(), error.to_string()))?;
         }
         Ok(())
+    }
+
+    /// Draws the plot without data, which finds a missing or superfluous column.
+    fn check_plot(plot: &PlotConfig) -> taipan_plot::Result<()> {
+        let none = || Data::Numbers(Vec::new());
+        let mut chart = Chart::new(plot.kind.get_ref().parse()?).x(&plot.x, none());
+        if let Some(y) = &plot.y {
+            chart = chart.y(y, none());
+        }
+        if let Some(color) = &plot.color {
+            chart = chart.color(color, none());
+        }
+        chart.to_svg().map(drop)
     }
 
     fn check_model(&self, model: &ModelConfig) -> Result<()> {
@@ -210,6 +230,7 @@ impl Source<'_> {
                 .set_param(name, value.get_ref().clone())
                 .map_err(|error| self.error(&value.span(), error.to_string()))?;
         }
+        estimator.check_params().map_err(|error| self.error(&model.estimator.span(), error.to_string()))?;
         if let Some(size) = &model.test_size
             && !(0.0..1.0).contains(size.get_ref())
         {
@@ -269,6 +290,10 @@ mod tests {
                 .starts_with("taipan.toml:2:13: ")
         );
         assert!(fault("[plot.p]\nkind = 'scater'\nfrom = 't'\nx = 'a'").starts_with("taipan.toml:2:8: "));
+        assert!(fault("[plot.p]\nkind = 'scatter'\nfrom = 't'\nx = 'a'").contains(":2:8: "), "y is needed");
+        let ridge = "[model.m]\nestimator = 'Ridge'\nfrom = 't'\ntarget = 'y'\nparams.alpha = -1";
+        assert!(fault(ridge).starts_with("taipan.toml:2:13: Ridge: alpha = -1"), "{}", fault(ridge));
+        assert!(fault("[app]\ndatabase = 'postgres://u@h/d'").starts_with("taipan.toml:2:12: databases of the kind"));
         assert!(fault("[app\n").starts_with("taipan.toml:1:5: "));
     }
 

@@ -1,6 +1,6 @@
 //! Data files into database tables: all rows of a file or none, and only when the file changed.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::Read;
 use std::path::Path;
 use std::time::{Instant, UNIX_EPOCH};
@@ -11,13 +11,25 @@ use taipan_store::{ErrorKind as StoreErrorKind, Mode, Origin, Store, WriteError,
 
 use crate::error::{Error, Result};
 
+/// Which table of the same name an import may replace, when the file's content or the options changed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Replace {
+    /// The one that the same file made.
+    #[default]
+    SameFile,
+    /// One that any file made.
+    Imported,
+    /// Any table.
+    Any,
+}
+
 /// How a file becomes a table.
 #[derive(Debug, Clone, Default)]
 pub struct ImportOptions {
     table: Option<String>,
     primary_key: Option<String>,
     indexes: Vec<String>,
-    replace: bool,
+    replace: Replace,
     again: bool,
 }
 
@@ -43,9 +55,9 @@ impl ImportOptions {
         self
     }
 
-    /// Replaces a table of the same name even if it was not made from a file.
+    /// Which table of the same name may be replaced.
     #[must_use]
-    pub fn replace(mut self, replace: bool) -> Self {
+    pub fn replace(mut self, replace: Replace) -> Self {
         self.replace = replace;
         self
     }
@@ -99,38 +111,29 @@ pub fn import_file(
     let started = Instant::now();
     let table = options.table.clone().unwrap_or_else(|| table_name(path));
     let source = path.display().to_string();
-    let before = store.origin(&table)?;
-    let exists = store.tables()?.iter().any(|known| known.name.eq_ignore_ascii_case(&table));
-    if exists && before.is_none() && !options.replace {
-        let error = Error::invalid(format!("{source}: the table '{table}' exists and was not imported from a file"));
-        return Err(error.with_hint("give another name with --table, or replace it with --replace"));
-    }
     let fingerprint = Fingerprint::of(path, options)?;
-    if let (true, false, Some(origin)) = (exists, options.again, &before)
+    let before = replaceable(store, &table, &source, &fingerprint, options.replace)?;
+    if let (Some(Existing { origin: Some(origin) }), false) = (&before, options.again)
         && fingerprint.matches(&origin.fingerprint, path)?
     {
         let columns = store.table(&table)?.columns.len();
-        return Ok(Imported {
-            table,
-            source,
-            rows: origin.rows,
-            columns,
-            outcome: Outcome::Unchanged,
-            seconds: started.elapsed().as_secs_f64(),
-        });
+        let seconds = started.elapsed().as_secs_f64();
+        return Ok(Imported { table, source, rows: origin.rows, columns, outcome: Outcome::Unchanged, seconds });
     }
 
+    // The content's hash is taken before the content is read: of a file that changes meanwhile, the next import sees it.
+    let content = fingerprint.with_content(path)?;
     let mut input = Input::open(path, &ReadOptions::default())?;
     let mut keys = keys_to_try(&input, options);
-    let fingerprint = fingerprint.with_content(path)?;
+    let mut settled = false;
     let rows = loop {
         let options = WriteOptions {
-            mode: if exists { Mode::Replace } else { Mode::Create },
+            mode: if before.is_some() { Mode::Replace } else { Mode::Create },
             primary_key: keys.last().cloned().flatten(),
             indexes: options.indexes.clone(),
             origin: Some(Origin {
                 source: source.clone(),
-                fingerprint: fingerprint.clone(),
+                fingerprint: content.clone(),
                 rows: 0,
                 imported_at: String::new(),
             }),
@@ -145,7 +148,11 @@ pub fn import_file(
         match store.write_table(&table, input.schema(), &options, batches) {
             Ok(rows) => break rows,
             Err(WriteError::Input(error)) => match error.kind() {
-                InputErrorKind::Misfit(misfit) => input = input.widen(misfit),
+                // One pass over the file finds every type that its first megabytes did not show.
+                InputErrorKind::Misfit(_) if !settled => {
+                    input = input.settled(None)?;
+                    settled = true;
+                }
                 _ => return Err(error.into()),
             },
             Err(WriteError::Store(error)) => match error.kind() {
@@ -153,12 +160,53 @@ pub fn import_file(
                 StoreErrorKind::Constraint { .. } if keys.len() > 1 => {
                     keys.pop();
                 }
+                StoreErrorKind::Constraint { .. }
+                | StoreErrorKind::InvalidName { .. }
+                | StoreErrorKind::InvalidValue { .. }
+                | StoreErrorKind::UnknownColumn { .. } => return Err(Error::invalid(format!("{source}: {error}"))),
                 _ => return Err(error.into()),
             },
         }
     };
     let columns = input.schema().fields().len();
     Ok(Imported { table, source, rows, columns, outcome: Outcome::Done, seconds: started.elapsed().as_secs_f64() })
+}
+
+/// The table of this name that the import replaces.
+struct Existing {
+    /// Where it came from, if from a file.
+    origin: Option<Origin>,
+}
+
+/// The table to replace, or nothing when there is none of this name.
+///
+/// Errors when there is one that may not be replaced.
+fn replaceable(
+    store: &Store,
+    table: &str,
+    source: &str,
+    fingerprint: &Fingerprint,
+    replace: Replace,
+) -> Result<Option<Existing>> {
+    let folded = table.to_lowercase();
+    let tables = store.tables()?;
+    let Some(known) = tables.iter().find(|known| known.name.to_lowercase() == folded) else { return Ok(None) };
+    let refused = |what: String| {
+        Err(Error::invalid(format!("{source}: the table '{}' {what}", known.name))
+            .with_hint("give another name with --table, or replace it with --replace"))
+    };
+    if known.name != table {
+        return Err(Error::invalid(format!("{source}: the tables '{}' and '{table}' differ only in case", known.name))
+            .with_hint("give another name with --table"));
+    }
+    match (store.origin(table)?, replace) {
+        (None, Replace::Any) => Ok(Some(Existing { origin: None })),
+        (None, _) => refused("exists and was not imported from a file".to_owned()),
+        (Some(origin), Replace::SameFile) if !fingerprint.same_file(&origin.fingerprint) => {
+            refused(format!("was imported from another file, {}", origin.source))
+        }
+        (Some(origin), _) => Ok(Some(Existing { origin: Some(origin) })),
+    }
 }
 
 /// Primary keys to try, the last one first: the one that was asked for, or a guess that may prove wrong.
@@ -173,34 +221,60 @@ fn keys_to_try(input: &Input, options: &ImportOptions) -> Vec<Option<String>> {
     }
 }
 
-/// What decides whether a file must be read again: its size and time, else its content, and the options.
+/// What decides whether a file must be read again: which file, how, its size and times, else its content.
 struct Fingerprint {
-    stamp: String,
     options: String,
+    file: String,
+    stamp: String,
 }
 
 impl Fingerprint {
     fn of(path: &Path, options: &ImportOptions) -> Result<Self> {
         let metadata = fs::metadata(path).map_err(|error| Error::io(path, error))?;
-        let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        let stamp = format!("{}-{}", metadata.len(), modified.map_or(0, |time| time.as_nanos()));
+        let whole = path.canonicalize().map_err(|error| Error::io(path, error))?;
         let keys = format!("{:?} {:?}", options.primary_key, options.indexes);
-        let options = hex(&Sha256::digest(keys.as_bytes()))[..16].to_owned();
-        Ok(Self { stamp, options })
+        Ok(Self {
+            options: short_hash(keys.as_bytes()),
+            file: short_hash(whole.as_os_str().as_encoded_bytes()),
+            stamp: stamp(&metadata),
+        })
     }
 
     fn with_content(&self, path: &Path) -> Result<String> {
-        Ok(format!("{} {} {}", self.options, self.stamp, content_hash(path)?))
+        Ok(format!("{} {} {} {}", self.options, self.file, self.stamp, content_hash(path)?))
+    }
+
+    fn same_file(&self, before: &str) -> bool {
+        before.split(' ').nth(1) == Some(&self.file)
     }
 
     fn matches(&self, before: &str, path: &Path) -> Result<bool> {
         let mut parts = before.split(' ');
-        let (options, stamp, content) = (parts.next(), parts.next(), parts.next());
+        let (options, file, stamp, content) = (parts.next(), parts.next(), parts.next(), parts.next());
         if options != Some(&self.options) {
             return Ok(false);
         }
-        Ok(stamp == Some(&self.stamp) || content == Some(&content_hash(path)?))
+        let untouched = file == Some(&self.file) && stamp == Some(&self.stamp);
+        Ok(untouched || content == Some(&content_hash(path)?))
     }
+}
+
+/// Size and times. The time of the last change to the file's entry cannot be set back, as that of its content can.
+fn stamp(metadata: &Metadata) -> String {
+    let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let modified = modified.map_or(0, |time| time.as_nanos());
+    #[cfg(unix)]
+    let changed = {
+        use std::os::unix::fs::MetadataExt;
+        format!("{}.{}", metadata.ctime(), metadata.ctime_nsec())
+    };
+    #[cfg(not(unix))]
+    let changed = "";
+    format!("{}-{modified}-{changed}", metadata.len())
+}
+
+fn short_hash(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes)[..8])
 }
 
 /// SHA-256 of a file's bytes, in hexadecimal.

@@ -30,10 +30,10 @@ mod project;
 mod relation;
 
 pub use error::{Error, ErrorKind, Result};
-pub use import::{ImportOptions, Imported, Outcome, import_file};
-pub use model::{NamedModel, Prediction, TrainOptions, predict, train};
+pub use import::{ImportOptions, Imported, Outcome, Replace, import_file};
+pub use model::{NamedModel, Prediction, TrainOptions, load_model, predict, train};
 pub use picture::{NamedPlot, PlotOptions, plot};
-pub use project::{Drawn, Project, ProjectOptions, Trained, open_database};
+pub use project::{Drawn, NewStore, Project, ProjectOptions, Trained, open_database};
 pub use relation::Relation;
 
 pub use arrow;

@@ -14,6 +14,23 @@ pub(crate) struct Matrix {
     pub(crate) y: Array1<f64>,
 }
 
+/// Rows to turn into numbers, and how to speak of them.
+pub(crate) struct Rows<'a> {
+    pub(crate) batch: &'a RecordBatch,
+    /// The file, table or query that they come from.
+    pub(crate) of: &'a str,
+    /// Rows of it before this batch.
+    pub(crate) before: usize,
+}
+
+/// What a column is needed for; it decides what can be done about one that does not serve.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Feature,
+    Target,
+    Input,
+}
+
 /// Takes `target` and every other column but those of `exclude` from `batch`.
 pub(crate) fn features_and_target(batch: &RecordBatch, target: &str, exclude: &[String], of: &str) -> Result<Matrix> {
     let schema = batch.schema();
@@ -23,51 +40,73 @@ pub(crate) fn features_and_target(batch: &RecordBatch, target: &str, exclude: &[
             return Err(Error::unknown_column(column, of, names()));
         }
     }
+    if batch.num_rows() == 0 {
+        return Err(Error::invalid(format!("{of} has no rows to learn from")));
+    }
     let features: Vec<String> =
         names().filter(|name| *name != target && exclude.iter().all(|out| out != name)).map(str::to_owned).collect();
     if features.is_empty() {
         return Err(Error::invalid(format!("{of} has no column besides the target '{target}' to learn from")));
     }
-    let y = column(batch, target, of)?;
-    let x = columns(batch, &features, of)?;
+    let rows = Rows { batch, of, before: 0 };
+    let y = rows.column(target, Role::Target)?;
+    let x = rows.matrix(&features, Role::Feature)?;
     Ok(Matrix { features, x, y: Array1::from_vec(y) })
 }
 
-/// The named columns as a matrix of shape (rows, columns), column-major.
-pub(crate) fn columns(batch: &RecordBatch, names: &[String], of: &str) -> Result<Array2<f64>> {
-    let mut values = Vec::with_capacity(batch.num_rows() * names.len());
-    for name in names {
-        values.extend(column(batch, name, of)?);
+impl Rows<'_> {
+    /// The named columns as a matrix of shape (rows, columns), column-major, for a prediction.
+    pub(crate) fn columns(&self, names: &[String]) -> Result<Array2<f64>> {
+        self.matrix(names, Role::Input)
     }
-    Array2::from_shape_vec((batch.num_rows(), names.len()).f(), values)
-        .map_err(|error| Error::invalid(error.to_string()))
-}
 
-fn column(batch: &RecordBatch, name: &str, of: &str) -> Result<Vec<f64>> {
-    let Some(array) = batch.column_by_name(name) else {
-        let schema = batch.schema();
-        return Err(Error::unknown_column(name, of, schema.fields().iter().map(|field| field.name().as_str())));
-    };
-    if !(array.data_type().is_numeric() || *array.data_type() == DataType::Boolean) {
-        let kind = match array.data_type() {
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text",
-            DataType::Date32 | DataType::Timestamp(..) => "dates",
-            DataType::Null => "no value",
-            _ => "nested values",
+    fn matrix(&self, names: &[String], role: Role) -> Result<Array2<f64>> {
+        let mut values = Vec::with_capacity(self.batch.num_rows() * names.len());
+        for name in names {
+            values.extend(self.column(name, role)?);
+        }
+        let shape = (self.batch.num_rows(), names.len()).f();
+        Array2::from_shape_vec(shape, values).map_err(|error| Error::invalid(error.to_string()))
+    }
+
+    fn column(&self, name: &str, role: Role) -> Result<Vec<f64>> {
+        let of = self.of;
+        let Some(array) = self.batch.column_by_name(name) else {
+            let schema = self.batch.schema();
+            let known = schema.fields().iter().map(|field| field.name().as_str());
+            return Err(Error::unknown_column(name, of, known));
         };
-        return Err(Error::invalid(format!("the column '{name}' of {of} holds {kind}, and numbers are needed"))
-            .with_hint(format!("leave it out with --exclude {name}, or turn it into numbers in a query")));
+        if !(array.data_type().is_numeric() || *array.data_type() == DataType::Boolean) {
+            let kind = match array.data_type() {
+                DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text",
+                DataType::Date32 | DataType::Timestamp(..) => "dates",
+                DataType::Null => "no value",
+                _ => "nested values",
+            };
+            let error = Error::invalid(format!("the column '{name}' of {of} holds {kind}, and numbers are needed"));
+            return Err(match role {
+                Role::Feature => {
+                    error.with_hint(format!("leave it out with --exclude {name}, or turn it into numbers in a query"))
+                }
+                Role::Target => error.with_hint("choose a target of numbers, or turn it into numbers in a query"),
+                Role::Input => error,
+            });
+        }
+        if array.null_count() > 0 {
+            let row = self.before + (0..array.len()).find(|row| array.is_null(*row)).unwrap_or_default() + 1;
+            let error = Error::invalid(format!("the column '{name}' of {of} has no value in row {row}"));
+            return Err(error.with_hint("leave such rows out in a query: SELECT … WHERE column IS NOT NULL"));
+        }
+        let numbers = cast(array, &DataType::Float64).map_err(|error| Error::invalid(error.to_string()))?;
+        let values = numbers.as_primitive::<Float64Type>().values();
+        if let Some(row) = values.iter().position(|value| !value.is_finite()) {
+            let (value, row) = (values[row], self.before + row + 1);
+            return Err(Error::invalid(format!(
+                "the column '{name}' of {of} is {value} in row {row}, which is no finite number"
+            )));
+        }
+        Ok(values.to_vec())
     }
-    if array.null_count() > 0 {
-        let row = (0..array.len()).find(|row| array.is_null(*row)).unwrap_or_default() + 1;
-        let missing = array.null_count();
-        return Err(Error::invalid(format!(
-            "the column '{name}' of {of} has {missing} missing value(s), the first in row {row}"
-        ))
-        .with_hint("leave such rows out in a query: SELECT … WHERE column IS NOT NULL"));
-    }
-    let numbers = cast(array, &DataType::Float64).map_err(|error| Error::invalid(error.to_string()))?;
-    Ok(numbers.as_primitive::<Float64Type>().values().to_vec())
 }
 
 #[cfg(test)]
@@ -102,7 +141,7 @@ mod tests {
     fn unusable_columns_are_named() {
         for (target, exclude, expected) in [
             ("y", vec!["n"], "the column 't' of f.csv holds text, and numbers are needed"),
-            ("y", vec!["t"], "the column 'n' of f.csv has 1 missing value(s), the first in row 2"),
+            ("y", vec!["t"], "the column 'n' of f.csv has no value in row 2"),
             ("z", vec![], "no column 'z' in f.csv"),
             ("y", vec!["tt"], "no column 'tt' in f.csv"),
             ("y", vec!["a", "b", "t", "n"], "f.csv has no column besides the target 'y' to learn from"),

@@ -1,6 +1,8 @@
 //! Training on a relation, and predicting for one.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,7 +18,7 @@ use taipan_query::{Engine, Rows};
 
 use crate::error::{Error, Result};
 use crate::import::hex;
-use crate::matrix::{Matrix, columns, features_and_target};
+use crate::matrix::{self, Matrix, features_and_target};
 use crate::relation::Relation;
 
 /// What to learn and how to judge it.
@@ -218,11 +220,20 @@ fn data_hash(matrix: &Matrix) -> String {
     hex(&hasher.finalize())
 }
 
+/// Reads a file that [`Model::to_bytes`] filled.
+///
+/// Errors name the file and say why it is no model, or a damaged one.
+pub fn load_model(path: &Path) -> Result<Model> {
+    let bytes = fs::read(path).map_err(|error| Error::io(path, error))?;
+    Model::from_bytes(&bytes).map_err(|error| Error::invalid(format!("{}: {error}", path.display())))
+}
+
 /// Rows with a prediction as their last column; see [`predict`].
 pub struct Prediction {
     rows: Rows,
     model: Model,
     of: String,
+    given: usize,
 }
 
 /// Predicts for every row of `relation`, which must have the model's features among its columns.
@@ -236,7 +247,7 @@ pub fn predict(engine: &Engine, model: &Model, relation: &Relation) -> Result<Pr
             return Err(Error::unknown_column(feature, &relation.describe(), known()));
         }
     }
-    Ok(Prediction { model: model.clone(), of: relation.describe(), rows })
+    Ok(Prediction { model: model.clone(), of: relation.describe(), rows, given: 0 })
 }
 
 impl Prediction {
@@ -245,8 +256,10 @@ impl Prediction {
         with_prediction(self.rows.schema())
     }
 
-    fn extend(&self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let x = columns(batch, &self.model.features, &self.of)?;
+    fn extend(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let rows = matrix::Rows { batch, of: &self.of, before: self.given };
+        let x = rows.columns(&self.model.features)?;
+        self.given += batch.num_rows();
         let predicted = self.model.predict(x.view())?;
         let mut arrays = batch.columns().to_vec();
         arrays.push(Arc::new(Float64Array::from(predicted.to_vec())) as ArrayRef);

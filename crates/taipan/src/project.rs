@@ -18,7 +18,7 @@ use taipan_store::{Artifact, Origin, Store, Table};
 
 use crate::config::{self, Config, ModelConfig, PlotConfig};
 use crate::error::{Error, ErrorKind, Result, nearest};
-use crate::import::{ImportOptions, Imported, Outcome, hex, import_file};
+use crate::import::{ImportOptions, Imported, Outcome, Replace, hex, import_file};
 use crate::model::{NamedModel, TrainOptions, Training, predict_objects};
 use crate::picture::{NamedPlot, PlotOptions, chart};
 use crate::relation::Relation;
@@ -105,7 +105,7 @@ struct Inner {
     config: Config,
     sources: Vec<Source>,
     fresh: bool,
-    store: Store,
+    store: NewStore,
     engine: Engine,
     models: RwLock<IndexMap<String, Arc<NamedModel>>>,
     plots: RwLock<IndexMap<String, Arc<NamedPlot>>>,
@@ -134,9 +134,25 @@ impl Project {
         let sources = found.sources(&config)?;
         let url = options.database.clone().unwrap_or_else(|| found.database(&config));
         let nothing_to_import = sources.is_empty() && found.app_file.is_none();
-        let store = if nothing_to_import { open_database(&url)? } else { Store::open(&url)? };
+        if nothing_to_import && options.database.is_none() && found.database.is_none() {
+            let folder = found.root.unwrap_or_default();
+            return Err(Error::invalid(format!(
+                "{}: no data files, no {} and no database",
+                folder.display(),
+                config::FILE_NAME
+            ))
+            .with_hint("data files end in csv, tsv, json, ndjson or jsonl"));
+        }
+        let store = if nothing_to_import {
+            NewStore { store: open_database(&url)?, made: None }
+        } else {
+            NewStore::open(&url)?
+        };
         let engine = Engine::new(
-            &EngineOptions::default().threads(options.threads).memory_limit(options.memory_limit).store(store.clone()),
+            &EngineOptions::default()
+                .threads(options.threads)
+                .memory_limit(options.memory_limit)
+                .store(store.get().clone()),
         )?;
         let name = config.app.name.clone().unwrap_or_else(|| found.name());
         Ok(Self {
@@ -160,7 +176,7 @@ impl Project {
 
     /// Its database.
     pub fn store(&self) -> &Store {
-        &self.inner.store
+        self.inner.store.get()
     }
 
     /// Imports the files that are new or have changed, each in one transaction, and reports each.
@@ -175,9 +191,14 @@ impl Project {
         progress: &(dyn Fn(&Path, u64, u64) + Sync),
     ) -> Result<()> {
         for source in &self.inner.sources {
-            let options = source.options.clone().table(Some(source.table.clone())).again(self.inner.fresh);
-            let imported = import_file(&self.inner.store, &source.path, &options, &|read, total| {
-                progress(&source.path, read, total)
+            let options = source
+                .options
+                .clone()
+                .table(Some(source.table.clone()))
+                .replace(Replace::Imported)
+                .again(self.inner.fresh);
+            let imported = import_file(self.store(), &source.path, &options, &|read, total| {
+                progress(&source.path, read, total);
             })?;
             report(&imported);
         }
@@ -214,11 +235,8 @@ impl Project {
         let key = json!({ "model": config.key(), "data": training.data_hash, "version": env!("CARGO_PKG_VERSION") });
         let fingerprint = hex(&Sha256::digest(key.to_string().as_bytes()));
 
-        let known = self
-            .inner
-            .store
-            .artifact(MODEL, name)?
-            .filter(|known| known.fingerprint == fingerprint && !self.inner.fresh);
+        let known =
+            self.store().artifact(MODEL, name)?.filter(|known| known.fingerprint == fingerprint && !self.inner.fresh);
         if let Some(model) = known.and_then(|known| Model::from_bytes(&known.bytes).ok()) {
             return Ok((named(name, model), Outcome::Unchanged));
         }
@@ -226,7 +244,7 @@ impl Project {
         model.lineage.insert("trained".to_owned(), Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true));
         let artifact =
             Artifact { kind: MODEL.to_owned(), name: name.to_owned(), fingerprint, bytes: model.to_bytes()? };
-        self.inner.store.put_artifact(&artifact)?;
+        self.store().put_artifact(&artifact)?;
         Ok((named(name, model), Outcome::Done))
     }
 
@@ -259,12 +277,12 @@ impl Project {
 
     /// The tables of the database.
     pub fn tables(&self) -> Result<Vec<Arc<Table>>> {
-        Ok(self.inner.store.tables()?)
+        Ok(self.store().tables()?)
     }
 
     /// Where a table was imported from, if it was.
     pub fn source_of(&self, table: &str) -> Option<Origin> {
-        self.inner.store.origin(table).ok().flatten()
+        self.store().origin(table).ok().flatten()
     }
 
     /// Runs a query over the database's tables, and files.
@@ -304,12 +322,55 @@ impl Project {
 ///
 /// Errors: [`ErrorKind::Io`] when there is no such file, else those of [`Store::open`].
 pub fn open_database(url: &str) -> Result<Store> {
-    let path = url.strip_prefix("sqlite:").unwrap_or(url);
-    let path = Path::new(path.strip_prefix("//").unwrap_or(path));
-    if !url.contains("://") && path != Path::new(":memory:") && !path.exists() {
-        return Err(Error::io(path, std::io::ErrorKind::NotFound.into()));
+    match file_of(url) {
+        Some(path) if !path.exists() => Err(Error::io(path, std::io::ErrorKind::NotFound.into())),
+        _ => Ok(Store::open(url)?),
     }
-    Ok(Store::open(url)?)
+}
+
+/// The file of a SQLite database; none for one in memory or of another kind.
+fn file_of(url: &str) -> Option<&Path> {
+    let path = match url.strip_prefix("sqlite:") {
+        Some(path) => path.strip_prefix("//").unwrap_or(path),
+        None if url.contains("://") => return None,
+        None => url,
+    };
+    (path != ":memory:").then_some(Path::new(path))
+}
+
+/// A database to import into. When it was made for the import and nothing came to be in it, it is taken away again.
+pub struct NewStore {
+    store: Store,
+    made: Option<PathBuf>,
+}
+
+impl NewStore {
+    /// Opens the database, making it when it is not there.
+    ///
+    /// Errors: those of [`Store::open`].
+    pub fn open(url: &str) -> Result<Self> {
+        let made = file_of(url).filter(|path| !path.exists()).map(Path::to_owned);
+        Ok(Self { store: Store::open(url)?, made })
+    }
+
+    /// The database.
+    pub fn get(&self) -> &Store {
+        &self.store
+    }
+}
+
+impl Drop for NewStore {
+    fn drop(&mut self) {
+        if let Some(path) = &self.made
+            && self.store.tables().is_ok_and(|tables| tables.is_empty())
+        {
+            for suffix in ["", "-wal", "-shm"] {
+                let mut name = path.clone().into_os_string();
+                name.push(suffix);
+                let _ = std::fs::remove_file(name);
+            }
+        }
+    }
 }
 
 /// In an app file a bare name is always a table of its database.
@@ -429,14 +490,16 @@ impl Found {
             sources.push(Source { path, table: table.clone(), options });
         }
         for path in &self.files {
-            if path.canonicalize().is_ok_and(|path| declared.contains(&path)) {
+            let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
+            if declared.contains(&whole) {
                 continue;
             }
+            declared.push(whole);
             sources.push(Source { path: path.clone(), table: table_name(path), options: ImportOptions::default() });
         }
-        let mut tables: BTreeMap<&str, &Path> = BTreeMap::new();
+        let mut tables: BTreeMap<String, &Path> = BTreeMap::new();
         for source in &sources {
-            if let Some(first) = tables.insert(&source.table, &source.path) {
+            if let Some(first) = tables.insert(source.table.to_lowercase(), &source.path) {
                 let (first, second) = (first.display(), source.path.display());
                 return Err(Error::invalid(format!("{first} and {second} both make the table '{}'", source.table))
                     .with_hint("name one of them in the app file: [source.NAME] file = …"));

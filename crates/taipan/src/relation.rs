@@ -43,7 +43,7 @@ impl Relation {
         }
     }
 
-    /// The query that gives the named columns (all when `None`), in that order.
+    /// The query that gives the rows; of a file or table only the named columns (all when `None`), in that order.
     fn sql(&self, columns: Option<&[String]>) -> String {
         let list = match columns {
             Some(columns) => columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", "),
@@ -52,14 +52,16 @@ impl Relation {
         match (self, columns) {
             (Self::File(path), _) => format!("SELECT {list} FROM {}", quoted(&path.display().to_string())),
             (Self::Table(name), _) => format!("SELECT {list} FROM {}", quoted(name)),
-            (Self::Query(text), None) => text.clone(),
-            (Self::Query(text), Some(_)) => format!("SELECT {list} FROM ({text}) AS source"),
+            (Self::Query(text), _) => text.clone(),
         }
     }
 
     /// The rows of the named columns (all when `None`) as a stream of batches, in the source's order.
     pub(crate) fn rows(&self, engine: &Engine, columns: Option<&[String]>) -> Result<Rows> {
-        Ok(engine.sql(&self.sql(columns))?)
+        match (self, columns) {
+            (Self::Query(text), Some(columns)) => Ok(engine.select(text, columns)?),
+            _ => Ok(engine.sql(&self.sql(columns))?),
+        }
     }
 
     /// The same rows as one batch in memory.

@@ -1,14 +1,14 @@
 //! `taipan import`
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
-use taipan::io::expand;
-use taipan::store::Store;
-use taipan::{Error, ImportOptions, Outcome, import_file};
+use taipan::io::{expand, table_name};
+use taipan::{Error, ImportOptions, NewStore, Outcome, Replace, import_file};
 
 use crate::args::{Global, Import};
-use crate::message::{counted, duration};
+use crate::message::{counted, duration, printable};
 use crate::progress::FileProgress;
 
 pub(crate) fn run(args: &Import, global: &Global) -> Result<()> {
@@ -16,25 +16,33 @@ pub(crate) fn run(args: &Import, global: &Global) -> Result<()> {
     if let (Some(table), true) = (&args.table, files.len() > 1) {
         bail!("--table {table} names one table, and there are {} files", files.len());
     }
-    let store = Store::open(&args.db).map_err(Error::from)?;
+    let mut tables = BTreeMap::new();
+    for file in &files {
+        if let (Some(first), None) = (tables.insert(table_name(file), file), &args.table) {
+            let (first, second, table) = (first.display(), file.display(), table_name(file));
+            bail!("{first} and {second} both make the table '{table}'; import one of them with --table");
+        }
+    }
+    let store = NewStore::open(&args.db)?;
     let options = ImportOptions::default()
         .table(args.table.clone())
         .primary_key(args.primary_key.clone())
         .indexes(args.index.clone())
-        .replace(args.replace);
+        .replace(if args.replace { Replace::Any } else { Replace::SameFile });
     let progress = FileProgress::new(global.quiet);
     for file in &files {
         let name = file.display().to_string();
-        let done = import_file(&store, file, &options, &|read, total| progress.update(&name, read, total));
+        let done = import_file(store.get(), file, &options, &|read, total| progress.update(&name, read, total));
         progress.clear();
         let done = done?;
         if global.quiet {
             continue;
         }
+        let table = printable(&done.table);
         let (rows, columns) = (counted(done.rows, "row"), counted(done.columns as u64, "column"));
         match done.outcome {
-            Outcome::Done => eprintln!("imported   {rows} → {} ({columns}) in {}", done.table, duration(done.seconds)),
-            Outcome::Unchanged => eprintln!("unchanged  {rows} in {} ({columns})", done.table),
+            Outcome::Done => eprintln!("imported   {rows} → {table} ({columns}) in {}", duration(done.seconds)),
+            Outcome::Unchanged => eprintln!("unchanged  {rows} in {table} ({columns})"),
         }
     }
     Ok(())

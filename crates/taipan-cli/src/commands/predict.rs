@@ -1,9 +1,6 @@
 //! `taipan predict`
 
-use std::fs;
-
-use anyhow::{Context as _, Result};
-use taipan::learn::Model;
+use anyhow::Result;
 
 use super::{engine, relation};
 use crate::args::{Global, Predict};
@@ -11,9 +8,7 @@ use crate::message::counted;
 use crate::output::Printer;
 
 pub(crate) fn run(args: &Predict, global: &Global) -> Result<()> {
-    let name = args.model.display();
-    let bytes = fs::read(&args.model).with_context(|| format!("{name} could not be read"))?;
-    let model = Model::from_bytes(&bytes).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
+    let model = taipan::load_model(&args.model)?;
     let engine = engine(global, args.db.as_deref())?;
     let mut rows = taipan::predict(&engine, &model, &relation(&args.source))?;
     let mut next = rows.next().transpose()?;

@@ -58,9 +58,10 @@ pub(crate) fn run(args: &Serve, global: &Global) -> Result<()> {
     if let Some(path) = project.store().path() {
         say("database", &path.display().to_string());
     }
-    say("", &format!("http://{address}        tables, models, plots"));
-    say("", &format!("http://{address}/docs   API"));
-    say("", &format!("ready in {}; Ctrl-C stops", duration(started.elapsed().as_secs_f64())));
-    taipan_server::run(project, listener, global.threads)?;
+    taipan_server::run(project, listener, global.threads, || {
+        say("", &format!("http://{address}        tables, models, plots"));
+        say("", &format!("http://{address}/docs   API"));
+        say("", &format!("ready in {}; Ctrl-C stops", duration(started.elapsed().as_secs_f64())));
+    })?;
     Ok(())
 }

@@ -103,10 +103,7 @@ impl Predictor for LinearPredictor {
                 self.predict_rows(rows, out);
             });
         }
-        match out.iter().position(|value| !value.is_finite()) {
-            None => Ok(out.into()),
-            Some(row) => Err(Error::overflow(format!("the prediction for row {row}"))),
-        }
+        if out.iter().all(|value| value.is_finite()) { Ok(out.into()) } else { Err(Error::overflow("the prediction")) }
     }
 
     fn n_features(&self) -> usize {

@@ -188,7 +188,6 @@ fn memory() -> usize {
 
 #[cfg(target_os = "linux")]
 #[test]
-#[ignore = "taipan-web sets hyper's pipeline_flush, which takes whole bodies into memory"]
 fn a_slow_client_costs_no_memory() {
     const MOST: usize = 16 << 20;
     let site = Site::new(ROWS);
@@ -215,7 +214,6 @@ fn a_slow_client_costs_no_memory() {
 }
 
 #[test]
-#[ignore = "taipan-web sets hyper's pipeline_flush, which takes whole bodies into memory"]
 fn clients_that_wait_or_leave_hold_nobody_up() {
     let site = Site::new(ROWS);
     let turns = 2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(16);

@@ -1,0 +1,79 @@
+//! What a plan's form says about its rows: their order, and when the types of its files must be sure.
+//!
+//! Types of a file are inferred from its first megabytes. A query that gives no row before it has read everything can
+//! start again with wider types when a later value does not fit. Any other must know them first: a wider type may
+//! change what a filter keeps and what an expression gives, and rows already given cannot be taken back.
+
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::{Expr, FetchType, LogicalPlan, SkipType};
+
+use crate::files::FileTable;
+
+/// The form of an optimised plan.
+pub(crate) struct Shape {
+    /// It only filters, projects and cuts one source, so its rows can keep the source's order.
+    pub(crate) in_order: bool,
+    /// It gives columns of one source as they are, at most the rows whose types were looked at.
+    pub(crate) bare: bool,
+    /// It gives no row before its one source is read to the end.
+    blocking: bool,
+    /// Files that were not looked at as a whole, with the columns that are read of them.
+    pub(crate) unsettled: Vec<(String, Option<Vec<usize>>)>,
+}
+
+impl Shape {
+    pub(crate) fn of(plan: &LogicalPlan) -> Self {
+        let mut shape = Self { in_order: true, bare: true, blocking: false, unsettled: Vec::new() };
+        let mut sources = 0;
+        let mut rows = None;
+        let mut sampled = u64::MAX;
+        let _ = plan.apply_with_subqueries(|node| {
+            match node {
+                LogicalPlan::Projection(projection) => {
+                    let plain = |expr: &Expr| matches!(expr.clone().unalias(), Expr::Column(_));
+                    shape.bare &= projection.expr.iter().all(plain);
+                }
+                LogicalPlan::SubqueryAlias(_) => {}
+                LogicalPlan::Limit(limit) => {
+                    if let (Ok(SkipType::Literal(skip)), Ok(FetchType::Literal(Some(fetch)))) =
+                        (limit.get_skip_type(), limit.get_fetch_type())
+                    {
+                        rows = Some((skip + fetch) as u64);
+                    }
+                }
+                LogicalPlan::Filter(_) => shape.bare = false,
+                LogicalPlan::Aggregate(_) | LogicalPlan::Sort(_) => {
+                    shape.blocking = true;
+                    shape.in_order = false;
+                    shape.bare = false;
+                }
+                LogicalPlan::TableScan(scan) => {
+                    sources += 1;
+                    if let Ok(provider) = source_as_provider(&scan.source)
+                        && let Some(table) = provider.downcast_ref::<FileTable>()
+                        && !table.settled()
+                    {
+                        sampled = sampled.min(table.input.sampled_rows().0);
+                        shape.unsettled.push((table.input.name().to_owned(), scan.projection.clone()));
+                    }
+                }
+                _ => {
+                    shape.in_order = false;
+                    shape.bare = false;
+                }
+            }
+            Ok(TreeNodeRecursion::Continue)
+        });
+        let single = sources == 1;
+        shape.in_order &= single;
+        shape.blocking &= single;
+        shape.bare &= single && rows.is_some_and(|rows| rows <= sampled);
+        shape
+    }
+
+    /// Whether the types of its files must be sure before it starts.
+    pub(crate) fn must_settle(&self) -> bool {
+        !self.unsettled.is_empty() && !self.blocking && !self.bare
+    }
+}
