@@ -3,9 +3,10 @@
 use std::io;
 use std::net::TcpListener;
 use std::num::NonZeroUsize;
+use std::thread;
 
 use taipan::Project;
-use taipan_web::{Hosts, serve};
+use taipan_web::{Hosts, serve_on_threads};
 
 use crate::app;
 
@@ -22,22 +23,21 @@ pub fn run(
     project: Project,
     listener: TcpListener,
     threads: Option<NonZeroUsize>,
-    ready: impl FnOnce(),
+    ready: impl FnOnce() + Send,
 ) -> io::Result<()> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if let Some(threads) = threads {
-        builder.worker_threads(threads.get());
-    }
-    let runtime = builder.thread_name("taipan-server").enable_all().build()?;
-    runtime.block_on(async {
-        let hosts = if listener.local_addr()?.ip().is_loopback() { Hosts::Loopback } else { Hosts::Any };
-        listener.set_nonblocking(true)?;
-        let listener = taipan_web::TcpListener::from_std(listener)?;
-        let stop = stop_requested()?;
-        let app = app(project).hosts(hosts).report(|line| eprintln!("{line}"));
-        ready();
-        serve(app, listener, stop).await.map_err(io::Error::other)
-    })
+    let threads = threads.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let hosts = if listener.local_addr()?.ip().is_loopback() { Hosts::Loopback } else { Hosts::Any };
+    let app = app(project).hosts(hosts).report(|line| eprintln!("{line}"));
+    let shutdown = async move {
+        match stop_requested() {
+            Ok(stop) => {
+                ready();
+                stop.await;
+            }
+            Err(error) => eprintln!("signals cannot be waited for: {error}"),
+        }
+    };
+    serve_on_threads(app, listener, threads, shutdown).map_err(io::Error::other)
 }
 
 /// Ready when the process is asked to stop.

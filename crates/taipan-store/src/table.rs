@@ -35,6 +35,8 @@ pub struct Column {
     pub nullable: bool,
     /// Whether it is the primary key or part of it.
     pub primary_key: bool,
+    /// Whether it leads an index, or is the row's id: rows are then found, or read in its order, without passing over others.
+    pub indexed: bool,
     /// Whether the database computes it, so that it cannot be written.
     pub generated: bool,
     /// Whether the declaration says nothing of the type, so that the kind was taken from the values.
@@ -71,7 +73,7 @@ impl Table {
 impl Column {
     pub(crate) fn new(name: String, kind: Kind) -> Self {
         let key = json::key(&name);
-        Column { name, kind, nullable: true, primary_key: false, generated: false, untyped: false, key }
+        Column { name, kind, nullable: true, primary_key: false, indexed: false, generated: false, untyped: false, key }
     }
 
     pub(crate) fn field(&self, name: &str) -> Field {

@@ -45,7 +45,7 @@ pub use client::{Answer, Call, Client};
 pub use error::{Error, ErrorKind, Result};
 pub use host::Hosts;
 pub use problem::Problem;
-pub use serve::serve;
+pub use serve::{serve, serve_on_threads};
 pub use service::Service;
 pub use template::{Page, Templates};
 

@@ -1,6 +1,6 @@
 //! Listening: HTTP/1.1 with keep-alive, and an orderly end.
 
-use crate::{App, Error, Result};
+use crate::{App, Error, Result, Service};
 use axum::body::Body;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -8,9 +8,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
 use std::io;
+use std::num::NonZeroUsize;
 use std::pin::pin;
+use std::thread;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Builder;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// How long a connection may stay silent before its next request's headers are complete.
@@ -23,7 +27,60 @@ const HEADER_TIMEOUT: Duration = Duration::from_mins(1);
 /// When the listener fails for a reason that waiting does not mend.
 pub async fn serve(app: App, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
     let grace = app.grace_period();
+    serve_connections(app.into_service(), grace, listener, shutdown).await
+}
+
+/// The same on `threads` threads, each with connections of its own: no request is handed from one thread to another, which
+/// costs more than answering a small one. `shutdown` runs on the calling thread, which waits for the others.
+///
+/// Handlers must not compute or wait on these threads for long, since their neighbours' connections wait with them:
+/// that is what [`blocking`](crate::blocking) is for.
+///
+/// # Errors
+/// When the system refuses threads, or the listener fails for a reason that waiting does not mend.
+pub fn serve_on_threads(
+    app: App,
+    listener: std::net::TcpListener,
+    threads: NonZeroUsize,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<()> {
+    let grace = app.grace_period();
     let service = app.into_service();
+    listener.set_nonblocking(true).map_err(Error::listen)?;
+    let (stop, stopped) = watch::channel(false);
+    thread::scope(move |scope| {
+        let mut workers = Vec::new();
+        for number in 0..threads.get() {
+            let (service, mut stopped) = (service.clone(), stopped.clone());
+            let listener = listener.try_clone().map_err(Error::listen)?;
+            let serve = move || -> Result<()> {
+                let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::listen)?;
+                runtime.block_on(async {
+                    let listener = TcpListener::from_std(listener).map_err(Error::listen)?;
+                    let shutdown = async move { drop(stopped.wait_for(|stop| *stop).await) };
+                    serve_connections(service, grace, listener, shutdown).await
+                })
+            };
+            let name = format!("taipan-web-{number}");
+            workers.push(thread::Builder::new().name(name).spawn_scoped(scope, serve).map_err(Error::listen)?);
+        }
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::listen)?;
+        runtime.block_on(shutdown);
+        // Workers that have failed already no longer listen to this.
+        let _ = stop.send(true);
+        workers.into_iter().try_for_each(|worker| match worker.join() {
+            Ok(served) => served,
+            Err(panic) => std::panic::resume_unwind(panic),
+        })
+    })
+}
+
+async fn serve_connections(
+    service: Service,
+    grace: Duration,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<()> {
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut server = http1::Builder::new();

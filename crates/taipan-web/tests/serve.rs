@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use taipan_web::{App, Router, TcpListener, get, serve};
+use taipan_web::{App, Router, TcpListener, get, serve, serve_on_threads};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
@@ -50,6 +50,26 @@ async fn a_connection_serves_several_requests() {
     server.stop.send(()).expect("the server runs");
     server.ended.await.expect("no panic").expect("a clean end");
     assert!(TcpStream::connect(server.address).await.is_err(), "the port is free again");
+}
+
+#[tokio::test]
+async fn several_threads_serve_one_port_and_end_together() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let app = App::new().routes(Router::new().route("/", get(|| async { "done" })));
+    let threads = std::num::NonZeroUsize::new(3).expect("three");
+    let server = std::thread::spawn(move || serve_on_threads(app, listener, threads, async { drop(stopped.await) }));
+    let mut connections = Vec::new();
+    for _ in 0..12 {
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        assert!(ask(&mut stream, "/").await.ends_with("done"));
+        connections.push(stream);
+    }
+    stop.send(()).expect("the server runs");
+    let served = tokio::task::spawn_blocking(|| server.join()).await.expect("joined");
+    served.expect("no panic").expect("a clean end");
+    assert!(TcpStream::connect(address).await.is_err(), "the port is free again");
 }
 
 #[tokio::test]

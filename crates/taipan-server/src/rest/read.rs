@@ -40,7 +40,7 @@ impl Read {
     }
 
     /// Whether the read touches so few rows that handing it to another thread would take longer than running it:
-    /// one row by its key, or the first rows of a table in no particular order.
+    /// one row by its key, or the first rows of a table in its own order or an index's.
     pub(super) fn is_brief(&self, table: &Table) -> bool {
         match &self.select.filter {
             _ if table.is_view => false,
@@ -48,9 +48,18 @@ impl Read {
             None => {
                 let rows = self.select.limit.map(|limit| limit.saturating_add(self.select.offset));
                 rows.is_some_and(|rows| rows <= BRIEF_ROWS)
-                    && self.select.order.is_empty()
+                    && self.is_in_order(table)
                     && matches!(self.preferences.count, Count::None)
             }
+        }
+    }
+
+    /// Whether rows come in the order that is wanted without being sorted.
+    fn is_in_order(&self, table: &Table) -> bool {
+        match self.select.order.as_slice() {
+            [] => true,
+            [order] => table.columns.iter().any(|column| column.indexed && column.name == order.column),
+            _ => false,
         }
     }
 

@@ -143,6 +143,12 @@ fn describe(connection: &Connection, found: &Found) -> Result<(Vec<Column>, Vec<
     // Such a key is the row's id, and never null, declared so or not.
     if let (true, [(_, index, true)]) = (found.has_row_id, key.as_slice()) {
         columns[*index].nullable = false;
+        columns[*index].indexed = true;
+    }
+    for name in leading_columns(connection, &found.name)? {
+        if let Some(column) = columns.iter_mut().find(|column| column.name == name) {
+            column.indexed = true;
+        }
     }
     let own_order = if found.has_row_id {
         let free = |id: &&str| !names.iter().any(|name| name.eq_ignore_ascii_case(id));
@@ -152,6 +158,16 @@ fn describe(connection: &Connection, found: &Found) -> Result<(Vec<Column>, Vec<
         key.iter().map(|(_, index, _)| format!("t.{}", quoted(&columns[*index].name))).collect()
     };
     Ok((columns, own_order))
+}
+
+/// The columns that come first in an index over all rows, in the collation by which they are compared.
+fn leading_columns(connection: &Connection, table: &str) -> Result<Vec<String>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT c.name FROM pragma_index_list(?1, 'main') AS i, pragma_index_xinfo(i.name, 'main') AS c \
+         WHERE c.seqno = 0 AND i.partial = 0 AND c.coll = 'BINARY' AND c.name IS NOT NULL",
+    )?;
+    let names = statement.query_map([table], |row| row.get(0))?;
+    names.collect()
 }
 
 /// Takes the kinds of columns without a declared type, as views have, from their first values.

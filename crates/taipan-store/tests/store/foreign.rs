@@ -22,6 +22,23 @@ fn kinds(store: &Store, table: &str) -> Vec<Kind> {
 }
 
 #[test]
+fn columns_that_lead_an_index_are_known() {
+    let (_folder, connection, store) = database(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT UNIQUE, b INTEGER, c INTEGER, d TEXT, e INTEGER);
+         CREATE INDEX bc ON t (b, c);
+         CREATE INDEX d_folded ON t (d COLLATE NOCASE);
+         CREATE INDEX e_partial ON t (e) WHERE e > 0;
+         CREATE INDEX computed ON t (c + 1);",
+    );
+    let indexed = |store: &Store| -> Vec<bool> {
+        store.table("t").unwrap().columns.iter().map(|column| column.indexed).collect()
+    };
+    assert_eq!(indexed(&store), [true, true, true, false, false, false]);
+    connection.execute_batch("CREATE INDEX c ON t (c); DROP INDEX bc").unwrap();
+    assert_eq!(indexed(&store), [true, true, false, true, false, false]);
+}
+
+#[test]
 fn declared_types_and_keys() {
     use Kind::{Blob, Boolean, Integer, Json, Real, Text, Timestamp};
     let (_folder, _, store) = database(
