@@ -63,6 +63,12 @@ impl Store {
         self.database.tables()
     }
 
+    /// The table or view of this name as the last read found it, without a look at the database, where another program
+    /// may have changed it since. Enough to understand a request by: a read checks names against the table as it is.
+    pub fn known_table(&self, name: &str) -> Option<Arc<Table>> {
+        self.database.known_table(name)
+    }
+
     /// The table or view of this name.
     ///
     /// # Errors

@@ -13,6 +13,9 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
+
+use taipan::store::{Store, Table};
 use taipan_web::axum::extract::rejection::PathRejection;
 use taipan_web::header::ALLOW;
 use taipan_web::{HeaderValue, IntoResponse, Method, Path, Request, Response, Router, any, get};
@@ -45,14 +48,17 @@ async fn table(
         return Err(Error::no_such_path());
     };
     let store = state.project.store();
-    let table = store.table(&name)?;
-    let read = match *request.method() {
-        Method::GET | Method::HEAD => Read::of(&table, &request)?,
+    let (table, read) = match *request.method() {
+        Method::GET | Method::HEAD => understand(store, &name, &request)?,
         Method::OPTIONS => {
+            store.table(&name)?;
             let allow = [(ALLOW, HeaderValue::from_static(METHODS))];
             return Ok(allow.into_response());
         }
-        ref method => return Err(Error::method_not_allowed(method.as_str(), METHODS)),
+        ref method => {
+            store.table(&name)?;
+            return Err(Error::method_not_allowed(method.as_str(), METHODS));
+        }
     };
     drop(request);
     if read.is_brief(&table) {
@@ -63,4 +69,16 @@ async fn table(
         return stream::respond(read, store).await;
     }
     crate::work::blocking(move || read.run(&store)).await
+}
+
+/// The read that a request asks for, by the table as it was last seen; where that does not fit, as it is now.
+fn understand(store: &Store, name: &str, request: &Request) -> Result<(Arc<Table>, Read)> {
+    if let Some(table) = store.known_table(name)
+        && let Ok(read) = Read::of(&table, request)
+    {
+        return Ok((table, read));
+    }
+    let table = store.table(name)?;
+    let read = Read::of(&table, request)?;
+    Ok((table, read))
 }

@@ -77,6 +77,11 @@ impl Database {
         self.read(|_, catalog| catalog.table(name).cloned())
     }
 
+    /// The table as the last read found it, without a look at the database.
+    pub(crate) fn known_table(&self, name: &str) -> Option<Arc<Table>> {
+        self.catalog.read().unwrap_or_else(PoisonError::into_inner).find(name).cloned()
+    }
+
     /// The right to write: one at a time, the others wait.
     pub(crate) fn writer(&self) -> Result<Writer<'_>> {
         // A panic while it was held rolled its transaction back, so the connection is as good as before.

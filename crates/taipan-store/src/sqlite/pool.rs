@@ -21,6 +21,7 @@ pub(crate) struct Pool {
 struct State {
     idle: Vec<Connection>,
     in_use: usize,
+    waiting: usize,
 }
 
 /// A connection on loan.
@@ -33,7 +34,7 @@ pub(crate) struct Reader {
 impl Pool {
     pub(crate) fn new(location: Arc<Location>) -> Self {
         let cores = std::thread::available_parallelism().map_or(4, usize::from);
-        let state = Mutex::new(State { idle: Vec::new(), in_use: 0 });
+        let state = Mutex::new(State { idle: Vec::new(), in_use: 0, waiting: 0 });
         Pool { state, given_back: Condvar::new(), most: (4 * cores).clamp(8, 64), location }
     }
 
@@ -41,7 +42,9 @@ impl Pool {
     pub(crate) fn take(self: &Arc<Self>) -> Result<Reader> {
         let mut state = self.lock();
         while state.in_use >= self.most {
+            state.waiting += 1;
             state = self.given_back.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state.waiting -= 1;
         }
         state.in_use += 1;
         let idle = state.idle.pop();
@@ -97,8 +100,12 @@ impl Drop for Reader {
             }
             other => other,
         };
+        let awaited = state.waiting > 0;
         drop(state);
-        self.pool.given_back.notify_one();
+        // Waking nobody costs a call of the system all the same.
+        if awaited {
+            self.pool.given_back.notify_one();
+        }
         drop(surplus);
     }
 }
