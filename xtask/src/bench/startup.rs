@@ -42,10 +42,20 @@ pub(crate) fn run(setting: &Setting) -> Result<Section> {
 fn check_answers(taipan: &Contender, pandas: &Contender) -> Result<()> {
     let ours = cargo::output(taipan.command().args(["--format", "csv"]))?;
     let theirs = cargo::output(&mut pandas.command())?;
-    if csv_cells(&ours) != printed_cells(&theirs) {
+    if !same(&csv_cells(&ours), &printed_cells(&theirs)) {
         bail!("taipan and pandas differ:\n{ours}\n{theirs}");
     }
     Ok(())
+}
+
+/// Whether the cells are the same, numbers by their value: pandas pads `3.5` to the `3.50` of its neighbours.
+fn same(ours: &[Vec<&str>], theirs: &[Vec<&str>]) -> bool {
+    let number = |text: &str| text.parse::<f64>().ok();
+    let cell =
+        |(ours, theirs): (&&str, &&str)| ours == theirs || (number(ours).is_some() && number(ours) == number(theirs));
+    let row =
+        |(ours, theirs): (&Vec<&str>, &Vec<&str>)| ours.len() == theirs.len() && ours.iter().zip(theirs).all(cell);
+    ours.len() == theirs.len() && ours.iter().zip(theirs).all(row)
 }
 
 /// Header and rows of a CSV text without quotes.
@@ -65,9 +75,14 @@ mod tests {
 
     #[test]
     fn both_forms_have_the_same_cells() {
-        let csv = "tip,day\n1.01,Sun\n2,Sat\n";
-        let printed = "    tip  day\n0  1.01  Sun\n1     2  Sat\n";
-        assert_eq!(csv_cells(csv), printed_cells(printed));
-        assert_ne!(csv_cells("tip,day\n1.02,Sun\n2,Sat\n"), printed_cells(printed));
+        let printed = "    tip  day\n0  1.01  Sun\n1  3.50  Sat\n";
+        for (csv, expected) in [
+            ("tip,day\n1.01,Sun\n3.5,Sat\n", true),
+            ("tip,day\n1.02,Sun\n3.5,Sat\n", false),
+            ("tip,day\n1.01,Sun\n3.5,Sun\n", false),
+            ("tip,day\n1.01,Sun\n", false),
+        ] {
+            assert_eq!(same(&csv_cells(csv), &printed_cells(printed)), expected, "{csv}");
+        }
     }
 }
