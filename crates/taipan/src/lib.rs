@@ -17,7 +17,7 @@
 //! ```
 //!
 //! The same steps on single files, without a project, are [`import_file`], [`train`], [`predict`] and [`plot`].
-//! The rooms below are re-exported: [`io`], [`store`], [`learn`], [`mod@plot`], [`query`].
+//! The rooms below are re-exported: [`io`], [`store`], [`learn`], [`plotting`], [`query`].
 
 pub mod config;
 mod error;
