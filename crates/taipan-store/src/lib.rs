@@ -31,7 +31,7 @@
 //!
 //! # How it is built
 //! [`Store`] is the face; a query is data ([`Select`], [`Filter`]), checked against the reflected
-//! [`Table`] and turned into SQL in `sql`, with every identifier quoted and every value bound. The
+//! [`Table`] and turned into SQL in `sql`, with every identifier quoted and every value but a limit bound. The
 //! `sqlite` folder holds the engine and alone names `rusqlite`; no public type does, so that a second
 //! engine can stand behind the same face.
 //!
