@@ -34,6 +34,7 @@
 mod ahead;
 mod batches;
 mod blocks;
+pub mod condition;
 mod csv;
 mod error;
 mod format;
@@ -48,6 +49,7 @@ mod write;
 
 pub use batches::Batches;
 pub use blocks::{Block, Blocks};
+pub use condition::{Condition, ConditionError, Scalar};
 pub use error::{Error, ErrorKind, Misfit, Place, Result};
 pub use format::Format;
 pub use input::{Input, ReadOptions};
