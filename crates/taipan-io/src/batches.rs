@@ -7,21 +7,34 @@ use arrow::datatypes::SchemaRef;
 
 use crate::ahead::Ahead;
 use crate::blocks::Blocks;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
+use crate::input::ReadOptions;
+use crate::reject::Reject;
 
 /// An iterator over a file's batches; ends after the first error.
 #[derive(Debug)]
 pub struct Batches {
-    parsed: Ahead<RecordBatch>,
+    parsed: Ahead<(RecordBatch, Vec<Reject>)>,
     batch_rows: usize,
+    rejects: Vec<Reject>,
+    rejected: u64,
+    max_rejects: u64,
     /// Slices of the last batch.
     queue: VecDeque<RecordBatch>,
     ended: bool,
 }
 
 impl Batches {
-    pub(crate) fn new(blocks: Blocks, batch_rows: usize) -> Self {
-        Self { parsed: Ahead::new(blocks, Blocks::parse), batch_rows, queue: VecDeque::new(), ended: false }
+    pub(crate) fn new(blocks: Blocks, options: &ReadOptions) -> Self {
+        Self {
+            parsed: Ahead::new(blocks, Blocks::parse_and_reject),
+            batch_rows: options.batch_row_limit(),
+            rejects: Vec::new(),
+            rejected: 0,
+            max_rejects: options.reject_limit(),
+            queue: VecDeque::new(),
+            ended: false,
+        }
     }
 
     /// The schema of the batches: the projected columns.
@@ -32,6 +45,29 @@ impl Batches {
     /// Bytes of the file read so far.
     pub fn bytes_read(&self) -> u64 {
         self.parsed.blocks().bytes_read()
+    }
+
+    /// How many records were rejected so far, those of the batches to come not counted.
+    pub fn rejected(&self) -> u64 {
+        self.rejected
+    }
+
+    /// The records rejected since this was last called, in the order of the file. To be called after each batch and
+    /// after the last one, or they pile up.
+    pub fn take_rejects(&mut self) -> Vec<Reject> {
+        std::mem::take(&mut self.rejects)
+    }
+
+    /// Keeps the rejects of a block, as long as there are not too many.
+    fn reject(&mut self, rejects: Vec<Reject>) -> Result<()> {
+        self.rejected += rejects.len() as u64;
+        let beyond = self.rejected.saturating_sub(self.max_rejects);
+        if let Some(last) = (rejects.len() as u64).checked_sub(beyond).and_then(|i| rejects.get(i as usize)) {
+            let kind = ErrorKind::TooManyRejects { limit: self.max_rejects, reason: last.reason.clone() };
+            return Err(Error::new(kind).at(last.place()));
+        }
+        self.rejects.extend(rejects);
+        Ok(())
     }
 
     fn slice(&mut self, batch: &RecordBatch) {
@@ -54,7 +90,14 @@ impl Iterator for Batches {
                 return None;
             }
             match self.parsed.next() {
-                Ok(Some(batch)) => self.slice(&batch),
+                Ok(Some((batch, rejects))) => {
+                    self.slice(&batch);
+                    if let Err(error) = self.reject(rejects) {
+                        self.ended = true;
+                        self.queue.clear();
+                        return Some(Err(error));
+                    }
+                }
                 Ok(None) => self.ended = true,
                 Err(error) => {
                     self.ended = true;

@@ -16,9 +16,7 @@ use crate::csv;
 use crate::error::{Error, ErrorKind, Fault, Place, Precision, Result};
 use crate::input::{Input, Layout};
 use crate::json;
-
-/// No record may be longer.
-pub(crate) const MAX_RECORD: usize = 64 << 20;
+use crate::reject::{Bad, RAW, Refused, Reject, placed};
 
 /// The size of the first block; each later one is four times larger up to the size asked for.
 const FIRST: usize = 64 << 10;
@@ -44,6 +42,8 @@ pub struct Block {
     end: usize,
     /// JSON only: where the records are.
     records: Vec<Range<usize>>,
+    /// All of the block is one bad record.
+    bad: Option<Fault>,
     position: Position,
 }
 
@@ -65,6 +65,8 @@ struct Reader {
     size: usize,
     blocks: u64,
     at_end: bool,
+    /// What comes next is the rest of a bad record.
+    skipping: bool,
     /// The fault behind the last block.
     failed: Option<Error>,
     done: bool,
@@ -121,27 +123,44 @@ impl Blocks {
         self.next_numbered().1
     }
 
-    /// Parses the projected columns of a block.
+    /// Parses the projected columns of a block; bad records, if they do not end the reading, are left out.
     ///
     /// # Errors
     /// [`ErrorKind::Ragged`], [`ErrorKind::Syntax`], [`ErrorKind::Encoding`] name the line; [`ErrorKind::Misfit`] tells
     /// to widen a column and start again.
     pub fn parse(&self, block: Block) -> Result<RecordBatch> {
+        self.parse_and_reject(block).map(|(batch, _)| batch)
+    }
+
+    /// Parses the projected columns of a block; also answers the bad records, which the batch does not have.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn parse_and_reject(&self, block: Block) -> Result<(RecordBatch, Vec<Reject>)> {
         let file = self.input.schema();
-        self.work(block, |bytes, records| match self.input.layout() {
-            Layout::Csv(dialect) => csv::parse(bytes, *dialect, file, &self.projection, &self.schema),
-            Layout::Json => json::parse(bytes, records, file, &self.projection, &self.schema),
+        self.work(block, |bytes, records, refused| match self.input.layout() {
+            Layout::Csv(dialect) => csv::parse(bytes, *dialect, file, &self.projection, &self.schema, refused),
+            Layout::Json => json::parse(bytes, records, file, &self.projection, &self.schema, refused),
         })
     }
 
     /// Does some work on the bytes of a block and, for JSON, the places of its records, and takes its buffer back.
     pub(crate) fn work<T>(
         &self,
-        block: Block,
-        work: impl FnOnce(&[u8], &[Range<usize>]) -> std::result::Result<T, Fault>,
-    ) -> Result<T> {
+        mut block: Block,
+        work: impl FnOnce(&[u8], &[Range<usize>], &mut Refused) -> std::result::Result<T, Fault>,
+    ) -> Result<(T, Vec<Reject>)> {
         let bytes = block.data.get(..block.end).unwrap_or_default();
-        let done = work(bytes, &block.records).map_err(|fault| place(&self.input, fault, block.position, bytes));
+        let mut refused = self.input.options().refused();
+        // A block that is one bad record has no other.
+        let bad = block.bad.take().map(|fault| Bad { record: 0..block.end, fault });
+        let good = if bad.is_some() { &[] } else { bytes };
+        let done = work(good, &block.records, &mut refused)
+            .map(|done| {
+                let bad = refused.into_bad().into_iter().chain(bad).collect();
+                (done, placed(bad, self.input.name(), newline(self.input.layout()), block.position, bytes))
+            })
+            .map_err(|fault| place(&self.input, fault, block.position, bytes));
         let mut spare = lock(&self.spare);
         // A buffer that one long record has blown up is not kept.
         if spare.len() < SPARE && block.data.len() <= 2 * self.input.block_bytes() {
@@ -195,6 +214,7 @@ impl Reader {
             size: FIRST.min(input.block_bytes()),
             blocks: 0,
             at_end: false,
+            skipping: false,
             failed: None,
             done: false,
         })
@@ -207,43 +227,87 @@ impl Reader {
         if self.done {
             return Ok(None);
         }
+        let limit = input.options().max_record_bytes();
         let mut filled = 0;
         self.fill(&mut data, &mut filled, input)?;
+        while self.skipping {
+            let rest = data.get(..filled).unwrap_or_default();
+            let end = self.splitter.behind_bad(rest);
+            self.skipping = end.is_none() && !self.at_end;
+            let end = end.unwrap_or(filled);
+            self.pass(&mut data, &mut filled, end);
+            self.fill(&mut data, &mut filled, input)?;
+        }
         loop {
-            let (end, records, fault) = self.split(data.get(..filled).unwrap_or_default());
-            let bytes = data.get(..end).unwrap_or_default();
+            let (end, records, fault) = self.split(data.get(..filled).unwrap_or_default(), limit);
             let nothing = if matches!(self.splitter, Splitter::Json(_)) { records.is_empty() } else { end == 0 };
+            let too_long = nothing && !self.at_end && filled - end > limit;
+            let fault = fault.or_else(|| too_long.then(|| Fault::on_line(end, ErrorKind::TooLong { limit })));
+            let refused = input.options().refused();
             if let Some(fault) = fault {
-                let error = place(input, fault, self.position, data.get(..filled).unwrap_or_default());
-                if nothing {
-                    return Err(error);
+                if nothing && refused.takes() && end < filled {
+                    self.pass(&mut data, &mut filled, end);
+                    // As much of it is read as is kept, so that the same is kept whatever the blocks.
+                    let kept = if matches!(fault.kind, ErrorKind::TooLong { .. }) { RAW } else { limit };
+                    while filled < kept
+                        && !self.at_end
+                        && self.splitter.behind_bad(data.get(..filled).unwrap_or_default()).is_none()
+                    {
+                        self.size = self.size.max(filled).min(kept - filled);
+                        self.fill(&mut data, &mut filled, input)?;
+                    }
+                    return Ok(Some(self.bad_block(data, filled, fault.shifted_back(end))));
                 }
-                self.failed = Some(error);
+                if !refused.takes() || end >= filled {
+                    let error = place(input, fault, self.position, data.get(..filled).unwrap_or_default());
+                    if nothing {
+                        return Err(error);
+                    }
+                    self.failed = Some(error);
+                }
+                // Else the next block begins with the bad record, and is it.
             }
-            let position = self.position;
-            self.position = position.after(bytes, self.splitter.newline());
             if !nothing {
-                self.carry.clear();
+                let position = self.position;
+                self.position = position.after(data.get(..end).unwrap_or_default(), self.splitter.newline());
                 if self.failed.is_none() {
                     self.carry.extend_from_slice(data.get(end..filled).unwrap_or_default());
                 }
                 self.size = self.size.saturating_mul(4).min(input.block_bytes());
-                return Ok(Some(Block { data, end, records, position }));
+                return Ok(Some(Block { data, end, records, bad: None, position }));
             }
+            // What stood between records is done with; what is left begins one that goes on behind the buffer.
+            self.pass(&mut data, &mut filled, end);
             if self.at_end {
                 self.done = true;
                 return Ok(None);
             }
-            // What stood between records is done with; what is left begins one that goes on behind the buffer.
-            data.copy_within(end..filled, 0);
-            filled -= end;
-            if filled > MAX_RECORD {
-                return Err(place(input, Fault::on_line(0, ErrorKind::TooLong), self.position, &[]));
-            }
             // Doubling keeps the work linear; no further than to see that the record is too long.
-            self.size = self.size.max(filled).min(MAX_RECORD + 1 - filled);
+            self.size = self.size.max(filled).min((limit + 1).saturating_sub(filled).max(1));
             self.fill(&mut data, &mut filled, input)?;
         }
+    }
+
+    /// Leaves the first bytes behind.
+    fn pass(&mut self, data: &mut [u8], filled: &mut usize, end: usize) {
+        self.position = self.position.after(data.get(..end).unwrap_or_default(), self.splitter.newline());
+        data.copy_within(end..*filled, 0);
+        *filled -= end;
+    }
+
+    /// The block of a bad record that the data begins with, as much of it as there is.
+    fn bad_block(&mut self, data: Vec<u8>, filled: usize, fault: Fault) -> Block {
+        let bytes = data.get(..filled).unwrap_or_default();
+        let behind = self.splitter.behind_bad(bytes);
+        self.skipping = behind.is_none() && !self.at_end;
+        let behind = behind.unwrap_or(filled);
+        let position = self.position;
+        self.position = position.after(bytes.get(..behind).unwrap_or_default(), self.splitter.newline());
+        self.carry.extend_from_slice(bytes.get(behind..).unwrap_or_default());
+        let record = bytes.get(..behind).unwrap_or_default();
+        let record = record.strip_suffix(b"\n").unwrap_or(record);
+        let end = record.strip_suffix(b"\r").unwrap_or(record).len();
+        Block { data, end, records: Vec::new(), bad: Some(fault), position }
     }
 
     /// Adds a block's size to the buffer: what was carried over, then bytes of the file.
@@ -283,10 +347,10 @@ impl Reader {
         Ok(())
     }
 
-    fn split(&mut self, bytes: &[u8]) -> (usize, Vec<Range<usize>>, Option<Fault>) {
+    fn split(&mut self, bytes: &[u8], limit: usize) -> (usize, Vec<Range<usize>>, Option<Fault>) {
         match &mut self.splitter {
             Splitter::Csv(dialect) => {
-                let (end, fault) = csv::last_boundary(bytes, *dialect, self.at_end);
+                let (end, fault) = csv::last_boundary(bytes, *dialect, self.at_end, limit);
                 (end, Vec::new(), fault)
             }
             Splitter::Json(splitter) => {
@@ -313,6 +377,12 @@ impl Splitter {
             Self::Json(_) => b'\n',
         }
     }
+
+    /// Where a bad record that began before these bytes, or with them, is over; nothing if it goes on behind them.
+    fn behind_bad(&self, bytes: &[u8]) -> Option<usize> {
+        // The line that is at fault, as a quote or bracket that is never closed would take the rest of the file along.
+        memchr::memchr(self.newline(), bytes).map(|end| end + 1)
+    }
 }
 
 impl Position {
@@ -337,11 +407,15 @@ fn changed(input: &Input) -> Error {
 
 /// The error for a fault in bytes that stand at a position of the file.
 pub(crate) fn place(input: &Input, fault: Fault, position: Position, bytes: &[u8]) -> Error {
-    let newline = match input.layout() {
+    place_in(input.name(), newline(input.layout()), fault, position, bytes)
+}
+
+/// The byte that ends lines.
+fn newline(layout: &Layout) -> u8 {
+    match layout {
         Layout::Csv(dialect) => dialect.newline,
         Layout::Json => b'\n',
-    };
-    place_in(input.name(), newline, fault, position, bytes)
+    }
 }
 
 pub(crate) fn place_in(source: &str, newline: u8, fault: Fault, position: Position, bytes: &[u8]) -> Error {

@@ -68,9 +68,23 @@ pub enum ErrorKind {
     /// A value that does not fit the type inferred for its column.
     #[error("{0}")]
     Misfit(Misfit),
-    /// One record is larger than 64 MiB.
-    #[error("a record is longer than 64 MiB")]
-    TooLong,
+    /// A value that does not fit the type that the caller gave its column, or a field that the given schema lacks.
+    #[error("{0}, as the schema says")]
+    Unfit(Misfit),
+    /// One record is larger than the limit, 64 MiB unless set.
+    #[error("a record is longer than {}", size(*limit))]
+    TooLong {
+        /// The most bytes that a record may have.
+        limit: usize,
+    },
+    /// More records were bad than the caller allows; the place and the reason are those of the last one.
+    #[error("more than {limit} rejects; the last one: {reason}")]
+    TooManyRejects {
+        /// The most that are allowed.
+        limit: u64,
+        /// Why the last record was rejected.
+        reason: String,
+    },
     /// Values nested deeper than 1,024 levels.
     #[error("nested deeper than 1024 levels")]
     TooDeep,
@@ -230,6 +244,12 @@ impl Fault {
         self.at += offset;
         self
     }
+
+    /// The same fault, seen from bytes that start `offset` later.
+    pub(crate) fn shifted_back(mut self, offset: usize) -> Self {
+        self.at = self.at.saturating_sub(offset);
+        self
+    }
 }
 
 impl From<ArrowError> for Fault {
@@ -249,6 +269,15 @@ pub(crate) fn excerpt(value: &[u8]) -> String {
         excerpt.push('…');
     }
     excerpt
+}
+
+/// A number of bytes as the user would say it.
+fn size(bytes: usize) -> String {
+    match bytes {
+        mib if mib >= 1 << 20 && mib % (1 << 20) == 0 => format!("{} MiB", mib >> 20),
+        kib if kib >= 1 << 10 && kib % (1 << 10) == 0 => format!("{} KiB", kib >> 10),
+        bytes => format!("{bytes} bytes"),
+    }
 }
 
 fn type_name(data_type: &DataType) -> &'static str {
@@ -289,6 +318,26 @@ mod tests {
                 ErrorKind::Misfit(misfit(DataType::Int64)),
                 place(Some(2), None),
                 "tips.csv:2: `many` does not fit column `size` of integers",
+            ),
+            (
+                ErrorKind::Unfit(misfit(DataType::Int64)),
+                place(Some(2), None),
+                "tips.csv:2: `many` does not fit column `size` of integers, as the schema says",
+            ),
+            (
+                ErrorKind::TooLong { limit: 64 << 20 },
+                place(Some(2), None),
+                "tips.csv:2: a record is longer than 64 MiB",
+            ),
+            (
+                ErrorKind::TooLong { limit: 1000 },
+                place(Some(2), None),
+                "tips.csv:2: a record is longer than 1000 bytes",
+            ),
+            (
+                ErrorKind::TooManyRejects { limit: 3, reason: "invalid UTF-8".into() },
+                place(Some(2), None),
+                "tips.csv:2: more than 3 rejects; the last one: invalid UTF-8",
             ),
             (
                 ErrorKind::Misfit(misfit(DataType::Null)),

@@ -59,14 +59,14 @@ pub(crate) fn after_bom(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(BOM).unwrap_or(bytes)
 }
 
-/// Refuses what is no text: a known other format, or NUL bytes.
-pub(crate) fn refuse_binary(bytes: &[u8]) -> Result<(), ErrorKind> {
+/// Refuses what is no text: a known other format, or, if `strict`, NUL bytes.
+pub(crate) fn refuse_binary(bytes: &[u8], strict: bool) -> Result<(), ErrorKind> {
     if let Some((_, name)) = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic)) {
         return Err(ErrorKind::UnknownFormat(name));
     }
     match memchr::memchr(0, bytes) {
-        Some(_) => Err(ErrorKind::UnknownFormat("binary")),
-        None => Ok(()),
+        Some(_) if strict => Err(ErrorKind::UnknownFormat("binary")),
+        _ => Ok(()),
     }
 }
 
@@ -91,8 +91,9 @@ mod tests {
 
     #[test]
     fn binary_files_are_named() {
-        assert_eq!(refuse_binary(b"\x1f\x8b\x08"), Err(ErrorKind::UnknownFormat("gzip-compressed")));
-        assert_eq!(refuse_binary(b"a,b\n\0"), Err(ErrorKind::UnknownFormat("binary")));
-        assert_eq!(refuse_binary("naïve".as_bytes()), Ok(()));
+        assert_eq!(refuse_binary(b"\x1f\x8b\x08", false), Err(ErrorKind::UnknownFormat("gzip-compressed")));
+        assert_eq!(refuse_binary(b"a,b\n\0", true), Err(ErrorKind::UnknownFormat("binary")));
+        assert_eq!(refuse_binary(b"a,b\n\0", false), Ok(()));
+        assert_eq!(refuse_binary("naïve".as_bytes(), true), Ok(()));
     }
 }

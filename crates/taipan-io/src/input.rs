@@ -5,12 +5,14 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::batches::Batches;
-use crate::blocks::{Blocks, MAX_RECORD, Position, place_in};
+use crate::blocks::{Blocks, Position, place_in};
 use crate::error::{Error, ErrorKind, Fault, Misfit, Result};
 use crate::format::{Format, after_bom, refuse_binary};
+use crate::given::Given;
+use crate::reject::{OnError, Refused};
 use crate::{csv, infer, json, settle, source};
 
 /// Files up to this size are kept in memory once their types were inferred, and not read again.
@@ -22,6 +24,10 @@ pub struct ReadOptions {
     format: Option<Format>,
     delimiter: Option<u8>,
     header: Option<bool>,
+    on_error: OnError,
+    max_rejects: u64,
+    max_record: usize,
+    given: Given,
     sample_bytes: usize,
     block_bytes: usize,
     batch_rows: usize,
@@ -33,6 +39,10 @@ impl Default for ReadOptions {
             format: None,
             delimiter: None,
             header: None,
+            on_error: OnError::Fail,
+            max_rejects: u64::MAX,
+            max_record: 64 << 20,
+            given: Given::default(),
             sample_bytes: 8 << 20,
             block_bytes: 1 << 20,
             batch_rows: 64 << 10,
@@ -62,6 +72,42 @@ impl ReadOptions {
         self
     }
 
+    /// What a bad record does; it ends the reading unless set.
+    #[must_use]
+    pub fn on_error(mut self, on_error: OnError) -> Self {
+        self.on_error = on_error;
+        self
+    }
+
+    /// The most records that [`Batches`] may reject; one more ends the reading. Any number unless set.
+    #[must_use]
+    pub fn max_rejects(mut self, rejects: u64) -> Self {
+        self.max_rejects = rejects;
+        self
+    }
+
+    /// The most bytes one record may have, the newline behind it not counted; 64 MiB unless set.
+    #[must_use]
+    pub fn max_record(mut self, bytes: usize) -> Self {
+        self.max_record = bytes.clamp(1, 1 << 30);
+        self
+    }
+
+    /// The type of a column, else inferred. A value that does not fit it is an error, or makes its record a reject.
+    #[must_use]
+    pub fn column(mut self, name: impl Into<String>, data_type: DataType) -> Self {
+        self.given.add(name.into(), data_type);
+        self
+    }
+
+    /// The types of all columns. A file with fixed columns must have these, in any order; elsewhere a record with a
+    /// field that the schema lacks is bad.
+    #[must_use]
+    pub fn schema(mut self, schema: &Schema) -> Self {
+        self.given.add_all(schema);
+        self
+    }
+
     /// How much of the file types are inferred on; 8 MiB unless set. A record is taken whole.
     #[must_use]
     pub fn sample_bytes(mut self, bytes: usize) -> Self {
@@ -81,6 +127,27 @@ impl ReadOptions {
     pub fn batch_rows(mut self, rows: usize) -> Self {
         self.batch_rows = rows.max(1);
         self
+    }
+
+    pub(crate) fn given_types(&self) -> &Given {
+        &self.given
+    }
+
+    pub(crate) fn max_record_bytes(&self) -> usize {
+        self.max_record
+    }
+
+    pub(crate) fn batch_row_limit(&self) -> usize {
+        self.batch_rows
+    }
+
+    pub(crate) fn reject_limit(&self) -> u64 {
+        self.max_rejects
+    }
+
+    /// What a parser does with bad records.
+    pub(crate) fn refused(&self) -> Refused<'_> {
+        Refused::new(self.on_error, &self.given)
     }
 }
 
@@ -135,7 +202,9 @@ impl Input {
         let mut size = options.sample_bytes;
         loop {
             let whole = read(&mut file, length, size, &mut sample).map_err(|error| Error::of_io(error, path))?;
-            refuse_binary(&sample).map_err(|kind| Error::of_path(kind, path))?;
+            let known = options.format.or_else(|| Format::of_path(path)).is_some();
+            let strict = !(known && options.on_error == OnError::Reject);
+            refuse_binary(&sample, strict).map_err(|kind| Error::of_path(kind, path))?;
             let text = after_bom(&sample);
             let mark = (sample.len() - text.len()) as u64;
             let start = Position { byte: mark, lines: 0, characters: 0 };
@@ -143,12 +212,18 @@ impl Input {
             let (newline, inferred) = infer_sample(path, text, whole, options);
             let inferred = inferred.map_err(|fault| place_in(&name, newline, fault, start, text))?;
             let Some((layout, data, schema, sampled_rows)) = inferred else {
-                if sample.len() >= MAX_RECORD {
-                    return Err(place_in(&name, newline, Fault::on_line(0, ErrorKind::TooLong), start, text));
+                let limit = options.max_record;
+                // Twice as much, to see what comes behind a record that is rejected for its length.
+                let most = if options.on_error == OnError::Reject { limit * 2 } else { limit };
+                if sample.len() >= most {
+                    return Err(place_in(&name, newline, Fault::on_line(0, ErrorKind::TooLong { limit }), start, text));
                 }
                 size = size.saturating_mul(2);
                 continue;
             };
+            let open = !matches!(layout, Layout::Csv(_));
+            let schema = options.given.apply(&schema, open).map_err(|kind| Error::of_path(kind, path))?;
+            let schema = Arc::new(schema);
             let data = start.after(text.get(..data).unwrap_or_default(), newline);
             let content = (whole && sample.len() <= KEEP).then(|| Arc::from(sample));
             let options = options.clone();
@@ -237,7 +312,7 @@ impl Input {
     /// # Errors
     /// As [`blocks`](Self::blocks).
     pub fn batches(&self, projection: Option<&[usize]>) -> Result<Batches> {
-        Ok(Batches::new(self.blocks(projection)?, self.file.options.batch_rows))
+        Ok(Batches::new(self.blocks(projection)?, &self.file.options))
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -255,6 +330,10 @@ impl Input {
     /// The size of the file when it was opened, 0 where the system does not know it.
     pub(crate) fn length(&self) -> u64 {
         self.file.length
+    }
+
+    pub(crate) fn options(&self) -> &ReadOptions {
+        &self.file.options
     }
 
     pub(crate) fn block_bytes(&self) -> usize {
@@ -300,6 +379,7 @@ fn infer_sample(
         Some(format) => Ok(format),
         None => Format::of_content(text),
     };
+    let mut refused = options.refused();
     match format {
         Err(kind) => (b'\n', Err(Fault::on_line(0, kind))),
         Ok(Format::Csv) => {
@@ -308,11 +388,11 @@ fn infer_sample(
                 .is_some_and(|name| name.eq_ignore_ascii_case("tsv") || name.eq_ignore_ascii_case("tab"));
             let delimiter = options.delimiter.or(tabs.then_some(b'\t'));
             let dialect = csv::dialect(text, delimiter);
-            let inferred = csv::infer(text, dialect, options.header, whole);
+            let inferred = csv::infer(text, dialect, options.header, whole, &mut refused);
             (dialect.newline, inferred.map(|layout| layout.map(|l| (Layout::Csv(dialect), l.data, l.schema, l.rows))))
         }
         Ok(Format::Json) => {
-            let inferred = json::infer(text, whole);
+            let inferred = json::infer(text, whole, &mut refused);
             (b'\n', inferred.map(|layout| layout.map(|l| (Layout::Json, 0, l.schema, l.rows))))
         }
     }

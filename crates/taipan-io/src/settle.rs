@@ -12,6 +12,7 @@ use crate::ahead::Ahead;
 use crate::blocks::Blocks;
 use crate::csv;
 use crate::error::Result;
+use crate::given::Given;
 use crate::infer::Guess;
 use crate::input::{Input, Layout};
 use crate::json::{self, Members};
@@ -20,15 +21,21 @@ use crate::json::{self, Members};
 pub(crate) fn schema(input: &Input, blocks: Blocks) -> Result<SchemaRef> {
     let columns: BTreeSet<usize> = blocks.projection().iter().copied().collect();
     match input.layout() {
-        Layout::Csv(dialect) => of_csv(input.schema(), blocks, *dialect, &columns),
+        Layout::Csv(dialect) => of_csv(input.schema(), blocks, *dialect, &columns, input.options().given_types()),
         Layout::Json => of_json(input.schema(), blocks, &columns),
     }
 }
 
-fn of_csv(schema: &SchemaRef, blocks: Blocks, dialect: csv::Dialect, columns: &BTreeSet<usize>) -> Result<SchemaRef> {
-    // Text takes whatever comes.
-    let columns: Vec<usize> =
-        columns.iter().copied().filter(|i| *schema.field(*i).data_type() != DataType::Utf8).collect();
+fn of_csv(
+    schema: &SchemaRef,
+    blocks: Blocks,
+    dialect: csv::Dialect,
+    columns: &BTreeSet<usize>,
+    given: &Given,
+) -> Result<SchemaRef> {
+    // Text takes whatever comes, and a type that was given stands.
+    let settled = |field: &Field| *field.data_type() == DataType::Utf8 || given.is_given(field.name());
+    let columns: Vec<usize> = columns.iter().copied().filter(|i| !settled(schema.field(*i))).collect();
     if columns.is_empty() {
         return Ok(schema.clone());
     }
@@ -36,9 +43,11 @@ fn of_csv(schema: &SchemaRef, blocks: Blocks, dialect: csv::Dialect, columns: &B
     let start: Vec<Guess> = schema.fields().iter().map(|field| Guess::of(field.data_type())).collect();
     let shared = Arc::new(Mutex::new(start));
     let all = shared.clone();
+    let surveyed_columns = columns.clone();
     let mut surveyed = Ahead::new(blocks, move |blocks, block| {
         let mut guesses = all.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        blocks.work(block, |bytes, _| csv::survey(bytes, dialect, &columns, &mut guesses))?;
+        blocks
+            .work(block, |bytes, _, refused| csv::survey(bytes, dialect, &surveyed_columns, &mut guesses, refused))?;
         let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter_mut().zip(guesses).for_each(|(all, one)| all.merge(one));
         Ok(())
@@ -49,7 +58,11 @@ fn of_csv(schema: &SchemaRef, blocks: Blocks, dialect: csv::Dialect, columns: &B
         .fields()
         .iter()
         .zip(guesses.iter())
-        .map(|(field, guess)| field.as_ref().clone().with_data_type(guess.kind().data_type()))
+        .enumerate()
+        .map(|(i, (field, guess))| {
+            let field = field.as_ref().clone();
+            if columns.contains(&i) { field.with_data_type(guess.kind().data_type()) } else { field }
+        })
         .collect();
     Ok(Arc::new(Schema::new(fields)))
 }
@@ -58,7 +71,8 @@ fn of_json(schema: &SchemaRef, blocks: Blocks, columns: &BTreeSet<usize>) -> Res
     let known = Members::of(schema.fields(), |i| columns.contains(&i));
     let mut all = known.clone();
     let mut surveyed = Ahead::new(blocks, move |blocks, block| {
-        blocks.work(block, |bytes, records| json::survey(bytes, records, known.clone()))
+        let survey = blocks.work(block, |bytes, records, refused| json::survey(bytes, records, known.clone(), refused));
+        survey.map(|(members, _)| members)
     });
     while let Some(members) = surveyed.next()? {
         all.merge(members);

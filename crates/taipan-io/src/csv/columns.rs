@@ -24,7 +24,7 @@ pub(super) enum Column {
 
 /// A field that does not fit its column: its row among those given, and its text.
 #[derive(Debug)]
-pub(super) struct Reject {
+pub(super) struct Unfit {
     pub(super) row: usize,
     pub(super) value: Vec<u8>,
 }
@@ -46,8 +46,8 @@ impl Column {
         }
     }
 
-    /// Appends one column of the rows found in `text`.
-    pub(super) fn extend(&mut self, text: &str, rows: &Rows, column: usize) -> Result<(), Reject> {
+    /// Appends one column of the rows found in `text`, null for what does not fit, and answers the fields that do not.
+    pub(super) fn extend(&mut self, text: &str, rows: &Rows, column: usize) -> Vec<Unfit> {
         match self {
             Self::Boolean(builder) => typed(text, rows, column, value::boolean, |value| builder.append_option(value)),
             Self::Int64(values) => values.extend(text, rows, column, value::int),
@@ -69,7 +69,7 @@ impl Column {
                         builder.append_value(field);
                     }
                 }
-                Ok(())
+                Vec::new()
             }
         }
     }
@@ -91,13 +91,7 @@ impl<T: ArrowNativeType> Values<T> {
         Self { values: Vec::with_capacity(rows), nulls: NullBufferBuilder::new(rows) }
     }
 
-    fn extend(
-        &mut self,
-        text: &str,
-        rows: &Rows,
-        column: usize,
-        parse: impl Fn(&[u8]) -> Option<T>,
-    ) -> Result<(), Reject> {
+    fn extend(&mut self, text: &str, rows: &Rows, column: usize, parse: impl Fn(&[u8]) -> Option<T>) -> Vec<Unfit> {
         typed(text, rows, column, parse, |value| {
             self.values.push(value.unwrap_or_default());
             self.nulls.append(value.is_some());
@@ -124,7 +118,8 @@ fn typed<T>(
     column: usize,
     parse: impl Fn(&[u8]) -> Option<T>,
     mut append: impl FnMut(Option<T>),
-) -> Result<(), Reject> {
+) -> Vec<Unfit> {
+    let mut unfit = Vec::new();
     for (row, field) in rows.column(column).enumerate() {
         let field = text.as_bytes().get(field).unwrap_or_default();
         if let Some(value) = parse(field) {
@@ -137,8 +132,9 @@ fn typed<T>(
         } else if let Some(value) = parse(&field) {
             append(Some(value));
         } else {
-            return Err(Reject { row, value: field.into_owned() });
+            append(None);
+            unfit.push(Unfit { row, value: field.into_owned() });
         }
     }
-    Ok(())
+    unfit
 }

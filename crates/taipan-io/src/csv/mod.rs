@@ -4,19 +4,22 @@ mod columns;
 mod parser;
 mod sniff;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
-use self::columns::{Column, Reject, bare};
+use self::columns::{Column, Unfit, bare};
 pub(crate) use self::parser::Dialect;
 use self::parser::{Flaw, Parser, Rows};
 pub(crate) use self::sniff::dialect;
 use crate::error::{ErrorKind, Fault, Misfit, excerpt};
 use crate::infer::{Guess, Kind, join};
+use crate::reject::Refused;
 use crate::value;
 
 /// Rows whose places are found before their fields are converted, column by column: few enough to stay in the cache.
@@ -42,11 +45,18 @@ pub(crate) fn infer(
     dialect: Dialect,
     header: Option<bool>,
     whole: bool,
+    refused: &mut Refused,
 ) -> Result<Option<Inferred>, Fault> {
-    let (end, flaw) = last_boundary(text, dialect, whole);
+    let (end, flaw) = last_boundary(text, dialect, whole, usize::MAX);
+    // What stands behind a quote that is never closed is seen as the block reader will see it.
+    let mut tail = None;
     if let Some(fault) = flaw {
-        return Err(fault);
+        if !refused.takes() {
+            return Err(fault);
+        }
+        tail = memchr::memchr(dialect.newline, text.get(end..).unwrap_or_default()).map(|i| end + i + 1);
     }
+    let rest = tail.and_then(|tail| text.get(tail..));
     let text = text.get(..end).unwrap_or_default();
     let Some((first, below)) = parser::first_row(text, dialect) else {
         return if whole { Err(Fault::on_line(0, ErrorKind::Empty)) } else { Ok(None) };
@@ -54,9 +64,17 @@ pub(crate) fn infer(
     if below == text.len() && !whole {
         return Ok(None);
     }
-    valid_text(text)?;
+    if !refused.takes() {
+        valid_text(text)?;
+    }
     let body = text.get(below..).unwrap_or_default();
-    let (mut guesses, mut rows) = guess(body, dialect, first.len()).map_err(|fault| fault.shifted(below))?;
+    let (mut guesses, mut rows) = guess(body, dialect, first.len(), refused).map_err(|fault| fault.shifted(below))?;
+    if let Some(rest) = rest {
+        let (end, _) = last_boundary(rest, dialect, whole, usize::MAX);
+        let (more, count) = guess(rest.get(..end).unwrap_or_default(), dialect, first.len(), refused)?;
+        guesses.iter_mut().zip(more).for_each(|(all, one)| all.merge(one));
+        rows += count;
+    }
     let first: Vec<&[u8]> = first.into_iter().map(|field| text.get(field).unwrap_or_default()).collect();
     let header = header.unwrap_or_else(|| sniff::has_header(&first, &guesses, body, dialect));
     let names = if header {
@@ -79,49 +97,152 @@ pub(crate) fn parse(
     file: &Schema,
     projection: &[usize],
     schema: &SchemaRef,
+    refused: &mut Refused,
 ) -> Result<RecordBatch, Fault> {
-    let text = valid_text(bytes)?;
+    let (text, broken) = text_of(bytes, refused)?;
     let capacity = bytes.len() / (4 * file.fields().len().max(1));
     let mut columns: Vec<Column> =
         schema.fields().iter().map(|field| Column::new(field.data_type(), capacity)).collect();
-    let mut parser = Parser::new(bytes, dialect);
+    let mut parser = Parser::new(text.as_bytes(), dialect);
     let mut rows = Rows::new(file.fields().len());
     let mut count = 0;
+    // Rows that were converted and then found bad.
+    let mut dropped: Vec<usize> = Vec::new();
     loop {
-        parser.fill(&mut rows, STRIDE).map_err(fault)?;
-        if rows.len() == 0 {
-            break;
-        }
-        count += rows.len();
-        // The fault that stands first in the file is told, whichever column it is in.
-        let rejects = columns
+        let filled = parser.fill(&mut rows, STRIDE);
+        let mut bad = broken.rows(&rows);
+        let unfit: Vec<(Unfit, usize)> = columns
             .iter_mut()
             .zip(projection)
-            .filter_map(|(column, &index)| column.extend(text, &rows, index).err().map(|reject| (reject, index)));
-        if let Some((reject, index)) = rejects.min_by_key(|(reject, index)| (reject.row, *index)) {
-            return Err(misfit(&reject, &rows, file.field(index)));
+            .flat_map(|(column, &index)| column.extend(&text, &rows, index).into_iter().map(move |one| (one, index)))
+            .collect();
+        if !unfit.is_empty() {
+            bad.extend(misfits(unfit, &rows, file, &bad, refused)?);
+        }
+        bad.sort_by_key(|(row, _)| *row);
+        for (row, fault) in bad {
+            refused.take(rows.range(row), fault)?;
+            dropped.push(count + row);
+        }
+        count += rows.len();
+        match filled {
+            Ok(()) if rows.len() == 0 => break,
+            Ok(()) => {}
+            Err(flaw) => refused.take(flaw.range(bytes.len()), fault(flaw))?,
         }
     }
     let columns: Vec<ArrayRef> = columns.into_iter().map(Column::finish).collect::<Result<_, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(count));
-    Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
+    let batch = RecordBatch::try_new_with_options(schema.clone(), columns, &options)?;
+    if dropped.is_empty() {
+        return Ok(batch);
+    }
+    let mut keep = vec![true; count];
+    for row in dropped {
+        if let Some(keep) = keep.get_mut(row) {
+            *keep = false;
+        }
+    }
+    Ok(filter_record_batch(&batch, &BooleanArray::from(keep))?)
+}
+
+/// The bad rows that fields which fit no column make; the fault that stands first in the file is told of each. A field
+/// that its column is to be widened for ends the reading, unless its row is bad anyhow.
+fn misfits(
+    mut unfit: Vec<(Unfit, usize)>,
+    rows: &Rows,
+    file: &Schema,
+    bad: &[(usize, Fault)],
+    refused: &Refused,
+) -> Result<Vec<(usize, Fault)>, Fault> {
+    unfit.sort_by_key(|(unfit, index)| (unfit.row, *index));
+    let mut faults = Vec::new();
+    for of_row in unfit.chunk_by(|(a, _), (b, _)| a.row == b.row) {
+        let given = of_row.iter().find(|(_, index)| refused.is_given(file.field(*index).name()));
+        let Some((unfit, index)) = given.filter(|_| refused.takes()).or(of_row.first()) else { continue };
+        if bad.iter().any(|(row, _)| *row == unfit.row) {
+            continue;
+        }
+        let fault = misfit(unfit, rows, file.field(*index));
+        if given.is_none() {
+            return Err(fault);
+        }
+        faults.push((unfit.row, fault));
+    }
+    Ok(faults)
 }
 
 /// Takes the values that some columns have in a block of whole rows into their guesses; every row's width is checked.
 /// `guesses` are of all columns.
-pub(crate) fn survey(bytes: &[u8], dialect: Dialect, columns: &[usize], guesses: &mut [Guess]) -> Result<(), Fault> {
-    valid_text(bytes)?;
-    guess_piece(bytes, dialect, columns, guesses).map(|_| ())
+pub(crate) fn survey(
+    bytes: &[u8],
+    dialect: Dialect,
+    columns: &[usize],
+    guesses: &mut [Guess],
+    refused: &mut Refused,
+) -> Result<(), Fault> {
+    guess_piece(bytes, dialect, columns, guesses, refused).map(|_| ())
 }
 
 /// Where the last row ends that is whole: behind the last newline outside quotes, or at the end if these bytes are the
-/// last ones; and the fault behind it if there is one.
-pub(crate) fn last_boundary(text: &[u8], dialect: Dialect, last: bool) -> (usize, Option<Fault>) {
+/// last ones; and the fault behind it if there is one: a quote that is never closed, a row longer than a limit.
+pub(crate) fn last_boundary(text: &[u8], dialect: Dialect, last: bool, limit: usize) -> (usize, Option<Fault>) {
+    if text.len() > limit
+        && let Some(start) = parser::first_too_long(text, dialect, limit)
+    {
+        return (start, Some(Fault::on_line(start, ErrorKind::TooLong { limit })));
+    }
     match parser::last_boundary(text, dialect) {
         (end, Some(quote)) if last => (end, Some(open_quote(quote))),
         _ if last => (text.len(), None),
         (end, _) => (end, None),
     }
+}
+
+/// The rows that hold bytes which are no text, in the order of the file.
+#[derive(Default)]
+struct Broken(Vec<(usize, ErrorKind)>);
+
+impl Broken {
+    fn rows(&self, rows: &Rows) -> Vec<(usize, Fault)> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for row in 0..rows.len() {
+            let range = rows.range(row);
+            let first = self.0.partition_point(|(at, _)| *at < range.start);
+            if let Some((at, kind)) = self.0.get(first).filter(|(at, _)| *at < range.end) {
+                found.push((row, Fault::on_line(*at, kind.clone())));
+            }
+        }
+        found
+    }
+}
+
+/// Bytes as text. If bad records are taken, what is no text in them is replaced, byte by byte, and told.
+fn text_of<'a>(bytes: &'a [u8], refused: &Refused) -> Result<(Cow<'a, str>, Broken), Fault> {
+    match valid_text(bytes) {
+        Ok(text) => return Ok((Cow::Borrowed(text), Broken::default())),
+        Err(fault) if !refused.takes() => return Err(fault),
+        Err(_) => {}
+    }
+    let mut text = String::with_capacity(bytes.len());
+    let mut broken = Vec::new();
+    for chunk in bytes.utf8_chunks() {
+        for (i, part) in chunk.valid().split('\0').enumerate() {
+            if i > 0 {
+                broken.push((text.len(), ErrorKind::UnknownFormat("binary")));
+                text.push('?');
+            }
+            text.push_str(part);
+        }
+        for _ in chunk.invalid() {
+            broken.push((text.len(), ErrorKind::Encoding));
+            text.push('?');
+        }
+    }
+    Ok((Cow::Owned(text), Broken(broken)))
 }
 
 fn valid_text(bytes: &[u8]) -> Result<&str, Fault> {
@@ -131,12 +252,13 @@ fn valid_text(bytes: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(bytes).map_err(|error| Fault::on_line(error.valid_up_to(), ErrorKind::Encoding))
 }
 
-fn guess(body: &[u8], dialect: Dialect, width: usize) -> Result<(Vec<Guess>, u64), Fault> {
+fn guess(body: &[u8], dialect: Dialect, width: usize, refused: &Refused) -> Result<(Vec<Guess>, u64), Fault> {
     let pieces = pieces(body, dialect);
     let columns: Vec<usize> = (0..width).collect();
     let of = |piece: &Range<usize>| {
         let mut guesses = vec![Guess::default(); width];
-        guess_piece(body.get(piece.clone()).unwrap_or_default(), dialect, &columns, &mut guesses)
+        let piece_bytes = body.get(piece.clone()).unwrap_or_default();
+        guess_piece(piece_bytes, dialect, &columns, &mut guesses, &mut refused.anew())
             .map(|rows| (guesses, rows))
             .map_err(|fault| fault.shifted(piece.start))
     };
@@ -173,25 +295,38 @@ fn pieces(body: &[u8], dialect: Dialect) -> Vec<Range<usize>> {
     pieces
 }
 
-/// Takes in the values of some columns; answers how many rows there are.
-fn guess_piece(bytes: &[u8], dialect: Dialect, columns: &[usize], guesses: &mut [Guess]) -> Result<u64, Fault> {
+/// Takes in the values of some columns; answers how many good rows there are.
+fn guess_piece(
+    bytes: &[u8],
+    dialect: Dialect,
+    columns: &[usize],
+    guesses: &mut [Guess],
+    refused: &mut Refused,
+) -> Result<u64, Fault> {
+    let (text, broken) = text_of(bytes, refused)?;
+    let bytes = text.as_bytes();
     let mut parser = Parser::new(bytes, dialect);
     let mut rows = Rows::new(guesses.len());
     let mut count = 0;
     loop {
-        parser.fill(&mut rows, STRIDE).map_err(fault)?;
-        if rows.len() == 0 {
-            return Ok(count);
-        }
-        count += rows.len() as u64;
+        let filled = parser.fill(&mut rows, STRIDE);
+        let bad = broken.rows(&rows);
+        count += (rows.len() - bad.len()) as u64;
         for &column in columns {
             let Some(guess) = guesses.get_mut(column) else { continue };
-            for field in rows.column(column) {
+            for (row, field) in rows.column(column).enumerate() {
                 if guess.kind() == Kind::Utf8 {
                     break;
                 }
-                observe(guess, bytes.get(field).unwrap_or_default());
+                if bad.is_empty() || bad.iter().all(|(bad, _)| *bad != row) {
+                    observe(guess, bytes.get(field).unwrap_or_default());
+                }
             }
+        }
+        match filled {
+            Ok(()) if rows.len() == 0 => return Ok(count),
+            Ok(()) => {}
+            Err(flaw) => refused.take(flaw.range(bytes.len()), fault(flaw))?,
         }
     }
 }
@@ -209,18 +344,18 @@ fn observe(guess: &mut Guess, field: &[u8]) {
     }
 }
 
-fn misfit(reject: &Reject, rows: &Rows, field: &Field) -> Fault {
+fn misfit(unfit: &Unfit, rows: &Rows, field: &Field) -> Fault {
     let from = field.data_type().clone();
-    let to = join(&from, &Kind::of(&reject.value).data_type());
+    let to = join(&from, &Kind::of(&unfit.value).data_type());
     // An integer too wide for the floats of its column joins them as text only.
     let to = if to == from { arrow::datatypes::DataType::Utf8 } else { to };
-    let misfit = Misfit { column: field.name().clone(), value: excerpt(&reject.value), from, to };
-    Fault::on_line(rows.start(reject.row), ErrorKind::Misfit(misfit))
+    let misfit = Misfit { column: field.name().clone(), value: excerpt(&unfit.value), from, to };
+    Fault::on_line(rows.range(unfit.row).start, ErrorKind::Misfit(misfit))
 }
 
 fn fault(flaw: Flaw) -> Fault {
     match flaw {
-        Flaw::Ragged { at, found, expected } => Fault::on_line(at, ErrorKind::Ragged { found, expected }),
+        Flaw::Ragged { at, found, expected, .. } => Fault::on_line(at, ErrorKind::Ragged { found, expected }),
         Flaw::OpenQuote { at } => open_quote(at),
     }
 }

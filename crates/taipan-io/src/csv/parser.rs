@@ -42,8 +42,18 @@ pub(crate) struct Rows {
 /// What breaks the grammar, at the row or quote where it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flaw {
-    Ragged { at: usize, found: usize, expected: usize },
+    Ragged { at: usize, end: usize, found: usize, expected: usize },
     OpenQuote { at: usize },
+}
+
+impl Flaw {
+    /// The row that has it, in bytes of some length.
+    pub(crate) fn range(self, length: usize) -> Range<usize> {
+        match self {
+            Self::Ragged { at, end, .. } => at..end,
+            Self::OpenQuote { at } => at..length,
+        }
+    }
 }
 
 /// Finds the rows of bytes that begin at the start of a row.
@@ -85,9 +95,11 @@ impl Rows {
         self.starts.len()
     }
 
-    /// Where a row begins.
-    pub(crate) fn start(&self, row: usize) -> usize {
-        self.starts.get(row).map_or(0, |start| *start as usize)
+    /// Where a row is.
+    pub(crate) fn range(&self, row: usize) -> Range<usize> {
+        let start = self.starts.get(row).map_or(0, |start| *start as usize);
+        let end = ((row + 1) * self.width).checked_sub(1).and_then(|last| self.ends.get(last));
+        start..end.map_or(start, |end| *end as usize)
     }
 
     /// The places of one column's fields, row by row, quotes included.
@@ -115,7 +127,8 @@ impl<'a> Parser<'a> {
         Self { bytes, dialect, path, row: 0, base: 0, separators: 0, newlines: 0, next: 0, inside: 0, may_open: 1 }
     }
 
-    /// Replaces `rows` by the next ones, at most `limit`; none when all were seen.
+    /// Replaces `rows` by the next ones, at most `limit`; none when all were seen. At a flaw they are the ones before
+    /// it, and the next call goes on behind the row that has it.
     pub(crate) fn fill(&mut self, rows: &mut Rows, limit: usize) -> Result<(), Flaw> {
         rows.clear();
         match self.path {
@@ -136,10 +149,10 @@ impl<'a> Parser<'a> {
                     rows.ends.push(at);
                     continue;
                 }
-                self.end_row(rows, at as usize)?;
-                if rows.len() >= limit {
+                let ended = self.end_row(rows, at as usize);
+                if ended.is_err() || rows.len() >= limit {
                     self.separators = separators;
-                    return Ok(());
+                    return ended;
                 }
             }
             self.separators = 0;
@@ -153,7 +166,8 @@ impl<'a> Parser<'a> {
             }
         }
         if self.inside != 0 {
-            return Err(Flaw::OpenQuote { at: self.row });
+            rows.ends.truncate(rows.starts.len() * rows.width);
+            return Err(self.open_quote());
         }
         self.end_of_bytes(rows)
     }
@@ -183,12 +197,20 @@ impl<'a> Parser<'a> {
 
     fn plain(&mut self, rows: &mut Rows, limit: usize) -> Result<(), Flaw> {
         while rows.len() < limit && self.row < self.bytes.len() {
-            match plain(self.bytes, self.row, self.dialect, &mut rows.ends) {
-                Some(newline) => self.end_row(rows, newline)?,
-                None => return Err(Flaw::OpenQuote { at: self.row }),
-            }
+            let Some(newline) = plain(self.bytes, self.row, self.dialect, &mut rows.ends) else {
+                rows.ends.truncate(rows.starts.len() * rows.width);
+                return Err(self.open_quote());
+            };
+            self.end_row(rows, newline)?;
         }
         Ok(())
+    }
+
+    /// The flaw of a row that takes all the bytes left.
+    fn open_quote(&mut self) -> Flaw {
+        let at = std::mem::replace(&mut self.row, self.bytes.len());
+        (self.next, self.inside, self.separators) = (self.bytes.len(), 0, 0);
+        Flaw::OpenQuote { at }
     }
 
     fn end_of_bytes(&mut self, rows: &mut Rows) -> Result<(), Flaw> {
@@ -206,7 +228,8 @@ impl<'a> Parser<'a> {
         rows.ends.push(end as u32);
         let found = rows.ends.len() - first;
         if found != rows.width {
-            return Err(Flaw::Ragged { at: start, found, expected: rows.width });
+            rows.ends.truncate(first);
+            return Err(Flaw::Ragged { at: start, end, found, expected: rows.width });
         }
         rows.starts.push(start as u32);
         Ok(())
@@ -279,6 +302,21 @@ pub(crate) fn last_boundary(bytes: &[u8], dialect: Dialect) -> (usize, Option<us
         }
     }
     (newline_before(from, bytes.len()).unwrap_or(boundary), None)
+}
+
+/// Where the first row starts that is longer than a limit, as far as the bytes go; none if there is none.
+pub(crate) fn first_too_long(bytes: &[u8], dialect: Dialect, limit: usize) -> Option<usize> {
+    let mut start = 0;
+    let mut ends = Vec::new();
+    while bytes.len() - start > limit {
+        ends.clear();
+        let newline = plain(bytes, start, dialect, &mut ends).unwrap_or(bytes.len());
+        if newline - start > limit {
+            return Some(start);
+        }
+        start = (newline + 1).min(bytes.len());
+    }
+    None
 }
 
 /// The text of a field: without its quotes, doubled ones halved.
@@ -378,10 +416,10 @@ mod tests {
 
     #[test]
     fn the_flaws() {
-        let ragged = |at, found, expected| Flaw::Ragged { at, found, expected };
+        let ragged = |at, end, found, expected| Flaw::Ragged { at, end, found, expected };
         let cases = [
-            ("a,b\n1,2,3\n", 2, ragged(4, 3, 2)),
-            ("a,b\n\n1\n", 2, ragged(5, 1, 2)),
+            ("a,b\n1,2,3\n", 2, ragged(4, 9, 3, 2)),
+            ("a,b\n\n1\n", 2, ragged(5, 6, 1, 2)),
             ("a,b\nc,\"d\n", 2, Flaw::OpenQuote { at: 4 }),
         ];
         for (text, width, expected) in cases {

@@ -261,7 +261,9 @@ mod tests {
         ];
         for (text, expected) in cases {
             let comma = Dialect { delimiter: b',', newline: b'\n' };
-            let inferred = crate::csv::infer(text.as_bytes(), comma, None, true).unwrap().unwrap();
+            let options = crate::ReadOptions::default();
+            let mut refused = options.refused();
+            let inferred = crate::csv::infer(text.as_bytes(), comma, None, true, &mut refused).unwrap().unwrap();
             assert_eq!(inferred.data > 0, expected, "{text:?}");
         }
     }

@@ -22,6 +22,7 @@ use self::splitter::Flaw;
 pub(crate) use self::splitter::Splitter;
 use crate::error::{ErrorKind, Fault, Misfit, excerpt};
 use crate::infer::join;
+use crate::reject::Refused;
 
 /// The column of a record that is no object.
 const VALUE: &str = "value";
@@ -39,11 +40,11 @@ pub(crate) struct Inferred {
 
 /// Infers the schema from the first bytes of a file, behind a byte order mark; nothing if they do not reach to the end
 /// of the first record. `whole` says that they are all there is.
-pub(crate) fn infer(sample: &[u8], whole: bool) -> Result<Option<Inferred>, Fault> {
+pub(crate) fn infer(sample: &[u8], whole: bool, refused: &mut Refused) -> Result<Option<Inferred>, Fault> {
     let (records, position, flaw) = split(&mut Splitter::default(), sample, whole);
     // A fault inside a record stands before one found behind it.
     let text = valid_text(sample.get(..position).unwrap_or_default())?;
-    let members = shape(text, &records)?;
+    let members = shape(text, &records, refused)?;
     if let Some(fault) = flaw {
         return Err(fault);
     }
@@ -74,17 +75,19 @@ pub(crate) fn parse(
     file: &Schema,
     projection: &[usize],
     schema: &SchemaRef,
+    refused: &mut Refused,
 ) -> Result<RecordBatch, Fault> {
     let text = valid_text(bytes)?;
     let mut columns: Vec<Column> = schema.fields().iter().map(|field| Column::new(field.data_type())).collect();
     let keys = Keys::new(file.fields());
     let mut values: Vec<Option<&str>> = vec![None; file.fields().len()];
+    let mut count = 0;
     for range in records {
         let record = text.get(range.clone()).unwrap_or_default();
         values.fill(None);
         let mut new: Option<(String, &str)> = None;
         let mut expected = 0;
-        each_member(record, |key, value| match keys.find(key, expected) {
+        let read = each_member(record, |key, value| match keys.find(key, expected) {
             Some(i) => {
                 expected = i + 1;
                 if let Some(slot) = values.get_mut(i) {
@@ -92,11 +95,16 @@ pub(crate) fn parse(
                 }
             }
             None => new = new.take().or_else(|| Some((key.to_owned(), value))),
-        })
-        .map_err(|fault| fault.shifted(range.start))?;
-        if let Some((key, value)) = new {
-            return Err(misfit(&key, value, DataType::Null, range.start));
+        });
+        let read = match new {
+            Some((key, value)) => read.and(Err(misfit(&key, value, DataType::Null, 0))),
+            None => read,
+        };
+        if let Err(fault) = read {
+            refused.take(range.clone(), fault.shifted(range.start))?;
+            continue;
         }
+        count += 1;
         for (column, &index) in columns.iter_mut().zip(projection) {
             let Some(value) = values.get(index).copied().flatten() else {
                 column.push_null();
@@ -105,26 +113,31 @@ pub(crate) fn parse(
             if column.push(value).is_err() {
                 let field = file.field(index);
                 let at = value.as_ptr() as usize - text.as_ptr() as usize;
-                return Err(misfit(field.name(), value, field.data_type().clone(), at));
+                return Err(refused.judge(misfit(field.name(), value, field.data_type().clone(), at)));
             }
         }
     }
     let columns: Vec<ArrayRef> = columns.into_iter().map(Column::finish).collect::<Result<_, _>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(records.len()));
+    let options = RecordBatchOptions::new().with_row_count(Some(count));
     Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
 }
 
 /// What members these records have, beyond the ones already known.
-pub(crate) fn survey(bytes: &[u8], records: &[Range<usize>], known: Members) -> Result<Members, Fault> {
-    observe(valid_text(bytes)?, records, known)
+pub(crate) fn survey(
+    bytes: &[u8],
+    records: &[Range<usize>],
+    known: Members,
+    refused: &mut Refused,
+) -> Result<Members, Fault> {
+    observe(valid_text(bytes)?, records, known, refused)
 }
 
 fn valid_text(bytes: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(bytes).map_err(|error| Fault::on_column(error.valid_up_to(), ErrorKind::Encoding))
 }
 
-fn shape(text: &str, records: &[Range<usize>]) -> Result<Members, Fault> {
-    let of = |records: &[Range<usize>]| observe(text, records, Members::default());
+fn shape(text: &str, records: &[Range<usize>], refused: &Refused) -> Result<Members, Fault> {
+    let of = |records: &[Range<usize>]| observe(text, records, Members::default(), &mut refused.anew());
     // A small file is not worth waking threads for.
     let share = records.len() * PIECE / text.len().max(1);
     if text.len() < 2 * PIECE || share == 0 {
@@ -137,9 +150,16 @@ fn shape(text: &str, records: &[Range<usize>]) -> Result<Members, Fault> {
     Ok(merged)
 }
 
-fn observe(text: &str, records: &[Range<usize>], mut all: Members) -> Result<Members, Fault> {
+fn observe(text: &str, records: &[Range<usize>], mut all: Members, refused: &mut Refused) -> Result<Members, Fault> {
     for range in records {
         let record = text.get(range.clone()).unwrap_or_default();
+        // A bad record must leave no trace in the types.
+        if refused.takes()
+            && let Err(fault) = each_member(record, |_, _| {})
+        {
+            refused.take(range.clone(), fault.shifted(range.start))?;
+            continue;
+        }
         let mut expected = 0;
         each_member(record, |key, value| expected = all.observe_member(key, value, expected) + 1)
             .map_err(|fault| fault.shifted(range.start))?;

@@ -1,0 +1,210 @@
+//! Rows in are rows out and rejects, whatever the blocks, samples and limits, and each reject says where and why.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Field, Schema};
+use proptest::prelude::*;
+use taipan_io::{BatchWriter, ErrorKind, Input, OnError, Output, ReadOptions, Reject, Result};
+
+fn rejecting() -> ReadOptions {
+    ReadOptions::default().on_error(OnError::Reject)
+}
+
+fn read(path: &Path, options: &ReadOptions) -> Result<(RecordBatch, Vec<Reject>)> {
+    let input = Input::open(path, options)?.settled(None)?;
+    let mut batches = input.batches(None)?;
+    let (mut good, mut bad) = (Vec::new(), Vec::new());
+    while let Some(batch) = batches.next() {
+        good.push(batch?);
+        bad.extend(batches.take_rejects());
+    }
+    bad.extend(batches.take_rejects());
+    assert_eq!(batches.rejected(), bad.len() as u64);
+    Ok((concat_batches(input.schema(), &good).unwrap(), bad))
+}
+
+/// The good rows as CSV without its header, and the rejects as `line:byte: reason: raw`.
+fn shown(name: &str, content: &[u8], options: &ReadOptions) -> (String, Vec<String>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, content).unwrap();
+    let (table, rejects) = read(&path, options).unwrap();
+    let mut writer = BatchWriter::new(Output::Csv, Vec::new(), &table.schema());
+    writer.write(&table).unwrap();
+    let text = String::from_utf8(writer.finish().unwrap()).unwrap();
+    let rows = text.split_once('\n').unwrap().1.to_owned();
+    for reject in &rejects {
+        assert_eq!(reject.source, path.display().to_string());
+        let at = reject.byte as usize;
+        assert_eq!(content[..at].iter().filter(|byte| **byte == b'\n').count() as u64 + 1, reject.line);
+    }
+    let rejects =
+        rejects.iter().map(|r| format!("{}:{}: {}: {}", r.line, r.byte, r.reason, r.raw.escape_debug())).collect();
+    (rows, rejects)
+}
+
+#[test]
+fn csv() {
+    let integer = rejecting().column("a", DataType::Int64);
+    let cases: [(&[u8], &ReadOptions, &str, &[&str]); 12] = [
+        (b"a,b\n1,2\n", &rejecting(), "1,2\n", &[]),
+        (
+            b"a,b\n1,2\n3\n4,5,6\n7,8\n",
+            &rejecting(),
+            "1,2\n7,8\n",
+            &["3:8: 1 field, expected 2: 3", "4:10: 3 fields, expected 2: 4,5,6"],
+        ),
+        (b"a,b\n1,x\xff\n2,y\n", &rejecting(), "2,y\n", &["2:4: invalid UTF-8: 1,x\u{fffd}"]),
+        (b"a,b\n1,x\n2,y\xff", &rejecting(), "1,x\n", &["3:8: invalid UTF-8: 2,y\u{fffd}"]),
+        // A bad row leaves no trace in the types.
+        (
+            b"a,b\n1,x\nz,\xff\nz,z,z\n2,y\n",
+            &rejecting().batch_rows(1),
+            "1,x\n2,y\n",
+            &["3:8: invalid UTF-8: z,\u{fffd}", "4:12: 3 fields, expected 2: z,z,z"],
+        ),
+        // A quote that is never closed costs its line, and not the rest of the file.
+        (
+            b"a,b\n1,\"x\n2,y\n3,z\n",
+            &rejecting(),
+            "2,y\n3,z\n",
+            &["2:4: a quote is opened here and never closed: 1,\\\"x"],
+        ),
+        (b"a,b\n1,x\n2,\"y", &rejecting(), "1,x\n", &["3:8: a quote is opened here and never closed: 2,\\\"y"]),
+        (
+            b"a,b\nx,1\n2,2\n",
+            &integer,
+            "2,2\n",
+            &["2:4: `x` does not fit column `a` of integers, as the schema says: x,1"],
+        ),
+        (
+            b"a,b\n,1\nNA,2\n2.5,x\n",
+            &integer,
+            ",1\n,2\n",
+            &["4:12: `2.5` does not fit column `a` of integers, as the schema says: 2.5,x"],
+        ),
+        (
+            b"a,b\n1,22222\n1,333333\n1,\"a\n\"\n",
+            &rejecting().max_record(7),
+            "1,22222\n1,\"a\n\"\n",
+            &["3:12: a record is longer than 7 bytes: 1,333333"],
+        ),
+        // Too long by its quotes: its first line goes, and the next is read for itself.
+        (
+            b"a,b\n1,\"2\n3,4\n5,6\"\n7,8\n",
+            &rejecting().max_record(7),
+            "3,4\n5,\"6\"\"\"\n7,8\n",
+            &["2:4: a record is longer than 7 bytes: 1,\\\"2"],
+        ),
+        (
+            b"a,b\n1,2\n12345678901234567890\n3,4\n",
+            &rejecting().max_record(9),
+            "1,2\n3,4\n",
+            &["3:8: a record is longer than 9 bytes: 12345678901234567890"],
+        ),
+    ];
+    for (content, options, rows, rejects) in cases {
+        for block in [1, 3, 10, 1 << 20] {
+            for sample in [5, 1 << 20] {
+                let options = options.clone().header(true).delimiter(b',').block_bytes(block).sample_bytes(sample);
+                let (good, bad) = shown("t.csv", content, &options);
+                let text = String::from_utf8_lossy(content);
+                assert_eq!(bad, rejects, "{text:?} in blocks of {block}");
+                assert_eq!(good, rows, "{text:?} in blocks of {block}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_given_type_is_not_widened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    fs::write(&path, "a,b\n1,2\nx,3\n").unwrap();
+    let message = |options: &ReadOptions| {
+        read(&path, options).unwrap_err().to_string().replace(&path.display().to_string(), "PATH")
+    };
+    let given = ReadOptions::default().column("a", DataType::Int64);
+    assert_eq!(message(&given), "PATH:3: `x` does not fit column `a` of integers, as the schema says");
+    let schema = |names: &[&str]| {
+        Schema::new(names.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect::<Vec<_>>())
+    };
+    let (table, _) = read(&path, &ReadOptions::default().schema(&schema(&["b", "a"]))).unwrap();
+    assert_eq!(table.schema().field(0), &Field::new("a", DataType::Utf8, true));
+    let cases: [(&[&str], &str); 2] = [
+        (&["a"], "PATH: the file has a column `b`, which the schema does not have"),
+        (&["a", "b", "c"], "PATH: no column `c` in the file, which has: a, b"),
+    ];
+    for (names, expected) in cases {
+        assert_eq!(message(&ReadOptions::default().schema(&schema(names))), expected);
+    }
+}
+
+#[test]
+fn there_may_be_too_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    fs::write(&path, "a,b\n1,2\n3\n4,5\n6\n7\n").unwrap();
+    for block in [1, 1 << 20] {
+        let options = rejecting().block_bytes(block);
+        assert_eq!(read(&path, &options.clone().max_rejects(3)).unwrap().1.len(), 3);
+        let error = read(&path, &options.max_rejects(2)).unwrap_err();
+        let expected = "more than 2 rejects; the last one: 1 field, expected 2";
+        assert_eq!(error.to_string(), format!("{}:6: {expected}", path.display()));
+        assert!(matches!(error.kind(), ErrorKind::TooManyRejects { limit: 2, .. }));
+    }
+}
+
+/// Rows of two integers, and rows that are bad in every way a row can be.
+fn rows() -> impl Strategy<Value = Vec<(Vec<u8>, bool)>> {
+    let good = (any::<i64>(), "[a-z\",\n]{0,12}")
+        .prop_map(|(a, b)| (format!("{a},\"{}\"\n", b.replace('"', "\"\"")).into_bytes(), true));
+    let bad = prop_oneof![
+        Just(b"1\n".to_vec()),
+        Just(b"1,2,\"3\n4\"\n".to_vec()),
+        Just(b"1,\xff\n".to_vec()),
+        Just(b"1,\0\n".to_vec()),
+        Just(b"x,2\n".to_vec()),
+        Just([&b"1,"[..], &[b'y'; 70], b"\n"].concat()),
+    ];
+    prop::collection::vec(prop_oneof![3 => good, 1 => bad.prop_map(|row| (row, false))], 0..60)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    #[test]
+    fn rows_in_are_rows_out_and_rejects(
+        rows in rows(),
+        block in prop_oneof![1usize..200, Just(1 << 20)],
+        sample in prop_oneof![1usize..300, Just(8 << 20)],
+        batch in 1usize..40,
+        threads in 1usize..4,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        let content: Vec<u8> = std::iter::once(&b"a,b\n"[..]).chain(rows.iter().map(|(row, _)| &row[..])).collect::<Vec<_>>().concat();
+        fs::write(&path, &content).unwrap();
+        let options = rejecting().header(true).delimiter(b',').column("a", DataType::Int64).max_record(64);
+        let options = options.block_bytes(block).sample_bytes(sample).batch_rows(batch);
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let (table, rejects) = pool.install(|| read(&path, &options)).unwrap();
+        let good = rows.iter().filter(|(_, good)| *good).count();
+        prop_assert_eq!(table.num_rows(), good);
+        let mut at = 4;
+        let mut expected = Vec::new();
+        for (row, good) in &rows {
+            if !good {
+                expected.push((at as u64, String::from_utf8_lossy(row.strip_suffix(b"\n").unwrap()).into_owned()));
+            }
+            at += row.len();
+        }
+        let found: Vec<_> = rejects.into_iter().map(|reject| (reject.byte, reject.raw)).collect();
+        prop_assert_eq!(found, expected);
+    }
+}
