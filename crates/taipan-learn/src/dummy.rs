@@ -3,18 +3,21 @@
 use ndarray::{Array1, ArrayView1, ArrayView2};
 
 use crate::error::{Error, Result};
-use crate::estimator::{Attribute, Estimator, Predictor, estimator};
-use crate::input::{check_fit, check_predict};
-use crate::param::{ParamType, ParamValue, Range};
+use crate::estimator::{Attribute, Estimator, Predictor, Training, choices, estimator};
+use crate::input::{Nan, check_predict, check_supervised};
+use crate::param::{ParamValue, Range};
+use crate::registry::{Entry, entry};
 use crate::state::State;
 use crate::sum::mean;
+
+pub(crate) const ENTRIES: &[Entry] = &[entry!(DummyRegressor, ConstantPredictor)];
 
 estimator! {
     /// Predicts the same value for every row: the mean, the median or a quantile of the training targets, or a given
     /// constant. Parity with scikit-learn: exact.
-    pub struct DummyRegressor {
+    pub struct DummyRegressor: Regressor -> ConstantPredictor {
         /// What to predict: mean, median, quantile or constant.
-        strategy: Strategy = Strategy::Mean, Range::one_of(Strategy::NAMES);
+        strategy: Strategy = Strategy::Mean, Strategy::RANGE;
         /// The value to predict when the strategy is constant.
         constant: Option<f64> = None, Range::NUMBER.or_none();
         /// Which quantile to predict when the strategy is quantile: 0 is the minimum, 1 the maximum.
@@ -22,42 +25,17 @@ estimator! {
     }
 }
 
-/// What a [`DummyRegressor`] predicts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strategy {
-    /// The mean of the training targets.
-    Mean,
-    /// Their median.
-    Median,
-    /// The quantile given as `quantile`, linearly interpolated.
-    Quantile,
-    /// The value given as `constant`.
-    Constant,
-}
-
-impl Strategy {
-    const NAMES: &'static [&'static str] = &["mean", "median", "quantile", "constant"];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Mean => "mean",
-            Self::Median => "median",
-            Self::Quantile => "quantile",
-            Self::Constant => "constant",
-        }
-    }
-}
-
-impl ParamType for Strategy {
-    fn from_value(value: &ParamValue) -> Option<Self> {
-        let ParamValue::Text(name) = value else {
-            return None;
-        };
-        [Self::Mean, Self::Median, Self::Quantile, Self::Constant].into_iter().find(|strategy| strategy.name() == name)
-    }
-
-    fn to_value(&self) -> ParamValue {
-        self.name().into()
+choices! {
+    /// What a [`DummyRegressor`] predicts.
+    pub enum Strategy {
+        /// The mean of the training targets.
+        Mean = "mean",
+        /// Their median.
+        Median = "median",
+        /// The quantile given as `quantile`, linearly interpolated.
+        Quantile = "quantile",
+        /// The value given as `constant`.
+        Constant = "constant",
     }
 }
 
@@ -65,10 +43,10 @@ impl DummyRegressor {
     /// Computes the value to predict.
     ///
     /// # Errors
-    /// See [`Estimator::fit`]; also `InvalidParam` when the strategy needs `constant` or `quantile` and it is not set.
-    pub fn fit(&self, x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>) -> Result<ConstantPredictor> {
+    /// See [`Estimator::fit_on`]; also `InvalidParam` when the strategy needs `constant` or `quantile` and it is not set.
+    pub fn fit_on(&self, data: &Training<'_>) -> Result<ConstantPredictor> {
         self.check_params()?;
-        check_fit(x, y)?;
+        let y = check_supervised(data, Nan::Refused)?;
         let constant = match self.strategy {
             Strategy::Mean => mean(y.len(), |i| y[i]),
             Strategy::Median => median(y),
@@ -81,7 +59,7 @@ impl DummyRegressor {
         if !constant.is_finite() {
             return Err(Error::overflow("the fit"));
         }
-        Ok(ConstantPredictor { constant, n_features: x.ncols() })
+        Ok(ConstantPredictor { constant, n_features: data.x.ncols() })
     }
 
     fn missing(&self, param: &str) -> Error {
@@ -116,7 +94,7 @@ impl ConstantPredictor {
 
 impl Predictor for ConstantPredictor {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
-        check_predict(x, self.n_features)?;
+        check_predict(x, self.n_features, Nan::Refused)?;
         Ok(Array1::from_elem(x.nrows(), self.constant))
     }
 

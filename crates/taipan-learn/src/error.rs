@@ -5,6 +5,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::suggest::nearest;
+
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -91,6 +93,37 @@ pub enum ErrorKind {
         /// Which decomposition.
         what: &'static str,
     },
+    /// A classifier's target that is not a class label: labels are whole numbers.
+    #[error("{value} is not a class label; a classifier needs whole numbers, a regressor takes any")]
+    NotALabel {
+        /// The value.
+        value: String,
+    },
+    /// There are not enough classes, or rows of a class, to learn from.
+    #[error("{what}")]
+    TooFew {
+        /// What there is too little of: "y has 1 class; LogisticRegression needs at least 2".
+        what: String,
+    },
+    /// A label or category that the training data does not have.
+    #[error("{what} {value} is not known from training")]
+    Unknown {
+        /// "category", "label" or the like.
+        what: &'static str,
+        /// The value.
+        value: String,
+    },
+    /// The model has no such method: a transformer that is asked for predictions, say.
+    #[error("{owner} has no {what}")]
+    Unsupported {
+        /// The fitted type or the estimator.
+        owner: String,
+        /// The method.
+        what: String,
+    },
+    /// Whoever watched the progress asked to stop.
+    #[error("stopped before the end")]
+    Cancelled,
     /// The bytes are not a model file.
     #[error("not a taipan model file")]
     NotAModel,
@@ -172,6 +205,14 @@ impl Error {
         self
     }
 
+    /// Makes an `Unsupported` error speak of the estimator that the user named.
+    pub(crate) fn owned_by(mut self, estimator: &str) -> Self {
+        if let ErrorKind::Unsupported { owner, .. } = &mut self.0.kind {
+            estimator.clone_into(owner);
+        }
+        self
+    }
+
     pub(crate) fn shape(what: impl Into<String>, found: usize, expected: usize) -> Self {
         Self::new(ErrorKind::Shape { what: what.into(), found, expected })
     }
@@ -186,6 +227,23 @@ impl Error {
 
     pub(crate) fn overflow(what: impl Into<String>) -> Self {
         Self::new(ErrorKind::Overflow { what: what.into() })
+    }
+
+    pub(crate) fn unknown_param(owner: &str, name: &str, known: &[&str]) -> Self {
+        Self::new(ErrorKind::UnknownParam {
+            owner: owner.to_owned(),
+            name: name.to_owned(),
+            nearest: nearest(name, known.iter().copied()),
+            known: known.iter().map(|&known| known.to_owned()).collect(),
+        })
+    }
+
+    pub(crate) fn too_few(what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::TooFew { what: what.into() })
+    }
+
+    pub(crate) fn unsupported(owner: impl Into<String>, what: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unsupported { owner: owner.into(), what: what.into() })
     }
 
     pub(crate) fn invalid(owner: &str, param: &str, value: impl ToString, allowed: impl ToString) -> Self {
@@ -243,6 +301,7 @@ impl StdError for Error {
 fn hint(nearest: Option<&str>, known: &[String]) -> String {
     match nearest {
         Some(nearest) => format!("did you mean '{nearest}'?"),
+        None if known.is_empty() => "it has none".to_owned(),
         None => format!("known: {}", known.join(", ")),
     }
 }

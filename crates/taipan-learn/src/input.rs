@@ -4,33 +4,63 @@ use ndarray::{ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
 use crate::error::{Error, ErrorKind, Place, Result};
+use crate::estimator::Training;
 
 /// Rows that are worth handing to another thread; fixed, so that results do not depend on the number of threads.
 pub(crate) const BLOCK_ROWS: usize = 4096;
 
-/// Training data: at least one row and one feature, as many targets as rows, finite numbers only.
-pub(crate) fn check_fit(x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>) -> Result<()> {
-    if x.nrows() == 0 {
-        return Err(Error::empty("X has no rows"));
-    }
-    if x.ncols() == 0 {
-        return Err(Error::empty("X has no features"));
-    }
-    if y.len() != x.nrows() {
-        let what = "y has another length than X";
-        return Err(Error::shape(what, y.len(), x.nrows()));
-    }
-    check_finite(x)?;
-    check_finite_values("y", y)
+/// What NaN is among the features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nan {
+    /// An error.
+    Refused,
+    /// A missing value.
+    Missing,
 }
 
-/// Data to predict for: the features of the training data, finite numbers only; no rows is fine.
-pub(crate) fn check_predict(x: ArrayView2<'_, f64>, n_features: usize) -> Result<()> {
+/// Training data without targets: at least one row and one feature, finite numbers, one weight per row if any.
+pub(crate) fn check_training(data: &Training<'_>, nan: Nan) -> Result<()> {
+    check_size(data.x)?;
+    check_x(data.x, nan)?;
+    check_weights(data)
+}
+
+/// Training data with one target per row.
+pub(crate) fn check_supervised<'a>(data: &Training<'a>, nan: Nan) -> Result<ArrayView1<'a, f64>> {
+    let y = check_outputs(data, nan)?;
+    if y.ncols() != 1 {
+        return Err(Error::shape("y has several outputs and this estimator learns one", y.ncols(), 1));
+    }
+    Ok(y.index_axis_move(ndarray::Axis(1), 0))
+}
+
+/// Training data with one or more targets per row.
+pub(crate) fn check_outputs<'a>(data: &Training<'a>, nan: Nan) -> Result<ArrayView2<'a, f64>> {
+    check_size(data.x)?;
+    let y = data.y.ok_or_else(|| Error::empty("there is no y to learn from"))?;
+    if y.nrows() != data.x.nrows() {
+        let what = "y has another length than X";
+        return Err(Error::shape(what, y.nrows(), data.x.nrows()));
+    }
+    if y.ncols() == 0 {
+        return Err(Error::empty("y has no columns"));
+    }
+    check_x(data.x, nan)?;
+    for column in y.columns() {
+        check_finite_values("y", column)?;
+    }
+    check_weights(data)?;
+    Ok(y)
+}
+
+/// Data to predict for: the features of the training data, no infinities, and NaN only where it means missing; no rows
+/// is fine.
+pub(crate) fn check_predict(x: ArrayView2<'_, f64>, n_features: usize, nan: Nan) -> Result<()> {
     if x.ncols() != n_features {
         let what = "X has another number of features than the training data";
         return Err(Error::shape(what, x.ncols(), n_features));
     }
-    check_finite(x)
+    check_x(x, nan)
 }
 
 /// Refuses the first NaN or infinity of a vector.
@@ -41,11 +71,33 @@ pub(crate) fn check_finite_values(array: &'static str, values: ArrayView1<'_, f6
     }
 }
 
-/// Refuses the first NaN or infinity, row by row.
-fn check_finite(x: ArrayView2<'_, f64>) -> Result<()> {
+fn check_size(x: ArrayView2<'_, f64>) -> Result<()> {
+    if x.nrows() == 0 {
+        return Err(Error::empty("X has no rows"));
+    }
+    if x.ncols() == 0 {
+        return Err(Error::empty("X has no features"));
+    }
+    Ok(())
+}
+
+/// One finite weight per row; which signs make sense is for the estimator to say.
+fn check_weights(data: &Training<'_>) -> Result<()> {
+    let Some(weights) = data.sample_weight else {
+        return Ok(());
+    };
+    if weights.len() != data.x.nrows() {
+        return Err(Error::shape("sample_weight has another length than X", weights.len(), data.x.nrows()));
+    }
+    check_finite_values("sample_weight", weights)
+}
+
+/// Refuses the first infinity, and the first NaN unless that means missing, row by row.
+fn check_x(x: ArrayView2<'_, f64>, nan: Nan) -> Result<()> {
+    let bad = |value: &f64| !(value.is_finite() || nan == Nan::Missing && value.is_nan());
     let first_in = |start: usize, end: usize| {
         (start..end).find_map(|row| {
-            let feature = x.row(row).iter().position(|value| !value.is_finite())?;
+            let feature = x.row(row).iter().position(bad)?;
             Some((row, feature))
         })
     };
@@ -80,20 +132,44 @@ mod tests {
             let mut x = Array2::zeros((rows, 3));
             x[(rows - 1, 0)] = f64::INFINITY;
             x[(rows - 2, 2)] = f64::NAN;
-            let error = check_fit(x.view(), Array1::zeros(rows).view()).unwrap_err();
-            let text = format!("X, row {}, feature 2: NaN is not a finite number", rows - 2);
-            assert_eq!(error.to_string(), text);
+            let y = Array1::zeros(rows);
+            let data = Training::supervised(x.view(), y.view());
+            for (nan, text) in [
+                (Nan::Refused, format!("X, row {}, feature 2: NaN is not a finite number", rows - 2)),
+                (Nan::Missing, format!("X, row {}, feature 0: inf is not a finite number", rows - 1)),
+            ] {
+                assert_eq!(check_supervised(&data, nan).unwrap_err().to_string(), text);
+            }
         }
     }
 
     #[test]
     fn shapes_that_do_not_fit_are_refused() {
-        let check = |rows, columns, targets| {
-            let x = Array2::zeros((rows, columns));
-            check_fit(x.view(), Array1::zeros(targets).view()).unwrap_err().to_string()
+        let check = |rows, columns, targets, outputs| {
+            let (x, y) = (Array2::zeros((rows, columns)), Array2::zeros((targets, outputs)));
+            check_supervised(&Training::outputs(x.view(), y.view()), Nan::Refused).unwrap_err().to_string()
         };
-        assert_eq!(check(0, 2, 0), "X has no rows");
-        assert_eq!(check(2, 0, 2), "X has no features");
-        assert_eq!(check(5, 1, 4), "y has another length than X: 4, expected 5");
+        assert_eq!(check(0, 2, 0, 1), "X has no rows");
+        assert_eq!(check(2, 0, 2, 1), "X has no features");
+        assert_eq!(check(5, 1, 4, 1), "y has another length than X: 4, expected 5");
+        assert_eq!(check(5, 1, 5, 0), "y has no columns");
+        assert_eq!(check(5, 1, 5, 2), "y has several outputs and this estimator learns one: 2, expected 1");
+    }
+
+    #[test]
+    fn weights_are_checked() {
+        let (x, y) = (Array2::zeros((3, 1)), Array1::zeros(3));
+        let check = |weights: Vec<f64>| {
+            let weights = Array1::from(weights);
+            let data = Training::supervised(x.view(), y.view()).sample_weight(weights.view());
+            check_supervised(&data, Nan::Refused).map(|_| ()).map_err(|error| error.to_string())
+        };
+        assert_eq!(check(vec![0.0, 1.0, 2.0]), Ok(()));
+        assert_eq!(check(vec![1.0]).unwrap_err(), "sample_weight has another length than X: 1, expected 3");
+        assert_eq!(check(vec![1.0, f64::NAN, 1.0]).unwrap_err(), "sample_weight, row 1: NaN is not a finite number");
+        assert_eq!(
+            check_supervised(&Training::unsupervised(x.view()), Nan::Refused).unwrap_err().to_string(),
+            "there is no y to learn from"
+        );
     }
 }

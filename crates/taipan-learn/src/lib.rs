@@ -24,7 +24,10 @@
 //! - A parameter out of range, a NaN, a wrong shape or a damaged file is an [`Error`] that names it, never a panic.
 
 #![allow(clippy::needless_pass_by_value, reason = "an array view is a reference already")]
+#![allow(dead_code, reason = "what the estimators to come share")]
+#![allow(clippy::float_cmp, reason = "class labels and split values are floats that are equal or not")]
 
+mod classes;
 mod dummy;
 mod error;
 mod estimator;
@@ -42,9 +45,9 @@ mod sum;
 
 pub use dummy::{ConstantPredictor, DummyRegressor, Strategy};
 pub use error::{Error, ErrorKind, Place, Result};
-pub use estimator::{Attribute, Estimator, Predictor};
+pub use estimator::{Attribute, Estimator, Kind, Predictor, Prepared, Training};
 pub use linear::{LinearPredictor, LinearRegression, Ridge};
 pub use model::{Model, Scores};
-pub use param::{Param, ParamType, ParamValue, Range, RangeKind};
+pub use param::{ClassWeight, Interval, IntoParam, Param, ParamType, ParamValue, Range, RangeKind};
 pub use random::{RandomState, Replace};
-pub use state::{Array, State, Values};
+pub use state::{Array, Element, State, Values};

@@ -23,7 +23,7 @@ fn model() -> Model {
 /// Seals a body as a writer would, so that nothing but the body is wrong.
 fn seal(metadata: &[u8], arrays: &[u8]) -> Vec<u8> {
     let total = (24 + metadata.len() + arrays.len() + 32) as u64;
-    let mut bytes = b"TPNMODEL\x01\0\0\0".to_vec();
+    let mut bytes = b"TPNMODEL\x02\0\0\0".to_vec();
     bytes.extend(u32::try_from(metadata.len()).unwrap().to_le_bytes());
     bytes.extend(total.to_le_bytes());
     bytes.extend(metadata);
@@ -40,6 +40,7 @@ fn reseal(mut bytes: Vec<u8>) -> Vec<u8> {
 fn metadata() -> Value {
     json!({
         "estimator": "Ridge", "params": {"alpha": 1.0}, "features": ["a", "b"], "target": "y",
+        "labels": [], "categories": {},
         "scores": {"r2": 0.5}, "lineage": {},
         "arrays": [
             {"name": "coef", "dtype": "f64", "shape": [2]},
@@ -137,8 +138,8 @@ fn other_files_are_told_apart() {
         assert_eq!(error(other), "model file, byte 0: not a taipan model file");
     }
     let mut newer = bytes.clone();
-    newer[8] = 2;
-    assert_eq!(error(&newer), "model file, byte 8: format version 2 is not supported; this program reads version 1");
+    newer[8] = 3;
+    assert_eq!(error(&newer), "model file, byte 8: format version 3 is not supported; this program reads version 2");
     let cut = &bytes[..bytes.len() - 1];
     assert_eq!(
         error(cut),
@@ -220,7 +221,7 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-        let mut prefixed = b"TPNMODEL\x01\0\0\0".to_vec();
+        let mut prefixed = b"TPNMODEL\x02\0\0\0".to_vec();
         prefixed.extend(&bytes);
         prop_assert!(Model::from_bytes(&bytes).is_err());
         prop_assert!(Model::from_bytes(&prefixed).is_err());

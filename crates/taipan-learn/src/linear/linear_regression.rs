@@ -1,12 +1,10 @@
 //! Ordinary least squares.
 
-use ndarray::{ArrayView1, ArrayView2};
-
 use super::design::Design;
 use super::{LinearPredictor, solve};
 use crate::error::Result;
-use crate::estimator::{Estimator, estimator};
-use crate::input::check_fit;
+use crate::estimator::{Estimator, Training, estimator};
+use crate::input::{Nan, check_supervised};
 use crate::param::Range;
 
 estimator! {
@@ -14,7 +12,7 @@ estimator! {
     ///
     /// The data is centred, reduced by QR when it has many rows, and solved by singular value decomposition. Parity with
     /// scikit-learn: close (relative error at most 1e-10 on well-conditioned data). Its `positive` is not offered.
-    pub struct LinearRegression {
+    pub struct LinearRegression: Regressor -> LinearPredictor {
         /// Whether to fit an intercept; without one the plane goes through the origin.
         fit_intercept: bool = true, Range::BOOLEAN;
         /// Singular values of at most this times the largest are taken for 0.
@@ -26,11 +24,11 @@ impl LinearRegression {
     /// Finds the weights.
     ///
     /// # Errors
-    /// See [`Estimator::fit`].
-    pub fn fit(&self, x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>) -> Result<LinearPredictor> {
+    /// See [`Estimator::fit_on`].
+    pub fn fit_on(&self, data: &Training<'_>) -> Result<LinearPredictor> {
         self.check_params()?;
-        check_fit(x, y)?;
-        let design = Design::new(x, y, self.fit_intercept);
+        let y = check_supervised(data, Nan::Refused)?;
+        let design = Design::new(data.x, y, self.fit_intercept);
         let (coef, spectrum) = solve::least_squares(&design.reduced(), self.tol)?;
         let intercept = design.intercept(&coef);
         LinearPredictor::new(coef, intercept, Some(spectrum))

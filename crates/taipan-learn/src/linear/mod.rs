@@ -10,11 +10,14 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Predictor};
-use crate::input::{BLOCK_ROWS, check_predict};
+use crate::input::{BLOCK_ROWS, Nan, check_predict};
+use crate::registry::{Entry, entry};
 use crate::state::State;
 
 pub use linear_regression::LinearRegression;
 pub use ridge::Ridge;
+
+pub(crate) const ENTRIES: &[Entry] = &[entry!(LinearRegression, LinearPredictor), entry!(Ridge, LinearPredictor)];
 
 /// A fitted linear model.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,7 +95,7 @@ impl LinearPredictor {
 
 impl Predictor for LinearPredictor {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
-        check_predict(x, self.coef.len())?;
+        check_predict(x, self.coef.len(), Nan::Refused)?;
         let mut out = vec![0.0; x.nrows()];
         if x.nrows() <= BLOCK_ROWS {
             self.predict_rows(x, &mut out);

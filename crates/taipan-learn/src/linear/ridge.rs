@@ -1,14 +1,12 @@
 //! Least squares with a penalty on large weights.
 
-use faer::Mat;
-use ndarray::{ArrayView1, ArrayView2};
-
 use super::design::Design;
 use super::{LinearPredictor, solve};
 use crate::error::Result;
-use crate::estimator::{Estimator, estimator};
-use crate::input::check_fit;
+use crate::estimator::{Estimator, Training, estimator};
+use crate::input::{Nan, check_supervised};
 use crate::param::Range;
+use faer::Mat;
 
 estimator! {
     /// Ridge regression: least squares plus `alpha` times the sum of squared weights. The intercept is not penalised.
@@ -16,7 +14,7 @@ estimator! {
     /// Solved by Cholesky decomposition, in the dual form when there are more features than rows, and by singular value
     /// decomposition when the system is singular. Parity with scikit-learn's automatic solver: close (relative error at
     /// most 1e-10 on well-conditioned data).
-    pub struct Ridge {
+    pub struct Ridge: Regressor -> LinearPredictor {
         /// Strength of the penalty; 0 is ordinary least squares.
         alpha: f64 = 1.0, Range::at_least(0.0);
         /// Whether to fit an intercept; without one the plane goes through the origin.
@@ -28,11 +26,11 @@ impl Ridge {
     /// Finds the weights.
     ///
     /// # Errors
-    /// See [`Estimator::fit`].
-    pub fn fit(&self, x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>) -> Result<LinearPredictor> {
+    /// See [`Estimator::fit_on`].
+    pub fn fit_on(&self, data: &Training<'_>) -> Result<LinearPredictor> {
         self.check_params()?;
-        check_fit(x, y)?;
-        let design = Design::new(x, y, self.fit_intercept);
+        let y = check_supervised(data, Nan::Refused)?;
+        let design = Design::new(data.x, y, self.fit_intercept);
         let (rows, features) = design.shape();
         let solved = if features > rows { self.dual(&design.matrix()) } else { self.primal(design.gram()) };
         let coef = match solved {

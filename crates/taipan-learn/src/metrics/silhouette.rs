@@ -5,7 +5,8 @@ use rayon::prelude::*;
 
 use super::targets::{check_labels, finite, position, unique};
 use crate::error::{Error, Result};
-use crate::input::check_fit;
+use crate::estimator::Training;
+use crate::input::{Nan, check_supervised};
 use crate::sum::mean;
 
 /// The silhouette of each sample, from −1 to 1: (b − a) / max(a, b), where a is its mean Euclidean distance to the other
@@ -16,7 +17,7 @@ use crate::sum::mean;
 /// `Empty`, `Shape`, `NonFinite`, `Malformed` as for the other metrics; `InvalidParam` unless there are at least two
 /// clusters and fewer clusters than samples.
 pub fn silhouette_samples(x: ArrayView2<'_, f64>, labels: ArrayView1<'_, f64>) -> Result<Array1<f64>> {
-    check_fit(x, labels)?;
+    check_supervised(&Training::supervised(x, labels), Nan::Refused)?;
     check_labels("labels", labels)?;
     let clusters = unique(labels);
     let (n, k) = (labels.len(), clusters.len());

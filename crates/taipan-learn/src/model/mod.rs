@@ -6,10 +6,10 @@ mod scores;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ndarray::{Array1, ArrayView1, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use crate::error::{Error, Result};
-use crate::estimator::{Estimator, Predictor};
+use crate::estimator::{Estimator, Predictor, Training};
 use crate::param::ParamValue;
 use crate::registry;
 
@@ -38,8 +38,12 @@ pub struct Model {
     pub params: BTreeMap<String, ParamValue>,
     /// Names of the features, in the order of the columns of the matrix.
     pub features: Vec<String>,
-    /// Name of the target.
+    /// Name of the target; empty for an estimator that has none.
     pub target: String,
+    /// What the class labels 0, 1, … stand for when the target was text; else empty.
+    pub labels: Vec<String>,
+    /// What the numbers 0, 1, … stand for in each feature that was text.
+    pub categories: BTreeMap<String, Vec<String>>,
     /// Scores, in the order in which they were set.
     pub scores: Scores,
     /// Where the training data came from and how it was split, as the application sees fit.
@@ -48,11 +52,12 @@ pub struct Model {
 }
 
 impl Model {
-    /// Fits the estimator. `features` names the columns of `x`, `target` names `y`; errors about a value name its column.
+    /// Fits the estimator to one target. `features` names the columns of `x`, `target` names `y`; errors about a value
+    /// name its column.
     ///
     /// # Errors
-    /// Those of [`Estimator::fit`]; `Shape` when there is not one name per column; `InvalidParam` when two features have
-    /// one name.
+    /// Those of [`Estimator::fit_on`]; `Shape` when there is not one name per column; `InvalidParam` when two features
+    /// have one name.
     pub fn train(
         estimator: &dyn Estimator,
         x: ArrayView2<'_, f64>,
@@ -60,21 +65,44 @@ impl Model {
         features: Vec<String>,
         target: impl Into<String>,
     ) -> Result<Self> {
+        Self::train_on(estimator, &Training::supervised(x, y), features, target)
+    }
+
+    /// Fits the estimator to any training data; the target of an estimator that has none is named by an empty text.
+    ///
+    /// # Errors
+    /// As [`train`](Self::train).
+    pub fn train_on(
+        estimator: &dyn Estimator,
+        data: &Training<'_>,
+        features: Vec<String>,
+        target: impl Into<String>,
+    ) -> Result<Self> {
         let target = target.into();
-        if features.len() != x.ncols() {
-            let what = "the number of feature names differs from the features of X";
-            return Err(Error::shape(what, features.len(), x.ncols()));
-        }
-        if let Some(name) = repeated(&features) {
-            return Err(Error::invalid("Model", "features", name, "named once"));
-        }
-        let predictor = estimator.fit(x, y).map_err(|error| error.naming(&features, &target))?;
+        check_names(&features, data.x.ncols())?;
+        let predictor = estimator.fit_on(data).map_err(|error| error.naming(&features, &target))?;
+        Self::of(estimator, predictor, features, target)
+    }
+
+    /// Wraps what an estimator has learnt already: the best model of a search, say.
+    ///
+    /// # Errors
+    /// `Shape` when there is not one name per feature; `InvalidParam` when two features have one name.
+    pub fn of(
+        estimator: &dyn Estimator,
+        predictor: Box<dyn Predictor>,
+        features: Vec<String>,
+        target: impl Into<String>,
+    ) -> Result<Self> {
+        check_names(&features, predictor.n_features())?;
         let params = estimator.get_params().into_iter();
         Ok(Self {
             estimator: estimator.name().to_owned(),
-            params: params.map(|(name, value)| (name.to_owned(), value)).collect(),
+            params: params.map(|(name, value)| (name.into_owned(), value)).collect(),
             features,
-            target,
+            target: target.into(),
+            labels: Vec::new(),
+            categories: BTreeMap::new(),
             scores: Scores::default(),
             lineage: BTreeMap::new(),
             predictor: predictor.into(),
@@ -91,7 +119,41 @@ impl Model {
     /// # Errors
     /// Those of [`Predictor::predict`]; errors about a value name its column.
     pub fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
-        self.predictor.predict(x).map_err(|error| error.naming(&self.features, &self.target))
+        self.predictor.predict(x).map_err(|error| self.explain(error))
+    }
+
+    /// The probability of each class for each row: see [`Predictor::predict_proba`].
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub fn predict_proba(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        self.predictor.predict_proba(x).map_err(|error| self.explain(error))
+    }
+
+    /// New features: see [`Predictor::transform`].
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict).
+    pub fn transform(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        self.predictor.transform(x).map_err(|error| self.explain(error))
+    }
+
+    /// Names of the new features.
+    ///
+    /// # Errors
+    /// `Unsupported` unless this is a transformer.
+    pub fn feature_names_out(&self) -> Result<Vec<String>> {
+        self.predictor.feature_names_out(&self.features).map_err(|error| self.explain(error))
+    }
+
+    /// The classes of the first output in ascending order; empty unless this is a classifier.
+    pub fn classes(&self) -> &[f64] {
+        self.predictor.classes().first().map_or(&[], Vec::as_slice)
+    }
+
+    /// Speaks of columns by name, and of the estimator rather than its fitted type.
+    fn explain(&self, error: Error) -> Error {
+        error.naming(&self.features, &self.target).owned_by(&self.estimator)
     }
 
     /// The estimator with the parameters of this model, for training it again.
@@ -140,6 +202,17 @@ impl Model {
             None => Ok(()),
             Some(name) => Err(Error::malformed(format!("the feature '{name}' is named twice"))),
         }
+    }
+}
+
+fn check_names(features: &[String], columns: usize) -> Result<()> {
+    if features.len() != columns {
+        let what = "the number of feature names differs from the features of X";
+        return Err(Error::shape(what, features.len(), columns));
+    }
+    match repeated(features) {
+        None => Ok(()),
+        Some(name) => Err(Error::invalid("Model", "features", name, "named once")),
     }
 }
 

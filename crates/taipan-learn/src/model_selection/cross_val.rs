@@ -5,8 +5,8 @@ use rayon::prelude::*;
 
 use super::KFold;
 use crate::error::Result;
-use crate::estimator::Estimator;
-use crate::input::check_fit;
+use crate::estimator::{Estimator, Training};
+use crate::input::{Nan, check_supervised};
 use crate::metrics::Scoring;
 
 /// Fits on the training rows and scores the test rows of each fold, folds in parallel. The scores are in the order of
@@ -23,7 +23,8 @@ pub fn cross_val_score(
     scoring: Scoring,
 ) -> Result<Vec<Option<f64>>> {
     estimator.check_params()?;
-    check_fit(x, y)?;
+    let nan = if estimator.allows_nan() { Nan::Missing } else { Nan::Refused };
+    check_supervised(&Training::supervised(x, y), nan)?;
     let scores: Vec<Result<Option<f64>>> = cv
         .split(x.nrows())?
         .into_par_iter()
@@ -32,7 +33,7 @@ pub fn cross_val_score(
             let (x_train, y_train) = rows(&split.train);
             let fitted = estimator.fit(x_train.view(), y_train.view())?;
             let (x_test, y_test) = rows(&split.test);
-            scoring.score(y_test.view(), fitted.predict(x_test.view())?.view())
+            scoring.score(&*fitted, x_test.view(), y_test.view().insert_axis(Axis(1)), None)
         })
         .collect();
     scores.into_iter().collect()

@@ -1,0 +1,70 @@
+//! Features, targets and weights to learn from.
+
+use std::any::Any;
+
+use ndarray::{ArrayView1, ArrayView2, Axis};
+
+/// What an estimator learns from: views of the caller's arrays.
+///
+/// ```
+/// use ndarray::array;
+/// use taipan_learn::{DummyRegressor, Estimator, Training};
+///
+/// let (x, y) = (array![[0.0], [1.0]], array![1.0, 4.0]);
+/// let data = Training::supervised(x.view(), y.view());
+/// let model = Estimator::fit_on(&DummyRegressor::new(), &data)?;
+/// assert_eq!(model.predict(x.view())?, array![2.5, 2.5]);
+/// # Ok::<(), taipan_learn::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Training<'a> {
+    /// One row per sample, one column per feature.
+    pub x: ArrayView2<'a, f64>,
+    /// One row per sample, one column per output.
+    pub y: Option<ArrayView2<'a, f64>>,
+    /// How much each row counts; all count 1 when not given.
+    pub sample_weight: Option<ArrayView1<'a, f64>>,
+    /// What [`Estimator::prepare`](crate::Estimator::prepare) made of a matrix of which `x` has some rows.
+    pub prepared: Option<Prepared<'a>>,
+}
+
+/// Work done beforehand on a whole matrix, for a fit on some of its rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Prepared<'a> {
+    /// What the estimator prepared.
+    pub whole: &'a (dyn Any + Send + Sync),
+    /// Row `i` of the training data is row `rows[i]` of the whole matrix.
+    pub rows: &'a [usize],
+}
+
+impl<'a> Training<'a> {
+    /// Features and one target per row.
+    pub fn supervised(x: ArrayView2<'a, f64>, y: ArrayView1<'a, f64>) -> Self {
+        Self::outputs(x, y.insert_axis(Axis(1)))
+    }
+
+    /// Features and several targets per row.
+    pub fn outputs(x: ArrayView2<'a, f64>, y: ArrayView2<'a, f64>) -> Self {
+        Self { x, y: Some(y), sample_weight: None, prepared: None }
+    }
+
+    /// Features alone.
+    pub fn unsupervised(x: ArrayView2<'a, f64>) -> Self {
+        Self { x, y: None, sample_weight: None, prepared: None }
+    }
+
+    /// Weighs the rows.
+    #[must_use]
+    pub fn sample_weight(mut self, weights: ArrayView1<'a, f64>) -> Self {
+        self.sample_weight = Some(weights);
+        self
+    }
+
+    /// Adds what was prepared of the matrix that the rows come from.
+    #[must_use]
+    pub fn prepared(mut self, prepared: Prepared<'a>) -> Self {
+        self.prepared = Some(prepared);
+        self
+    }
+}
