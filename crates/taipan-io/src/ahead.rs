@@ -58,7 +58,7 @@ impl<T: Send + 'static> Ahead<T> {
         if self.turn == 0 || self.finished_reading() {
             return run(&self.blocks, &self.work).1;
         }
-        let ahead = 2 * rayon::current_num_threads();
+        let ahead = (2 * rayon::current_num_threads()).min(self.blocks.most_in_work());
         while self.running + self.early.len() < ahead && !self.blocks.exhausted() {
             self.spawn();
         }

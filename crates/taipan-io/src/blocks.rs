@@ -3,10 +3,9 @@
 //! Several threads may share one [`Blocks`]; each calls [`next_block`](Blocks::next_block) and
 //! [`parse`](Blocks::parse) in turn. The first blocks are small, so that the head of a file comes at once.
 
-use std::fs::File;
-use std::io::{self, Cursor, Read, Seek, SeekFrom};
+use std::io::{self, Cursor, Read};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::RecordBatch;
@@ -17,12 +16,16 @@ use crate::error::{Error, ErrorKind, Fault, Place, Precision, Result};
 use crate::input::{Input, Layout};
 use crate::json;
 use crate::reject::{Bad, RAW, Refused, Reject, placed};
+use crate::source::{Bytes, Source};
 
 /// The size of the first block; each later one is four times larger up to the size asked for.
 const FIRST: usize = 64 << 10;
 
 /// Buffers kept for later blocks.
 const SPARE: usize = 64;
+
+/// What a block in work needs for each of its bytes: its buffer, the batch made of it, and as much on the way there.
+const WORKING: usize = 4;
 
 /// Raw blocks of a file and the means to parse them; shared by the threads that read it.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub struct Blocks {
     reader: Mutex<Reader>,
     spare: Mutex<Vec<Vec<u8>>>,
     bytes_read: AtomicU64,
+    /// The size of the last block's buffer.
+    buffer: AtomicUsize,
 }
 
 /// Some whole records of a file, not yet parsed.
@@ -48,7 +53,7 @@ pub struct Block {
 }
 
 /// A point in a file: bytes and lines before it, and characters before it on its line.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Position {
     pub(crate) byte: u64,
     pub(crate) lines: u64,
@@ -57,7 +62,7 @@ pub(crate) struct Position {
 
 #[derive(Debug)]
 struct Reader {
-    source: Source,
+    source: Bytes,
     splitter: Splitter,
     /// What was read behind the last block: the beginning of a record.
     carry: Vec<u8>,
@@ -70,12 +75,6 @@ struct Reader {
     /// The fault behind the last block.
     failed: Option<Error>,
     done: bool,
-}
-
-#[derive(Debug)]
-enum Source {
-    File(File),
-    Memory(Cursor<Arc<[u8]>>),
 }
 
 #[derive(Debug)]
@@ -97,7 +96,8 @@ impl Blocks {
         })?);
         let reader = Reader::new(&input)?;
         let bytes_read = AtomicU64::new(reader.position.byte);
-        Ok(Self { input, projection, schema, reader: Mutex::new(reader), spare: Mutex::default(), bytes_read })
+        let (reader, spare) = (Mutex::new(reader), Mutex::default());
+        Ok(Self { input, projection, schema, reader, spare, bytes_read, buffer: AtomicUsize::default() })
     }
 
     /// The schema of the batches: the projected columns.
@@ -176,8 +176,17 @@ impl Blocks {
         let block = reader.next(buffer, &self.input);
         reader.done |= block.is_err();
         reader.blocks += 1;
+        if let Ok(Some(block)) = &block {
+            self.buffer.store(block.data.len(), Ordering::Relaxed);
+        }
         self.bytes_read.store(reader.position.byte, Ordering::Relaxed);
         (reader.blocks - 1, block)
+    }
+
+    /// How many blocks of the size seen last may be in work at once.
+    pub(crate) fn most_in_work(&self) -> usize {
+        let buffer = self.buffer.load(Ordering::Relaxed).max(self.input.block_bytes());
+        (self.input.memory_limit() / buffer.saturating_mul(WORKING)).max(1)
     }
 
     /// Whether the last block was handed out.
@@ -193,14 +202,9 @@ impl Reader {
         let source = if let Some(content) = input.content() {
             let mut content = Cursor::new(content.clone());
             content.set_position(position.byte);
-            Source::Memory(content)
+            Bytes::Memory(content)
         } else {
-            let (mut file, length) = crate::source::open(input.path())?;
-            if length < input.length() {
-                return Err(changed(input));
-            }
-            file.seek(SeekFrom::Start(position.byte)).map_err(|error| Error::of_io(error, input.path()))?;
-            Source::File(file)
+            input.source().bytes(position.byte)?
         };
         let splitter = match input.layout() {
             Layout::Csv(dialect) => Splitter::Csv(*dialect),
@@ -333,15 +337,19 @@ impl Reader {
             match self.source.read(rest) {
                 Ok(0) => {
                     self.at_end = true;
-                    if matches!(self.source, Source::File(_)) && self.position.byte + (*filled as u64) < input.length()
+                    if matches!(self.source, Bytes::File(_))
+                        && self.position.byte + (*filled as u64) < input.len_bytes().unwrap_or_default()
                     {
-                        return Err(changed(input));
+                        return Err(input.source().changed());
                     }
                     break;
                 }
                 Ok(read) => *filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::of_io(error, input.path())),
+                Err(error) => {
+                    let bytes = data.get(..*filled).unwrap_or_default();
+                    return Err(broken(input.source(), error, self.position, bytes));
+                }
             }
         }
         Ok(())
@@ -357,15 +365,6 @@ impl Reader {
                 let (records, end, fault) = json::split(splitter, bytes, self.at_end);
                 (end, records, fault)
             }
-        }
-    }
-}
-
-impl Read for Source {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::File(file) => file.read(buffer),
-            Self::Memory(content) => content.read(buffer),
         }
     }
 }
@@ -399,15 +398,20 @@ impl Position {
     }
 }
 
-/// The error for a file that has become shorter since it was opened.
-fn changed(input: &Input) -> Error {
-    let error = io::Error::new(io::ErrorKind::UnexpectedEof, "the file changed while it was read");
-    Error::of_io(error, input.path())
+/// The error for a source that ends in one, at its line where that helps.
+pub(crate) fn broken(source: &Source, error: io::Error, position: Position, bytes: &[u8]) -> Error {
+    let error = Error::of_named(error, source.name());
+    match error.kind() {
+        ErrorKind::Compression(_) => {
+            place_in(source, b'\n', Fault::on_line(bytes.len(), error.kind().clone()), position, bytes)
+        }
+        _ => error,
+    }
 }
 
 /// The error for a fault in bytes that stand at a position of the file.
 pub(crate) fn place(input: &Input, fault: Fault, position: Position, bytes: &[u8]) -> Error {
-    place_in(input.name(), newline(input.layout()), fault, position, bytes)
+    place_in(input.source(), newline(input.layout()), fault, position, bytes)
 }
 
 /// The byte that ends lines.
@@ -418,14 +422,18 @@ fn newline(layout: &Layout) -> u8 {
     }
 }
 
-pub(crate) fn place_in(source: &str, newline: u8, fault: Fault, position: Position, bytes: &[u8]) -> Error {
+pub(crate) fn place_in(source: &Source, newline: u8, fault: Fault, position: Position, bytes: &[u8]) -> Error {
     if matches!(fault.kind, ErrorKind::Empty) {
-        return Error::new(fault.kind).in_source(source);
+        return Error::new(fault.kind).in_source(source.name());
     }
+    let kind = match (fault.kind, source.foreign_encoding()) {
+        (ErrorKind::Encoding, Some(name)) => ErrorKind::ForeignEncoding(name),
+        (kind, _) => kind,
+    };
     let position = position.after(bytes.get(..fault.at).unwrap_or(bytes), newline);
     let column = (fault.precision == Precision::Column).then_some(position.characters + 1);
-    Error::new(fault.kind).at(Place {
-        source: source.to_owned(),
+    Error::new(kind).at(Place {
+        source: source.name().to_owned(),
         line: Some(position.lines + 1),
         column,
         byte: Some(position.byte),

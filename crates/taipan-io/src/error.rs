@@ -36,9 +36,9 @@ pub enum ErrorKind {
     /// A folder stands where a file was expected.
     #[error("is a directory, expected a file")]
     IsDirectory,
-    /// A pipe or device, which cannot be read twice.
-    #[error("is a pipe or device, expected a regular file")]
-    NotRegular,
+    /// A stream of which nothing was kept, asked for a second time.
+    #[error("can be read only once")]
+    ReadOnce,
     /// A folder holds no file of a known format.
     #[error("no data files (csv, tsv, json, ndjson, jsonl) in this directory")]
     NoDataFiles,
@@ -54,6 +54,15 @@ pub enum ErrorKind {
     /// A byte that is not UTF-8.
     #[error("invalid UTF-8")]
     Encoding,
+    /// Bytes that the text's encoding, of this name, does not allow.
+    #[error("invalid {0}")]
+    ForeignEncoding(&'static str),
+    /// A file that declares an encoding nobody knows.
+    #[error("unknown text encoding `{0}`")]
+    UnknownEncoding(String),
+    /// Compressed data that is damaged, cut off, or grows beyond the limits.
+    #[error("{0}")]
+    Compression(String),
     /// A CSV record with another number of fields than the header.
     #[error("{found} {}, expected {expected}", if *found == 1 { "field" } else { "fields" })]
     Ragged {
@@ -142,9 +151,16 @@ impl Error {
     }
 
     pub(crate) fn of_io(error: io::Error, path: &Path) -> Self {
+        Self::of_named(error, &path.display().to_string())
+    }
+
+    pub(crate) fn of_named(error: io::Error, name: &str) -> Self {
+        let own = error.get_ref().and_then(|inner| inner.downcast_ref::<ErrorKind>()).cloned();
+        if let Some(kind) = own {
+            return Self::new(kind).in_source(name);
+        }
         let kind = if error.kind() == io::ErrorKind::NotFound { ErrorKind::NotFound } else { ErrorKind::Io };
-        Self(Box::new(Inner { kind, place: None, source: Some(Box::new(error)) }))
-            .in_source(&path.display().to_string())
+        Self(Box::new(Inner { kind, place: None, source: Some(Box::new(error)) })).in_source(name)
     }
 
     /// What went wrong.
@@ -173,6 +189,13 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// How a reader inside this crate says more than [`io::Error`] can; [`Error`] takes the kind out again.
+impl From<ErrorKind> for io::Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self::new(io::ErrorKind::InvalidData, kind)
     }
 }
 

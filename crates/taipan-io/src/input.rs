@@ -1,19 +1,19 @@
 //! An opened file: what it is called, how it is laid out, what its columns are.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::batches::Batches;
-use crate::blocks::{Blocks, Position, place_in};
+use crate::blocks::{Blocks, Position, broken, place_in};
 use crate::error::{Error, ErrorKind, Fault, Misfit, Result};
 use crate::format::{Format, after_bom, refuse_binary};
 use crate::given::Given;
 use crate::reject::{OnError, Refused};
-use crate::{csv, infer, json, settle, source};
+use crate::source::{Limits, Source};
+use crate::{csv, infer, json, settle};
 
 /// Files up to this size are kept in memory once their types were inferred, and not read again.
 const KEEP: usize = 1 << 20;
@@ -28,9 +28,13 @@ pub struct ReadOptions {
     max_rejects: u64,
     max_record: usize,
     given: Given,
+    encoding: Option<String>,
     sample_bytes: usize,
     block_bytes: usize,
     batch_rows: usize,
+    max_ratio: u64,
+    max_unpacked: u64,
+    memory_limit: usize,
 }
 
 impl Default for ReadOptions {
@@ -43,9 +47,13 @@ impl Default for ReadOptions {
             max_rejects: u64::MAX,
             max_record: 64 << 20,
             given: Given::default(),
+            encoding: None,
             sample_bytes: 8 << 20,
             block_bytes: 1 << 20,
             batch_rows: 64 << 10,
+            max_ratio: 500,
+            max_unpacked: 1 << 40,
+            memory_limit: 256 << 20,
         }
     }
 }
@@ -108,6 +116,15 @@ impl ReadOptions {
         self
     }
 
+    /// The encoding of the text by its name on the web: `utf-8`, `utf-16`, `latin1`, `shift_jis` and so on. Unless it is
+    /// given, UTF-16 is told by its byte order mark or its zeros, XML by its declaration, and CSV whose sample is not
+    /// UTF-8 but has letters of Windows-1252 (which Latin-1 is a part of) is taken for that.
+    #[must_use]
+    pub fn encoding(mut self, label: impl Into<String>) -> Self {
+        self.encoding = Some(label.into());
+        self
+    }
+
     /// How much of the file types are inferred on; 8 MiB unless set. A record is taken whole.
     #[must_use]
     pub fn sample_bytes(mut self, bytes: usize) -> Self {
@@ -127,6 +144,36 @@ impl ReadOptions {
     pub fn batch_rows(mut self, rows: usize) -> Self {
         self.batch_rows = rows.max(1);
         self
+    }
+
+    /// How many times its size compressed data may grow to, once it is past 256 MiB; 500 unless set.
+    #[must_use]
+    pub fn max_ratio(mut self, ratio: u64) -> Self {
+        self.max_ratio = ratio.max(1);
+        self
+    }
+
+    /// How many bytes compressed data may grow to; 1 TiB unless set.
+    #[must_use]
+    pub fn max_unpacked(mut self, bytes: u64) -> Self {
+        self.max_unpacked = bytes;
+        self
+    }
+
+    /// The working memory that reading aims at; 256 MiB unless set. Fewer blocks are parsed at once where their size
+    /// and the number of threads would need more; one block is always read, as long as its longest record.
+    #[must_use]
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.memory_limit = bytes;
+        self
+    }
+
+    pub(crate) fn encoding_label(&self) -> Option<&str> {
+        self.encoding.as_deref()
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { ratio: self.max_ratio, total: self.max_unpacked, harmless: 256 << 20 }
     }
 
     pub(crate) fn given_types(&self) -> &Given {
@@ -164,9 +211,7 @@ pub struct Input {
 
 #[derive(Debug)]
 struct Opened {
-    path: PathBuf,
-    name: String,
-    length: u64,
+    source: Source,
     layout: Layout,
     /// Where the first record stands.
     data: Position,
@@ -188,59 +233,97 @@ pub(crate) enum Layout {
 type Inferred = (Layout, usize, SchemaRef, u64);
 
 impl Input {
-    /// Opens a file and infers its format, dialect and schema on its first bytes.
+    /// Opens what a name stands for and infers its format, dialect and schema on its first bytes.
+    ///
+    /// The name is a path, or `-` for standard input. Content may be compressed (gzip, zstd, bzip2, xz) and in other
+    /// encodings than UTF-8. Standard input, a pipe or a device can be read only once, so what was read of it is kept for
+    /// a later reading: 16 MiB in memory, the rest compressed in a temporary file without a name. Whoever needs no later
+    /// reading says so by [`read_once`](Self::read_once).
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`], [`ErrorKind::IsDirectory`], [`ErrorKind::NotRegular`] and [`ErrorKind::Io`] if it cannot
-    /// be opened, [`ErrorKind::Empty`] and [`ErrorKind::UnknownFormat`] if it holds no data this crate reads, and the
-    /// faults of a first record or of any other in the sample.
+    /// [`ErrorKind::NotFound`], [`ErrorKind::IsDirectory`] and [`ErrorKind::Io`] if it cannot be opened,
+    /// [`ErrorKind::Compression`] and [`ErrorKind::UnknownEncoding`] if it cannot be unpacked, [`ErrorKind::Empty`] and
+    /// [`ErrorKind::UnknownFormat`] if it holds no data this crate reads, and the faults of a first record or of any
+    /// other in the sample.
     pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
-        let path = path.as_ref();
         check(options)?;
-        let (mut file, length) = source::open(path)?;
+        Self::of_source(Source::open(path.as_ref(), options)?, options)
+    }
+
+    /// Reads a stream as [`open`](Self::open) reads standard input. The name is for messages, and its extension may tell
+    /// the format.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn from_reader(name: &str, reader: impl Read + Send + 'static, options: &ReadOptions) -> Result<Self> {
+        check(options)?;
+        Self::of_source(Source::stream(name, reader, options)?, options)
+    }
+
+    fn of_source(mut source: Source, options: &ReadOptions) -> Result<Self> {
+        let mut bytes = source.bytes(0)?;
         let mut sample = Vec::new();
         let mut size = options.sample_bytes;
         loop {
-            let whole = read(&mut file, length, size, &mut sample).map_err(|error| Error::of_io(error, path))?;
-            let known = options.format.or_else(|| Format::of_path(path)).is_some();
+            let whole = read(&mut bytes, source.length(), size, &mut sample)
+                .map_err(|error| broken(&source, error, Position::default(), &sample))?;
+            let of_kind = |kind| Error::new(kind).in_source(source.name());
+            let known = options.format.or_else(|| Format::of_path(&source.format_name())).is_some();
             let strict = !(known && options.on_error == OnError::Reject);
-            refuse_binary(&sample, strict).map_err(|kind| Error::of_path(kind, path))?;
+            refuse_binary(&sample, strict).map_err(of_kind)?;
             let text = after_bom(&sample);
             let mark = (sample.len() - text.len()) as u64;
             let start = Position { byte: mark, lines: 0, characters: 0 };
-            let name = path.display().to_string();
-            let (newline, inferred) = infer_sample(path, text, whole, options);
-            let inferred = inferred.map_err(|fault| place_in(&name, newline, fault, start, text))?;
+            let format = format(&source, text, options);
+            if format == Ok(Format::Csv)
+                && options.encoding.is_none()
+                && let Some(western) = source.western(text)
+            {
+                source = western;
+                bytes = source.bytes(0)?;
+                sample.clear();
+                continue;
+            }
+            let (newline, inferred) = infer_sample(&source.format_name(), format, text, whole, options);
+            let inferred = inferred.map_err(|fault| place_in(&source, newline, fault, start, text))?;
             let Some((layout, data, schema, sampled_rows)) = inferred else {
                 let limit = options.max_record;
                 // Twice as much, to see what comes behind a record that is rejected for its length.
                 let most = if options.on_error == OnError::Reject { limit * 2 } else { limit };
                 if sample.len() >= most {
-                    return Err(place_in(&name, newline, Fault::on_line(0, ErrorKind::TooLong { limit }), start, text));
+                    let fault = Fault::on_line(0, ErrorKind::TooLong { limit });
+                    return Err(place_in(&source, newline, fault, start, text));
                 }
                 size = size.saturating_mul(2);
                 continue;
             };
             let open = !matches!(layout, Layout::Csv(_));
-            let schema = options.given.apply(&schema, open).map_err(|kind| Error::of_path(kind, path))?;
+            let schema = options.given.apply(&schema, open).map_err(of_kind)?;
             let schema = Arc::new(schema);
             let data = start.after(text.get(..data).unwrap_or_default(), newline);
             let content = (whole && sample.len() <= KEEP).then(|| Arc::from(sample));
             let options = options.clone();
-            let path = path.to_owned();
-            let file = Opened { path, name, length, layout, data, content, sampled_rows, whole, options };
+            let file = Opened { source, layout, data, content, sampled_rows, whole, options };
             return Ok(Self { file: Arc::new(file), schema });
         }
     }
 
-    /// The file as messages name it: the path as it was given.
-    pub fn name(&self) -> &str {
-        &self.file.name
+    /// The same input, of which nothing is kept for a second reading if it is a stream: the next one, by any clone of this
+    /// input, is the last, and a later one ends with [`ErrorKind::ReadOnce`]. Without effect on a file.
+    #[must_use]
+    pub fn read_once(self) -> Self {
+        self.file.source.forget();
+        self
     }
 
-    /// The file.
+    /// The input as messages name it: the path as it was given, or `standard input`.
+    pub fn name(&self) -> &str {
+        self.file.source.name()
+    }
+
+    /// The path as it was given.
     pub fn path(&self) -> &Path {
-        &self.file.path
+        self.file.source.path()
     }
 
     /// The format that is read.
@@ -262,9 +345,9 @@ impl Input {
         (self.file.sampled_rows, self.file.whole)
     }
 
-    /// The size of the file when it was opened, where the system knows it.
+    /// The size of the text where it is known: that of a plain file when it was opened.
     pub fn len_bytes(&self) -> Option<u64> {
-        (self.file.length > 0).then_some(self.file.length)
+        self.file.source.length()
     }
 
     /// The same input with one column widened, or added, so that a value that did not fit does.
@@ -327,9 +410,8 @@ impl Input {
         self.file.content.as_ref()
     }
 
-    /// The size of the file when it was opened, 0 where the system does not know it.
-    pub(crate) fn length(&self) -> u64 {
-        self.file.length
+    pub(crate) fn source(&self) -> &Source {
+        &self.file.source
     }
 
     pub(crate) fn options(&self) -> &ReadOptions {
@@ -338,6 +420,10 @@ impl Input {
 
     pub(crate) fn block_bytes(&self) -> usize {
         self.file.options.block_bytes
+    }
+
+    pub(crate) fn memory_limit(&self) -> usize {
+        self.file.options.memory_limit
     }
 
     /// How many bytes there were behind an offset when the file was opened.
@@ -359,26 +445,33 @@ fn check(options: &ReadOptions) -> Result<()> {
     }
 }
 
-/// Reads on until the sample has its size; true if that is the whole file.
-fn read(file: &mut File, length: u64, size: usize, sample: &mut Vec<u8>) -> io::Result<bool> {
+/// Reads on until the sample has its size; true if that is the whole text.
+fn read(bytes: &mut impl Read, length: Option<u64>, size: usize, sample: &mut Vec<u8>) -> io::Result<bool> {
     let wanted = size.saturating_sub(sample.len());
-    let expected = usize::try_from(length).unwrap_or(usize::MAX).saturating_sub(sample.len());
-    sample.reserve_exact(wanted.min(expected.saturating_add(1)));
-    let got = file.take(wanted as u64).read_to_end(sample)?;
-    Ok(got < wanted || (length > 0 && sample.len() as u64 >= length))
+    if let Some(length) = length {
+        let expected = usize::try_from(length).unwrap_or(usize::MAX).saturating_sub(sample.len());
+        sample.reserve_exact(wanted.min(expected.saturating_add(1)));
+    }
+    let got = bytes.take(wanted as u64).read_to_end(sample)?;
+    Ok(got < wanted || length.is_some_and(|length| sample.len() as u64 >= length))
+}
+
+/// The format that was asked for, else the name's, else the content's.
+fn format(source: &Source, text: &[u8], options: &ReadOptions) -> std::result::Result<Format, ErrorKind> {
+    match options.format.or_else(|| Format::of_path(&source.format_name())) {
+        Some(format) => Ok(format),
+        None => Format::of_content(text),
+    }
 }
 
 /// The newline for lines in messages, and what the format's own inference says.
 fn infer_sample(
     path: &Path,
+    format: std::result::Result<Format, ErrorKind>,
     text: &[u8],
     whole: bool,
     options: &ReadOptions,
 ) -> (u8, std::result::Result<Option<Inferred>, Fault>) {
-    let format = match options.format.or_else(|| Format::of_path(path)) {
-        Some(format) => Ok(format),
-        None => Format::of_content(text),
-    };
     let mut refused = options.refused();
     match format {
         Err(kind) => (b'\n', Err(Fault::on_line(0, kind))),

@@ -41,7 +41,7 @@ fn shown(name: &str, content: &[u8], options: &ReadOptions) -> (String, Vec<Stri
     for reject in &rejects {
         assert_eq!(reject.source, path.display().to_string());
         let at = reject.byte as usize;
-        assert_eq!(content[..at].iter().filter(|byte| **byte == b'\n').count() as u64 + 1, reject.line);
+        assert_eq!(memchr::memchr_iter(b'\n', &content[..at]).count() as u64 + 1, reject.line);
     }
     let rejects =
         rejects.iter().map(|r| format!("{}:{}: {}: {}", r.line, r.byte, r.reason, r.raw.escape_debug())).collect();

@@ -1,16 +1,20 @@
-//! From what the user names to files: patterns and directories expanded, files opened, tables named.
+//! From what the user names to files: patterns and directories expanded, tables named.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::STDIN;
+use super::compress::Compression;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::EXTENSIONS;
 
 /// The files that paths, globs and directories stand for, in the order given, each once.
 ///
-/// A directory stands for the data files in it (csv, tsv, json, ndjson, jsonl; hidden ones and subfolders excepted), a
-/// glob for the files it matches; both sorted by name. A pattern that is itself the name of a file is that file.
+/// A directory stands for the data files in it (csv, tsv, json, ndjson, jsonl, each also compressed: gz, zst, bz2, xz;
+/// hidden ones and subfolders excepted), a glob for the files it matches; both sorted by name. A pattern that is itself
+/// the name of a file is that file, and `-` is standard input.
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] names the path or pattern that stands for no file, [`ErrorKind::NoDataFiles`] a directory
@@ -20,7 +24,9 @@ pub fn expand(patterns: &[String]) -> Result<Vec<PathBuf>> {
     let mut seen = HashSet::new();
     for pattern in patterns {
         let path = Path::new(pattern);
-        let found = if path.is_dir() {
+        let found = if pattern == STDIN {
+            vec![path.to_owned()]
+        } else if path.is_dir() {
             directory(path)?
         } else if path.exists() || !pattern.contains(['*', '?', '[']) {
             // A missing file is named as an I/O error by its opening; here only its absence counts.
@@ -66,19 +72,6 @@ pub fn table_name(path: &Path) -> String {
     }
 }
 
-/// Opens a regular file for reading; also answers its length.
-pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
-    let of_io = |error| Error::of_io(error, path);
-    let metadata = fs::metadata(path).map_err(of_io)?;
-    if metadata.is_dir() {
-        return Err(Error::of_path(ErrorKind::IsDirectory, path));
-    }
-    if !metadata.is_file() {
-        return Err(Error::of_path(ErrorKind::NotRegular, path));
-    }
-    Ok((File::open(path).map_err(of_io)?, metadata.len()))
-}
-
 fn directory(path: &Path) -> Result<Vec<PathBuf>> {
     let of_io = |error| Error::of_io(error, path);
     let mut files = Vec::new();
@@ -108,8 +101,17 @@ fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// The path without the extension that names a compression: `a.csv` for `a.csv.gz`.
+pub(super) fn without_compression(path: &Path) -> Cow<'_, Path> {
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some(extension) if Compression::is_extension(extension) => Cow::Owned(path.with_extension("")),
+        _ => Cow::Borrowed(path),
+    }
+}
+
 fn is_data_file(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str());
+    let name = without_compression(path);
+    let extension = name.extension().and_then(|extension| extension.to_str());
     extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension)))
         && path.is_file()
 }
@@ -148,7 +150,7 @@ mod tests {
     #[test]
     fn patterns_become_files() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["b.csv", "a.json", "notes.txt", ".hidden.csv", "x[1].csv"] {
+        for name in ["b.csv", "a.json", "notes.txt", ".hidden.csv", "x[1].csv", "c.csv.gz", "notes.gz"] {
             fs::write(folder.path().join(name), "x\n1\n").unwrap();
         }
         fs::create_dir(folder.path().join("empty")).unwrap();
@@ -164,7 +166,7 @@ mod tests {
             })
         };
         let cases: [(&[&str], &str); 5] = [
-            (&[""], "a.json b.csv x[1].csv"),
+            (&[""], "a.json b.csv c.csv.gz x[1].csv"),
             (&["*.csv"], ".hidden.csv b.csv x[1].csv"),
             (&["b.csv", "*.json", "b.csv"], "b.csv a.json"),
             (&["notes.txt"], "notes.txt"),
