@@ -24,7 +24,9 @@ Usage: cargo xtask <CHORE>
   bench JOB|all [--runs N] [--peers]     measure Taipan against its peers and rewrite bench/RESULTS.md;
                                          --peers runs the peers alone and writes nothing
                                          jobs: startup, csv-query, rest-read
-  parity                                 make scikit-learn's reference results for taipan-learn
+  parity [--family F]                    make scikit-learn's reference results for taipan-learn anew
+  parity --cases N [--family F] [--seed S]
+                                         test taipan-learn on fresh random cases against scikit-learn
 ";
 
 #[derive(Debug, PartialEq)]
@@ -33,7 +35,7 @@ enum Chore {
     Test { long: bool },
     Edges,
     Bench(bench::Options),
-    Parity,
+    Parity(parity::Options),
 }
 
 fn main() -> ExitCode {
@@ -55,7 +57,7 @@ fn main() -> ExitCode {
         Chore::Test { long } => return test::run(&root, long),
         Chore::Edges => edges::check_workspace(&root),
         Chore::Bench(options) => bench::run(&root, &options),
-        Chore::Parity => parity::run(&root),
+        Chore::Parity(options) => parity::run(&root, &options),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -72,7 +74,21 @@ fn parse(arguments: &[String]) -> Result<Chore, String> {
         None => return Err("name a chore".to_owned()),
         Some("help" | "--help" | "-h") => Chore::Help,
         Some("edges") => Chore::Edges,
-        Some("parity") => Chore::Parity,
+        Some("parity") => {
+            let mut options = parity::Options::default();
+            while let Some(word) = words.next() {
+                match word {
+                    "--family" => options.family = Some(words.next().ok_or("--family needs a name")?.to_owned()),
+                    "--cases" => options.cases = Some(positive("--cases", words.next())?),
+                    "--seed" => options.seed = Some(positive("--seed", words.next())?),
+                    other => return Err(format!("parity: unexpected argument '{other}'")),
+                }
+            }
+            if options.seed.is_some() && options.cases.is_none() {
+                return Err("parity: --seed needs --cases".to_owned());
+            }
+            Chore::Parity(options)
+        }
         Some("test") => {
             let mut long = false;
             for word in words.by_ref() {
@@ -90,7 +106,7 @@ fn parse(arguments: &[String]) -> Result<Chore, String> {
             while let Some(word) = words.next() {
                 match word {
                     "--peers" => peers_only = true,
-                    "--runs" => runs = Some(positive(words.next())?),
+                    "--runs" => runs = Some(positive("--runs", words.next())?),
                     name if job.is_none() && bench::is_job(name) => job = Some(name.to_owned()),
                     other => return Err(format!("bench: unexpected argument '{other}'")),
                 }
@@ -106,11 +122,11 @@ fn parse(arguments: &[String]) -> Result<Chore, String> {
     }
 }
 
-fn positive(word: Option<&str>) -> Result<usize, String> {
-    let text = word.ok_or("--runs needs a number")?;
+fn positive(option: &str, word: Option<&str>) -> Result<usize, String> {
+    let text = word.ok_or_else(|| format!("{option} needs a number"))?;
     match text.parse() {
         Ok(number) if number > 0 => Ok(number),
-        _ => Err(format!("--runs {text}: expected a number from 1")),
+        _ => Err(format!("{option} {text}: expected a number from 1")),
     }
 }
 
@@ -134,11 +150,15 @@ mod tests {
     fn arguments_are_read() {
         let bench =
             |job: &str, runs, peers_only| Chore::Bench(bench::Options { job: job.to_owned(), runs, peers_only });
+        let parity = |family: Option<&str>, cases, seed| {
+            Chore::Parity(parity::Options { family: family.map(str::to_owned), cases, seed })
+        };
         let cases = [
             ("test", Chore::Test { long: false }),
             ("test --long", Chore::Test { long: true }),
             ("edges", Chore::Edges),
-            ("parity", Chore::Parity),
+            ("parity", parity(None, None, None)),
+            ("parity --cases 2000 --family trees --seed 7", parity(Some("trees"), Some(2000), Some(7))),
             ("--help", Chore::Help),
             ("bench all", bench("all", None, false)),
             ("bench startup --runs 3", bench("startup", Some(3), false)),
@@ -159,6 +179,8 @@ mod tests {
             ("bench", "bench: name a job, or all"),
             ("bench nothing", "bench: unexpected argument 'nothing'"),
             ("bench startup csv-query", "bench: unexpected argument 'csv-query'"),
+            ("parity --seed 1", "parity: --seed needs --cases"),
+            ("parity --cases", "--cases needs a number"),
             ("bench all --runs", "--runs needs a number"),
             ("bench all --runs 0", "--runs 0: expected a number from 1"),
         ];

@@ -1,9 +1,11 @@
 //! Parity of the metrics with scikit-learn: `data/metrics.json`, written by `data/metrics.py`, holds its results.
 //!
-//! Counts, and the report's text, must be the same; other values agree to a relative 1e-10. `TAIPAN_PARITY_METRICS`
-//! names another file of the same form, for fresh cases.
+//! Counts, and the report's text, must be the same; other values agree to a relative 1e-10. See `fixture`
+//! for fresh cases.
 
 #![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
+
+mod fixture;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use serde_json::Value;
@@ -16,11 +18,7 @@ use taipan_learn::metrics::{
 };
 
 fn section(name: &str) -> Vec<Value> {
-    let mut data: Value = match std::env::var("TAIPAN_PARITY_METRICS") {
-        Ok(path) => serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap(),
-        Err(_) => serde_json::from_str(include_str!("data/metrics.json")).unwrap(),
-    };
-    let Value::Array(cases) = data[name].take() else { panic!("{name} is no list") };
+    let Value::Array(cases) = fixture::read("metrics")[name].take() else { panic!("{name} is no list") };
     assert!(cases.len() >= 20, "{name}");
     cases
 }

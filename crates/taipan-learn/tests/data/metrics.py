@@ -2,7 +2,7 @@
 
     venv/bin/python crates/taipan-learn/tests/data/metrics.py [OUTPUT [CASES [SEED]]]
 
-See generate.py for the environment. More CASES and another SEED make fresh cases for the same tests.
+See basics.py for the environment. More CASES and another SEED make fresh cases for the same tests.
 """
 
 import json

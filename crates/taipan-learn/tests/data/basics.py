@@ -1,11 +1,11 @@
-"""Writes parity.json: what scikit-learn and NumPy compute, for tests/parity.rs to compare with.
+"""Writes basics.json: what scikit-learn and NumPy compute, for tests/parity_basics.rs to compare with.
 
     python3 -m venv venv
     venv/bin/pip install scikit-learn==1.9.1 numpy==2.4.6
-    venv/bin/python crates/taipan-learn/tests/data/generate.py [OUTPUT]
+    venv/bin/python crates/taipan-learn/tests/data/basics.py [OUTPUT]
 
-The releases decide the last bits, so they are recorded in the file. The output is the same on every run on one machine;
-on another, only numbers of parity grade "close" may differ in their last digits.
+The cases are fixed: arguments after OUTPUT change nothing. The releases decide the last bits, so they are recorded in
+the file. The output is the same on every run on one machine; on another, only numbers of parity grade "close" may differ in their last digits.
 """
 
 import json
@@ -253,7 +253,7 @@ def cross_validation():
 
 
 def main():
-    default = pathlib.Path(__file__).with_name("parity.json")
+    default = pathlib.Path(__file__).with_name("basics.json")
     path = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else default
     data = {
         "versions": {

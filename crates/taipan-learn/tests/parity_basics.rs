@@ -1,9 +1,11 @@
-//! Parity with scikit-learn and NumPy: `data/parity.json`, written by `data/generate.py`, holds their results.
+//! Parity with scikit-learn and NumPy: `data/basics.json`, written by `data/basics.py`, holds their results.
 //!
 //! Random streams, splits, folds, metrics and the dummy's constant must agree to the last bit, what linear models learn
 //! to a relative 1e-10.
 
 #![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
+
+mod fixture;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use serde_json::Value;
@@ -14,8 +16,7 @@ use taipan_learn::{
 };
 
 fn section(name: &str) -> Value {
-    let mut data: Value = serde_json::from_str(include_str!("data/parity.json")).unwrap();
-    data[name].take()
+    fixture::read("basics")[name].take()
 }
 
 fn list(value: &Value) -> &Vec<Value> {
