@@ -48,6 +48,7 @@ mod settle;
 mod source;
 mod value;
 mod write;
+mod xml;
 
 pub use batches::Batches;
 pub use blocks::{Block, Blocks};
