@@ -70,9 +70,10 @@ impl Attributes {
             return None;
         }
         if self.list.len() <= FEW {
-            return self.iter().enumerate().find_map(|(i, (name, _))| {
-                self.iter().take(i).any(|(other, _)| other == name).then_some(name)
-            });
+            return self
+                .iter()
+                .enumerate()
+                .find_map(|(i, (name, _))| self.iter().take(i).any(|(other, _)| other == name).then_some(name));
         }
         // Many are sorted, as comparing each with each would be slow on purpose.
         let mut names: Vec<&str> = self.iter().map(|(name, _)| name).collect();

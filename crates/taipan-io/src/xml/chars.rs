@@ -153,8 +153,7 @@ fn control(bytes: &[u8]) -> Option<usize> {
 
 /// The first U+FFFE or U+FFFF of valid UTF-8.
 fn noncharacter(bytes: &[u8]) -> Option<usize> {
-    memchr::memchr_iter(0xEF, bytes)
-        .find(|at| matches!(bytes.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])))
+    memchr::memchr_iter(0xEF, bytes).find(|at| matches!(bytes.get(at + 1..at + 3), Some([0xBF, 0xBE | 0xBF])))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::entity::{Expansion, Reference, attribute_value, reference};
 const MAX_GROUPS: usize = 1024;
 
 /// What the internal subset declares.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug, Default)]
 pub(crate) struct Dtd {
     pub(super) entities: HashMap<Box<str>, Entity>,
@@ -126,7 +127,7 @@ impl Dtd {
         // Depth first, with a stack of our own: a name, what it refers to and is not yet counted, what it stands for.
         let mut path: Vec<(&str, Vec<&str>, u64)> = Vec::new();
         for (name, entity) in &self.entities {
-            self.begin(name, entity, &sizes, &mut open, &mut path);
+            begin(name, entity, &sizes, &mut open, &mut path);
             while let Some((name, references, size)) = path.last_mut() {
                 let Some(reference) = references.last().copied() else {
                     sizes.insert((*name).into(), *size);
@@ -137,7 +138,7 @@ impl Dtd {
                 let known = sizes.get(reference).copied();
                 if let Some((reference, entity)) = self.entities.get_key_value(reference)
                     && known.is_none()
-                    && self.begin(reference, entity, &sizes, &mut open, &mut path)
+                    && begin(reference, entity, &sizes, &mut open, &mut path)
                 {
                     continue;
                 }
@@ -149,23 +150,22 @@ impl Dtd {
         }
         sizes
     }
+}
 
-    /// Puts an entity on the path unless it is known or on it; whether it did.
-    fn begin<'d>(
-        &'d self,
-        name: &'d str,
-        entity: &'d Entity,
-        sizes: &HashMap<Box<str>, u64>,
-        open: &mut HashSet<&'d str>,
-        path: &mut Vec<(&'d str, Vec<&'d str>, u64)>,
-    ) -> bool {
-        match &entity.content {
-            Content::Text(text) if !sizes.contains_key(name) && open.insert(name) => {
-                path.push((name, references(text), text.len() as u64));
-                true
-            }
-            _ => false,
+/// Puts an entity on the path unless it is known or on it; whether it did.
+fn begin<'d>(
+    name: &'d str,
+    entity: &'d Entity,
+    sizes: &HashMap<Box<str>, u64>,
+    open: &mut HashSet<&'d str>,
+    path: &mut Vec<(&'d str, Vec<&'d str>, u64)>,
+) -> bool {
+    match &entity.content {
+        Content::Text(text) if !sizes.contains_key(name) && open.insert(name) => {
+            path.push((name, references(text), text.len() as u64));
+            true
         }
+        _ => false,
     }
 }
 
@@ -253,7 +253,7 @@ impl Reader<'_> {
             if cursor.eat(word)? {
                 cursor.need_blanks("behind the kind of a declaration")?;
                 match word {
-                    "<!ELEMENT" => self.element(cursor)?,
+                    "<!ELEMENT" => element(cursor)?,
                     "<!ATTLIST" => self.attlist(cursor)?,
                     "<!ENTITY" => self.entity(cursor)?,
                     _ => self.notation(cursor)?,
@@ -266,20 +266,6 @@ impl Reader<'_> {
             return flaw(start, "a conditional section, which may stand in an external subset only");
         }
         flaw(start, "expected `<!ELEMENT`, `<!ATTLIST`, `<!ENTITY`, `<!NOTATION`, a comment or an instruction")
-    }
-
-    fn element(&mut self, cursor: &mut Cursor<'_>) -> Step<()> {
-        cursor.name("the name of an element")?;
-        cursor.need_blanks("behind the name of an element")?;
-        if cursor.eat("EMPTY")? || cursor.eat("ANY")? {
-            return Ok(());
-        }
-        cursor.expect("(", "or `EMPTY` or `ANY` as an element's content")?;
-        cursor.blanks();
-        if cursor.eat("#PCDATA")? {
-            return mixed(cursor);
-        }
-        children(cursor)
     }
 
     fn attlist(&mut self, cursor: &mut Cursor<'_>) -> Step<()> {
@@ -423,6 +409,21 @@ pub(super) fn inside(kind: &str, name: &str, at: usize, halt: Halt) -> Halt {
 /// One space between the tokens of a value and none around them.
 pub(super) fn collapse(value: &str) -> String {
     value.split(' ').filter(|token| !token.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// The name of an element and what it may hold.
+fn element(cursor: &mut Cursor<'_>) -> Step<()> {
+    cursor.name("the name of an element")?;
+    cursor.need_blanks("behind the name of an element")?;
+    if cursor.eat("EMPTY")? || cursor.eat("ANY")? {
+        return Ok(());
+    }
+    cursor.expect("(", "or `EMPTY` or `ANY` as an element's content")?;
+    cursor.blanks();
+    if cursor.eat("#PCDATA")? {
+        return mixed(cursor);
+    }
+    children(cursor)
 }
 
 /// `(#PCDATA | a | b)*` behind its first word.

@@ -13,10 +13,12 @@
 
 use std::sync::Arc;
 
+use encoding_rs::Encoding;
+
 use super::attributes::Attributes;
 use super::chars::{ends_text, is_space};
-use super::cursor::{Cursor, Halt, Step, flaw};
 pub(crate) use super::cursor::{Cause, Flaw};
+use super::cursor::{Cursor, Halt, Step, flaw};
 use super::dtd::{Content, Dtd, collapse, inside, instruction_target};
 use super::entity::{Expansion, Reference, attribute_value, entity, reference};
 use super::namespace::Scope;
@@ -71,11 +73,13 @@ pub(crate) struct Rules {
     pub(crate) depth: usize,
     /// Whether the short cuts are taken, which give the same events.
     pub(crate) fast: bool,
+    /// The encoding that the document was in, which its declaration must not belie; empty if someone else has said what it is.
+    pub(crate) encoding: &'static str,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { namespaces: true, depth: MAX_DEPTH, fast: true }
+        Self { namespaces: true, depth: MAX_DEPTH, fast: true, encoding: "UTF-8" }
     }
 }
 
@@ -193,8 +197,13 @@ impl Parser {
     /// The names of the open elements, the root's first.
     pub(crate) fn path(&self) -> impl ExactSizeIterator<Item = &str> {
         let ends = self.open.starts.iter().skip(1).copied().chain([self.open.names.len()]);
-        self.open.starts.iter().zip(ends).map(|(start, end)| self.open.names.get(*start..end).unwrap_or_default())
-            .collect::<Vec<_>>().into_iter()
+        self.open
+            .starts
+            .iter()
+            .zip(ends)
+            .map(|(start, end)| self.open.names.get(*start..end).unwrap_or_default())
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 
     /// How many elements are open.
@@ -221,7 +230,13 @@ impl Parser {
     }
 
     /// Takes the next token of a document. `last` says that the text is all there is.
-    pub(crate) fn step(&mut self, text: &str, at: &mut usize, last: bool, sink: &mut impl Sink) -> Result<Progress, Flaw> {
+    pub(crate) fn step(
+        &mut self,
+        text: &str,
+        at: &mut usize,
+        last: bool,
+        sink: &mut impl Sink,
+    ) -> Result<Progress, Flaw> {
         let mut cursor = Cursor::new(text, *at);
         let done = self.token(&mut cursor, last, sink);
         match done {
@@ -299,7 +314,10 @@ impl Parser {
         cursor.need_blanks("behind `<?xml`")?;
         cursor.expect("version", "in the XML declaration")?;
         let (at, version) = pseudo_attribute(cursor)?;
-        if !version.strip_prefix("1.").is_some_and(|minor| !minor.is_empty() && minor.bytes().all(|b| b.is_ascii_digit())) {
+        if !version
+            .strip_prefix("1.")
+            .is_some_and(|minor| !minor.is_empty() && minor.bytes().all(|b| b.is_ascii_digit()))
+        {
             return flaw(at, format!("version `{version}` of XML, expected 1.0"));
         }
         let mut space = cursor.blanks();
@@ -310,6 +328,13 @@ impl Parser {
                 && bytes.all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
             if !right {
                 return flaw(at, format!("`{name}` is no name of an encoding"));
+            }
+            let said = Encoding::for_label(name.as_bytes()).map_or("", Encoding::name);
+            let same = |one: &str| {
+                one == self.rules.encoding || (one.starts_with("UTF-16") && self.rules.encoding.starts_with("UTF-16"))
+            };
+            if !said.is_empty() && !self.rules.encoding.is_empty() && !same(said) {
+                return flaw(at, format!("the document says that it is {name}, but it is {}", self.rules.encoding));
             }
             space = cursor.blanks();
         }
@@ -372,7 +397,12 @@ impl Parser {
             }
             ([b'<', ..], _) => return flaw(cursor.at, "a second root element; a document has one"),
             (_, Phase::Epilog) => return flaw(cursor.at, "text behind the root element"),
-            _ => return flaw(cursor.at, format!("expected `<`, found `{}`: text before the root element", cursor.shown())),
+            _ => {
+                return flaw(
+                    cursor.at,
+                    format!("expected `<`, found `{}`: text before the root element", cursor.shown()),
+                );
+            }
         }
         Ok(Progress::Token)
     }
@@ -451,7 +481,8 @@ impl Parser {
         };
         if found.is_none() {
             // Neither a character nor a line end is taken apart.
-            while length > 0 && (!cursor.text.is_char_boundary(start + length) || rest.get(length - 1) == Some(&b'\r')) {
+            while length > 0 && (!cursor.text.is_char_boundary(start + length) || rest.get(length - 1) == Some(&b'\r'))
+            {
                 length -= 1;
             }
             if length == 0 {
@@ -584,7 +615,9 @@ impl Parser {
         cursor.at += 2;
         let expected = self.open.last();
         let rest = cursor.rest();
-        if let Some([b'>', ..]) = rest.strip_prefix(expected.as_bytes()) && self.open.len() > self.base {
+        if let Some([b'>', ..]) = rest.strip_prefix(expected.as_bytes())
+            && self.open.len() > self.base
+        {
             cursor.at += expected.len() + 1;
         } else {
             let name = cursor.name("the name of an element behind `</`")?;
@@ -665,13 +698,11 @@ impl Parser {
             }
             Reference::Entity(name) => name,
         };
-        let text = match entity(&self.dtd, name, start)? {
-            Some(Content::Text(text)) => text.clone(),
-            _ => {
-                sink.skipped(place, cursor.since(start));
-                return Ok(());
-            }
+        let Some(Content::Text(text)) = entity(&self.dtd, name, start)? else {
+            sink.skipped(place, cursor.since(start));
+            return Ok(());
         };
+        let text = text.clone();
         if self.entities.iter().any(|open| **open == *name) {
             return flaw(start, format!("entity `{name}` refers to itself"));
         }

@@ -5,13 +5,15 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use super::attributes::Attributes;
 use super::chars;
 use super::dtd::Dtd;
-use super::encoding;
 use super::parser::{Cause, Flaw, Parser, Progress, Rules, Sink};
+use crate::input::ReadOptions;
+use crate::source::Source;
 
 /// Writes a document in the canonical form of the suite: its first form with notations, when there are some.
 #[derive(Default)]
@@ -91,18 +93,15 @@ impl Sink for Canonical {
 /// Parses a whole document, whatever it is written in.
 pub(super) fn parse(bytes: &[u8], rules: Rules, sink: &mut impl Sink) -> Result<(), Flaw> {
     let syntax = |message: String| Flaw { at: 0, cause: Cause::Syntax(message) };
-    let encoding = encoding::detect(bytes).map_err(syntax)?;
-    let decoded;
-    let bytes = if encoding == encoding_rs::UTF_8 {
-        bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
-    } else {
-        let (text, malformed) = encoding.decode_with_bom_removal(bytes);
-        if malformed {
-            return Err(syntax(format!("not {}", encoding.name())));
-        }
-        decoded = text.into_owned();
-        decoded.as_bytes()
-    };
+    let mut decoded = Vec::new();
+    let encoding = Source::stream("suite", Cursor::new(bytes.to_vec()), &ReadOptions::default())
+        .and_then(|source| {
+            source.bytes(0)?.read_to_end(&mut decoded)?;
+            Ok(source.foreign_encoding().unwrap_or("UTF-8"))
+        })
+        .map_err(|error| syntax(error.to_string()))?;
+    let rules = Rules { encoding, ..rules };
+    let bytes = decoded.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&decoded);
     let (text, stop) = chars::valid(bytes);
     let whole = stop == chars::Stop::End;
     let mut parser = Parser::new(rules);
