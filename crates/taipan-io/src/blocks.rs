@@ -18,6 +18,9 @@ use crate::json;
 use crate::reject::{Bad, RAW, Refused, Reject, placed};
 use crate::source::{Bytes, Source};
 
+/// Stands for a newline that is a carriage return, a line feed, or both.
+pub(crate) const ANY_NEWLINE: u8 = 0;
+
 /// The size of the first block; each later one is four times larger up to the size asked for.
 const FIRST: usize = 64 << 10;
 
@@ -100,6 +103,10 @@ impl Blocks {
         Ok(Self { input, projection, schema, reader, spare, bytes_read, buffer: AtomicUsize::default() })
     }
 
+    pub(crate) fn input(&self) -> &Input {
+        &self.input
+    }
+
     /// The schema of the batches: the projected columns.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
@@ -138,8 +145,16 @@ impl Blocks {
     /// As [`parse`](Self::parse).
     pub fn parse_and_reject(&self, block: Block) -> Result<(RecordBatch, Vec<Reject>)> {
         let file = self.input.schema();
+        let nulls = self.input.options().null_texts();
         self.work(block, |bytes, records, refused| match self.input.layout() {
-            Layout::Csv(dialect) => csv::parse(bytes, *dialect, file, &self.projection, &self.schema, refused),
+            Layout::Csv(dialect) => csv::parse(
+                bytes,
+                csv::Reading { dialect: *dialect, nulls },
+                file,
+                &self.projection,
+                &self.schema,
+                refused,
+            ),
             Layout::Json => json::parse(bytes, records, file, &self.projection, &self.schema, refused),
         })
     }
@@ -372,7 +387,7 @@ impl Reader {
 impl Splitter {
     fn newline(&self) -> u8 {
         match self {
-            Self::Csv(dialect) => dialect.newline,
+            Self::Csv(dialect) => dialect.line_byte(),
             Self::Json(_) => b'\n',
         }
     }
@@ -380,15 +395,30 @@ impl Splitter {
     /// Where a bad record that began before these bytes, or with them, is over; nothing if it goes on behind them.
     fn behind_bad(&self, bytes: &[u8]) -> Option<usize> {
         // The line that is at fault, as a quote or bracket that is never closed would take the rest of the file along.
-        memchr::memchr(self.newline(), bytes).map(|end| end + 1)
+        match self {
+            Self::Csv(dialect) => {
+                let end = dialect.line_end(bytes, 0)? + 1;
+                let crlf = matches!(bytes.get(end - 1..), Some([b'\r', b'\n', ..])) && self.newline() == ANY_NEWLINE;
+                Some(end + usize::from(crlf))
+            }
+            Self::Json(_) => memchr::memchr(b'\n', bytes).map(|end| end + 1),
+        }
     }
 }
 
 impl Position {
-    /// The point behind some more bytes.
+    /// The point behind some more bytes, whose lines end with a byte, or with [`ANY_NEWLINE`].
     pub(crate) fn after(self, bytes: &[u8], newline: u8) -> Self {
-        let lines = memchr::memchr_iter(newline, bytes).count() as u64;
-        let (line, before) = match memchr::memrchr(newline, bytes) {
+        let (lines, last) = match newline {
+            ANY_NEWLINE => {
+                let alone = |i: &usize| bytes.get(i + 1) != Some(&b'\n');
+                let returns = memchr::memchr_iter(b'\r', bytes).filter(alone).count();
+                (returns + memchr::memchr_iter(b'\n', bytes).count(), memchr::memrchr2(b'\r', b'\n', bytes))
+            }
+            _ => (memchr::memchr_iter(newline, bytes).count(), memchr::memrchr(newline, bytes)),
+        };
+        let lines = lines as u64;
+        let (line, before) = match last {
             Some(last) => (bytes.get(last + 1..).unwrap_or_default(), 0),
             None => (bytes, self.characters),
         };
@@ -417,7 +447,7 @@ pub(crate) fn place(input: &Input, fault: Fault, position: Position, bytes: &[u8
 /// The byte that ends lines.
 fn newline(layout: &Layout) -> u8 {
     match layout {
-        Layout::Csv(dialect) => dialect.newline,
+        Layout::Csv(dialect) => dialect.line_byte(),
         Layout::Json => b'\n',
     }
 }

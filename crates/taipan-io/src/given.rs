@@ -6,6 +6,7 @@
 use arrow::datatypes::{DataType, Field, Schema};
 
 use crate::error::{ErrorKind, Fault};
+use crate::value;
 
 /// Types given by the caller.
 #[derive(Debug, Clone, Default)]
@@ -72,6 +73,32 @@ impl Given {
             fields.push(Field::new(name, data_type.clone(), true));
         }
         Ok(Schema::new(fields))
+    }
+}
+
+/// Which texts stand for a null.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Nulls(Option<Vec<Vec<u8>>>);
+
+impl Nulls {
+    pub(crate) fn of(texts: Vec<Vec<u8>>) -> Self {
+        Self(Some(texts))
+    }
+
+    /// Whether a text is a null in a column of another type than text.
+    pub(crate) fn is_missing(&self, text: &[u8]) -> bool {
+        match &self.0 {
+            None => value::is_missing(text),
+            Some(texts) => texts.iter().any(|known| known == text),
+        }
+    }
+
+    /// Whether a text that stands without quotes is a null in a column of texts.
+    pub(crate) fn is_null_text(&self, text: &[u8]) -> bool {
+        match &self.0 {
+            None => text.is_empty(),
+            Some(texts) => texts.iter().any(|known| known == text),
+        }
     }
 }
 

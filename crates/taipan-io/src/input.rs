@@ -22,8 +22,7 @@ const KEEP: usize = 1 << 20;
 #[derive(Debug, Clone)]
 pub struct ReadOptions {
     format: Option<Format>,
-    delimiter: Option<u8>,
-    header: Option<bool>,
+    pub(crate) csv: csv::Asked,
     on_error: OnError,
     max_rejects: u64,
     max_record: usize,
@@ -41,8 +40,7 @@ impl Default for ReadOptions {
     fn default() -> Self {
         Self {
             format: None,
-            delimiter: None,
-            header: None,
+            csv: csv::Asked::default(),
             on_error: OnError::Fail,
             max_rejects: u64::MAX,
             max_record: 64 << 20,
@@ -63,20 +61,6 @@ impl ReadOptions {
     #[must_use]
     pub fn format(mut self, format: Format) -> Self {
         self.format = Some(format);
-        self
-    }
-
-    /// The byte between CSV fields, else one of `, ; tab |`.
-    #[must_use]
-    pub fn delimiter(mut self, delimiter: u8) -> Self {
-        self.delimiter = Some(delimiter);
-        self
-    }
-
-    /// Whether the first CSV row holds the names of the columns.
-    #[must_use]
-    pub fn header(mut self, header: bool) -> Self {
-        self.header = Some(header);
         self
     }
 
@@ -246,7 +230,7 @@ impl Input {
     /// [`ErrorKind::UnknownFormat`] if it holds no data this crate reads, and the faults of a first record or of any
     /// other in the sample.
     pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
-        check(options)?;
+        options.csv.check()?;
         Self::of_source(Source::open(path.as_ref(), options)?, options)
     }
 
@@ -256,7 +240,7 @@ impl Input {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn from_reader(name: &str, reader: impl Read + Send + 'static, options: &ReadOptions) -> Result<Self> {
-        check(options)?;
+        options.csv.check()?;
         Self::of_source(Source::stream(name, reader, options)?, options)
     }
 
@@ -433,18 +417,6 @@ impl Input {
     }
 }
 
-fn check(options: &ReadOptions) -> Result<()> {
-    match options.delimiter {
-        Some(delimiter) if !delimiter.is_ascii() || matches!(delimiter, b'"' | b'\n' | b'\r' | 0) => {
-            let shown = char::from(delimiter).escape_default();
-            let message =
-                format!("`{shown}` cannot be a delimiter: expected an ASCII character but no quote or newline");
-            Err(Error::new(ErrorKind::InvalidOption(message)))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Reads on until the sample has its size; true if that is the whole text.
 fn read(bytes: &mut impl Read, length: Option<u64>, size: usize, sample: &mut Vec<u8>) -> io::Result<bool> {
     let wanted = size.saturating_sub(sample.len());
@@ -479,10 +451,14 @@ fn infer_sample(
             let tabs = path
                 .extension()
                 .is_some_and(|name| name.eq_ignore_ascii_case("tsv") || name.eq_ignore_ascii_case("tab"));
-            let delimiter = options.delimiter.or(tabs.then_some(b'\t'));
-            let dialect = csv::dialect(text, delimiter);
-            let inferred = csv::infer(text, dialect, options.header, whole, &mut refused);
-            (dialect.newline, inferred.map(|layout| layout.map(|l| (Layout::Csv(dialect), l.data, l.schema, l.rows))))
+            let mut asked = options.csv.clone();
+            asked.delimiter = asked.delimiter.or(tabs.then_some(b'\t'));
+            let (dialect, top) = csv::dialect(text, &asked);
+            let reading = csv::Reading { dialect, nulls: &asked.nulls };
+            let inferred = csv::infer(text, reading, top, asked.header, whole, &mut refused);
+            let layout =
+                |inferred: csv::Inferred| (Layout::Csv(dialect), inferred.data, inferred.schema, inferred.rows);
+            (dialect.line_byte(), inferred.map(|inferred| inferred.map(layout)))
         }
         Ok(Format::Json) => {
             let inferred = json::infer(text, whole, &mut refused);

@@ -53,6 +53,7 @@ mod xml;
 pub use batches::Batches;
 pub use blocks::{Block, Blocks};
 pub use condition::{Condition, ConditionError, Scalar};
+pub use csv::Ragged;
 pub use error::{Error, ErrorKind, Misfit, Place, Result};
 pub use format::Format;
 pub use input::{Input, ReadOptions};

@@ -46,8 +46,9 @@ fn of_csv(
     let surveyed_columns = columns.clone();
     let mut surveyed = Ahead::new(blocks, move |blocks, block| {
         let mut guesses = all.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let reading = csv::Reading { dialect, nulls: blocks.input().options().null_texts() };
         blocks
-            .work(block, |bytes, _, refused| csv::survey(bytes, dialect, &surveyed_columns, &mut guesses, refused))?;
+            .work(block, |bytes, _, refused| csv::survey(bytes, reading, &surveyed_columns, &mut guesses, refused))?;
         let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter_mut().zip(guesses).for_each(|(all, one)| all.merge(one));
         Ok(())

@@ -9,7 +9,8 @@ use arrow::datatypes::{
 };
 use arrow::error::ArrowError;
 
-use super::parser::{Rows, unquote};
+use super::Reading;
+use super::parser::{Dialect, Rows, unquote};
 use crate::value;
 
 /// A column under construction.
@@ -47,24 +48,27 @@ impl Column {
     }
 
     /// Appends one column of the rows found in `text`, null for what does not fit, and answers the fields that do not.
-    pub(super) fn extend(&mut self, text: &str, rows: &Rows, column: usize) -> Vec<Unfit> {
+    pub(super) fn extend(&mut self, text: &str, rows: &Rows, column: usize, reading: Reading) -> Vec<Unfit> {
         match self {
-            Self::Boolean(builder) => typed(text, rows, column, value::boolean, |value| builder.append_option(value)),
-            Self::Int64(values) => values.extend(text, rows, column, value::int),
-            Self::Float64(values) => values.extend(text, rows, column, value::float),
-            Self::Date32(values) => values.extend(text, rows, column, value::date),
-            Self::Timestamp(values) => values.extend(text, rows, column, value::timestamp),
+            Self::Boolean(builder) => {
+                typed(text, rows, column, reading, value::boolean, |value| builder.append_option(value))
+            }
+            Self::Int64(values) => values.extend(text, rows, column, reading, value::int),
+            Self::Float64(values) => values.extend(text, rows, column, reading, value::float),
+            Self::Date32(values) => values.extend(text, rows, column, reading, value::date),
+            Self::Timestamp(values) => values.extend(text, rows, column, reading, value::timestamp),
             Self::Utf8(builder) => {
+                let quote = char::from(reading.dialect.quote);
                 for field in rows.column(column) {
                     // Separators are ASCII, so a field always begins and ends between characters.
                     let field = text.get(field).unwrap_or_default();
-                    if field.is_empty() {
-                        builder.append_null();
-                    } else if field.starts_with('"') {
-                        match unquote(field.as_bytes()) {
-                            Cow::Borrowed(_) => builder.append_value(field.trim_matches('"')),
+                    if field.starts_with(quote) {
+                        match unquote(field.as_bytes(), reading.dialect) {
+                            Cow::Borrowed(_) => builder.append_value(field.get(1..field.len() - 1).unwrap_or_default()),
                             Cow::Owned(text) => builder.append_value(String::from_utf8_lossy(&text)),
                         }
+                    } else if reading.nulls.is_null_text(field.as_bytes()) {
+                        builder.append_null();
                     } else {
                         builder.append_value(field);
                     }
@@ -91,8 +95,15 @@ impl<T: ArrowNativeType> Values<T> {
         Self { values: Vec::with_capacity(rows), nulls: NullBufferBuilder::new(rows) }
     }
 
-    fn extend(&mut self, text: &str, rows: &Rows, column: usize, parse: impl Fn(&[u8]) -> Option<T>) -> Vec<Unfit> {
-        typed(text, rows, column, parse, |value| {
+    fn extend(
+        &mut self,
+        text: &str,
+        rows: &Rows,
+        column: usize,
+        reading: Reading,
+        parse: impl Fn(&[u8]) -> Option<T>,
+    ) -> Vec<Unfit> {
+        typed(text, rows, column, reading, parse, |value| {
             self.values.push(value.unwrap_or_default());
             self.nulls.append(value.is_some());
         })
@@ -104,8 +115,8 @@ impl<T: ArrowNativeType> Values<T> {
 }
 
 /// What a field says in a column that is not text: without quotes and blanks around it.
-pub(super) fn bare(field: &[u8]) -> Cow<'_, [u8]> {
-    match unquote(field) {
+pub(super) fn bare(field: &[u8], dialect: Dialect) -> Cow<'_, [u8]> {
+    match unquote(field, dialect) {
         Cow::Borrowed(text) => Cow::Borrowed(text.trim_ascii()),
         Cow::Owned(text) => Cow::Owned(text.trim_ascii().to_vec()),
     }
@@ -116,6 +127,7 @@ fn typed<T>(
     text: &str,
     rows: &Rows,
     column: usize,
+    reading: Reading,
     parse: impl Fn(&[u8]) -> Option<T>,
     mut append: impl FnMut(Option<T>),
 ) -> Vec<Unfit> {
@@ -126,8 +138,8 @@ fn typed<T>(
             append(Some(value));
             continue;
         }
-        let field = bare(field);
-        if value::is_missing(&field) {
+        let field = bare(field, reading.dialect);
+        if reading.nulls.is_missing(&field) {
             append(None);
         } else if let Some(value) = parse(&field) {
             append(Some(value));

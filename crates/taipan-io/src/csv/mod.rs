@@ -1,5 +1,6 @@
 //! CSV: from bytes to a layout (dialect, names, types) and from blocks of rows to record batches.
 
+mod asked;
 mod columns;
 mod parser;
 mod sniff;
@@ -13,20 +14,29 @@ use arrow::compute::filter_record_batch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
+pub(crate) use self::asked::Asked;
+pub use self::asked::Ragged;
 use self::columns::{Column, Unfit, bare};
-pub(crate) use self::parser::Dialect;
+pub(crate) use self::parser::{Dialect, Newline};
 use self::parser::{Flaw, Parser, Rows};
 pub(crate) use self::sniff::dialect;
 use crate::error::{ErrorKind, Fault, Misfit, excerpt};
+use crate::given::Nulls;
 use crate::infer::{Guess, Kind, join};
 use crate::reject::Refused;
-use crate::value;
 
 /// Rows whose places are found before their fields are converted, column by column: few enough to stay in the cache.
 const STRIDE: usize = 512;
 
 /// Samples are inferred in pieces of this size, on all cores if there are several.
 const PIECE: usize = 1 << 20;
+
+/// How a file's bytes are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading<'a> {
+    pub(crate) dialect: Dialect,
+    pub(crate) nulls: &'a Nulls,
+}
 
 /// What a file's rows are.
 #[derive(Debug)]
@@ -39,14 +49,28 @@ pub(crate) struct Inferred {
 }
 
 /// Infers the columns from the first bytes of a file, behind a byte order mark; nothing if they do not reach to the end
-/// of the first row of data. `whole` says that they are all there is.
+/// of the first row of data. The table begins at `top`; `whole` says that these bytes are all there is.
 pub(crate) fn infer(
-    text: &[u8],
-    dialect: Dialect,
+    sample: &[u8],
+    reading: Reading,
+    top: usize,
     header: Option<bool>,
     whole: bool,
     refused: &mut Refused,
 ) -> Result<Option<Inferred>, Fault> {
+    let text = sample.get(top..).unwrap_or_default();
+    let inferred = infer_table(text, reading, header, whole, refused).map_err(|fault| fault.shifted(top))?;
+    Ok(inferred.map(|inferred| Inferred { data: top + inferred.data, ..inferred }))
+}
+
+fn infer_table(
+    text: &[u8],
+    reading: Reading,
+    header: Option<bool>,
+    whole: bool,
+    refused: &mut Refused,
+) -> Result<Option<Inferred>, Fault> {
+    let dialect = reading.dialect;
     let (end, flaw) = last_boundary(text, dialect, whole, usize::MAX);
     // What stands behind a quote that is never closed is seen as the block reader will see it.
     let mut tail = None;
@@ -54,7 +78,7 @@ pub(crate) fn infer(
         if !refused.takes() {
             return Err(fault);
         }
-        tail = memchr::memchr(dialect.newline, text.get(end..).unwrap_or_default()).map(|i| end + i + 1);
+        tail = dialect.line_end(text, end).map(|end| end + 1);
     }
     let rest = tail.and_then(|tail| text.get(tail..));
     let text = text.get(..end).unwrap_or_default();
@@ -68,20 +92,20 @@ pub(crate) fn infer(
         valid_text(text)?;
     }
     let body = text.get(below..).unwrap_or_default();
-    let (mut guesses, mut rows) = guess(body, dialect, first.len(), refused).map_err(|fault| fault.shifted(below))?;
+    let (mut guesses, mut rows) = guess(body, reading, first.len(), refused).map_err(|fault| fault.shifted(below))?;
     if let Some(rest) = rest {
         let (end, _) = last_boundary(rest, dialect, whole, usize::MAX);
-        let (more, count) = guess(rest.get(..end).unwrap_or_default(), dialect, first.len(), refused)?;
+        let (more, count) = guess(rest.get(..end).unwrap_or_default(), reading, first.len(), refused)?;
         guesses.iter_mut().zip(more).for_each(|(all, one)| all.merge(one));
         rows += count;
     }
     let first: Vec<&[u8]> = first.into_iter().map(|field| text.get(field).unwrap_or_default()).collect();
-    let header = header.unwrap_or_else(|| sniff::has_header(&first, &guesses, body, dialect));
+    let header = header.unwrap_or_else(|| sniff::has_header(&first, &guesses, body, reading));
     let names = if header {
-        sniff::names(&first)
+        sniff::names(&first, dialect)
     } else {
         rows += 1;
-        guesses.iter_mut().zip(&first).for_each(|(guess, field)| observe(guess, field));
+        guesses.iter_mut().zip(&first).for_each(|(guess, field)| observe(guess, field, reading));
         (1..=first.len()).map(|i| format!("column_{i}")).collect()
     };
     let fields: Vec<Field> =
@@ -93,7 +117,7 @@ pub(crate) fn infer(
 /// Converts the projected columns of a block of whole rows; every row's width is checked, whatever the projection.
 pub(crate) fn parse(
     bytes: &[u8],
-    dialect: Dialect,
+    reading: Reading,
     file: &Schema,
     projection: &[usize],
     schema: &SchemaRef,
@@ -103,7 +127,7 @@ pub(crate) fn parse(
     let capacity = bytes.len() / (4 * file.fields().len().max(1));
     let mut columns: Vec<Column> =
         schema.fields().iter().map(|field| Column::new(field.data_type(), capacity)).collect();
-    let mut parser = Parser::new(text.as_bytes(), dialect);
+    let mut parser = Parser::new(text.as_bytes(), reading.dialect);
     let mut rows = Rows::new(file.fields().len());
     let mut count = 0;
     // Rows that were converted and then found bad.
@@ -114,7 +138,9 @@ pub(crate) fn parse(
         let unfit: Vec<(Unfit, usize)> = columns
             .iter_mut()
             .zip(projection)
-            .flat_map(|(column, &index)| column.extend(&text, &rows, index).into_iter().map(move |one| (one, index)))
+            .flat_map(|(column, &index)| {
+                column.extend(&text, &rows, index, reading).into_iter().map(move |one| (one, index))
+            })
             .collect();
         if !unfit.is_empty() {
             bad.extend(misfits(unfit, &rows, file, &bad, refused)?);
@@ -176,12 +202,12 @@ fn misfits(
 /// `guesses` are of all columns.
 pub(crate) fn survey(
     bytes: &[u8],
-    dialect: Dialect,
+    reading: Reading,
     columns: &[usize],
     guesses: &mut [Guess],
     refused: &mut Refused,
 ) -> Result<(), Fault> {
-    guess_piece(bytes, dialect, columns, guesses, refused).map(|_| ())
+    guess_piece(bytes, reading, columns, guesses, refused).map(|_| ())
 }
 
 /// Where the last row ends that is whole: behind the last newline outside quotes, or at the end if these bytes are the
@@ -192,6 +218,11 @@ pub(crate) fn last_boundary(text: &[u8], dialect: Dialect, last: bool, limit: us
     {
         return (start, Some(Fault::on_line(start, ErrorKind::TooLong { limit })));
     }
+    let text = match text {
+        // The line feed that belongs to it may come next.
+        [rest @ .., b'\r'] if !last && dialect.newline == Newline::Any => rest,
+        text => text,
+    };
     match parser::last_boundary(text, dialect) {
         (end, Some(quote)) if last => (end, Some(open_quote(quote))),
         _ if last => (text.len(), None),
@@ -252,13 +283,13 @@ fn valid_text(bytes: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(bytes).map_err(|error| Fault::on_line(error.valid_up_to(), ErrorKind::Encoding))
 }
 
-fn guess(body: &[u8], dialect: Dialect, width: usize, refused: &Refused) -> Result<(Vec<Guess>, u64), Fault> {
-    let pieces = pieces(body, dialect);
+fn guess(body: &[u8], reading: Reading, width: usize, refused: &Refused) -> Result<(Vec<Guess>, u64), Fault> {
+    let pieces = pieces(body, reading.dialect);
     let columns: Vec<usize> = (0..width).collect();
     let of = |piece: &Range<usize>| {
         let mut guesses = vec![Guess::default(); width];
         let piece_bytes = body.get(piece.clone()).unwrap_or_default();
-        guess_piece(piece_bytes, dialect, &columns, &mut guesses, &mut refused.anew())
+        guess_piece(piece_bytes, reading, &columns, &mut guesses, &mut refused.anew())
             .map(|rows| (guesses, rows))
             .map_err(|fault| fault.shifted(piece.start))
     };
@@ -298,14 +329,14 @@ fn pieces(body: &[u8], dialect: Dialect) -> Vec<Range<usize>> {
 /// Takes in the values of some columns; answers how many good rows there are.
 fn guess_piece(
     bytes: &[u8],
-    dialect: Dialect,
+    reading: Reading,
     columns: &[usize],
     guesses: &mut [Guess],
     refused: &mut Refused,
 ) -> Result<u64, Fault> {
     let (text, broken) = text_of(bytes, refused)?;
     let bytes = text.as_bytes();
-    let mut parser = Parser::new(bytes, dialect);
+    let mut parser = Parser::new(bytes, reading.dialect);
     let mut rows = Rows::new(guesses.len());
     let mut count = 0;
     loop {
@@ -319,7 +350,7 @@ fn guess_piece(
                     break;
                 }
                 if bad.is_empty() || bad.iter().all(|(bad, _)| *bad != row) {
-                    observe(guess, bytes.get(field).unwrap_or_default());
+                    observe(guess, bytes.get(field).unwrap_or_default(), reading);
                 }
             }
         }
@@ -331,13 +362,13 @@ fn guess_piece(
     }
 }
 
-fn observe(guess: &mut Guess, field: &[u8]) {
+fn observe(guess: &mut Guess, field: &[u8], reading: Reading) {
     match field {
         // Most fields are bare already.
         [b'0'..=b'9' | b'-', .., b'0'..=b'9'] | [b'0'..=b'9'] => guess.observe(field),
         _ => {
-            let field = bare(field);
-            if !value::is_missing(&field) {
+            let field = bare(field, reading.dialect);
+            if !reading.nulls.is_missing(&field) {
                 guess.observe(&field);
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! # The cases
 //!
-//! | state            | `"`            | delimiter    | newline     | other    |
+//! | state            | quote          | delimiter    | newline     | other    |
 //! |------------------|----------------|--------------|-------------|----------|
 //! | start of a field | quoted         | end of field | end of row  | unquoted |
 //! | unquoted         | unquoted       | end of field | end of row  | unquoted |
@@ -10,25 +10,99 @@
 //! | quote in quoted  | quoted         | end of field | end of row  | unquoted |
 //!
 //! So a quote opens only at the start of a field, a doubled one inside quotes is one quote, and a stray one anywhere
-//! else is text. [`plain`] follows the table byte by byte. The fast path of [`Parser`] finds separators 64 bytes at a
-//! time and takes every quote for a toggle, which gives the same fields as long as each quote that opens follows a
-//! separator or another quote; at the first one that does not, the rest of the bytes is left to the plain path. A test
-//! holds the two together.
+//! else is text. A dialect may have a backslash inside quotes take away the meaning of the next byte, and a byte at the
+//! start of a row make all of that line a comment. [`plain`] follows all this byte by byte. The fast path of [`Parser`]
+//! finds separators 64 bytes at a time and takes every quote for a toggle, which gives the same fields as long as each
+//! quote that opens follows a separator or another quote; at the first one that does not, the rest of the bytes is left
+//! to the plain path. A test holds the two together.
 //!
 //! A row's last field ends before a carriage return that stands before the newline. Blank rows are skipped.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::{memchr, memrchr};
+use memchr::{memchr, memchr2, memrchr, memrchr2};
 
+use crate::blocks::ANY_NEWLINE;
 use crate::scan;
 
 /// How fields and rows are parted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Dialect {
     pub(crate) delimiter: u8,
-    pub(crate) newline: u8,
+    pub(crate) quote: u8,
+    /// Takes away the meaning of a quote, or of itself, inside quotes.
+    pub(crate) escape: Option<u8>,
+    /// Makes a line that begins with it no row.
+    pub(crate) comment: Option<u8>,
+    pub(crate) newline: Newline,
+    /// A row that is too short has empty fields at its end; one that is too long may, if what is too much is empty.
+    pub(crate) pad: bool,
+}
+
+/// What ends a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Newline {
+    /// A line feed, with or without a carriage return before it.
+    Lf,
+    /// A carriage return.
+    Cr,
+    /// Either, or both together, by turns in one file.
+    Any,
+}
+
+impl Dialect {
+    /// RFC 4180, but for the delimiter.
+    pub(crate) fn of(delimiter: u8) -> Self {
+        Self { delimiter, quote: b'"', escape: None, comment: None, newline: Newline::Lf, pad: false }
+    }
+
+    /// The byte that ends lines in messages.
+    pub(crate) fn line_byte(self) -> u8 {
+        match self.newline {
+            Newline::Lf => b'\n',
+            Newline::Cr => b'\r',
+            Newline::Any => ANY_NEWLINE,
+        }
+    }
+
+    fn is_newline(self, byte: u8) -> bool {
+        match self.newline {
+            Newline::Lf => byte == b'\n',
+            Newline::Cr => byte == b'\r',
+            Newline::Any => byte == b'\n' || byte == b'\r',
+        }
+    }
+
+    fn is_comment(self, bytes: &[u8], start: usize) -> bool {
+        self.comment.is_some() && bytes.get(start).copied() == self.comment
+    }
+
+    /// Where the first newline from `start` on is, quotes or not.
+    pub(crate) fn line_end(self, bytes: &[u8], start: usize) -> Option<usize> {
+        let rest = bytes.get(start..)?;
+        let end = match self.newline {
+            Newline::Lf => memchr(b'\n', rest),
+            Newline::Cr => memchr(b'\r', rest),
+            Newline::Any => memchr2(b'\n', b'\r', rest),
+        };
+        end.map(|end| start + end)
+    }
+
+    fn last_line_end(self, bytes: &[u8]) -> Option<usize> {
+        match self.newline {
+            Newline::Lf => memrchr(b'\n', bytes),
+            Newline::Cr => memrchr(b'\r', bytes),
+            Newline::Any => memrchr2(b'\n', b'\r', bytes),
+        }
+    }
+
+    /// Whether these bytes hold escapes or comments, which only the plain path knows about, beside quotes.
+    fn needs_plain(self, bytes: &[u8]) -> bool {
+        let escapes = self.escape.is_some_and(|escape| memchr(escape, bytes).is_some());
+        let comments = || self.comment.is_some_and(|comment| memchr(comment, bytes).is_some());
+        (escapes || comments()) && memchr(self.quote, bytes).is_some()
+    }
 }
 
 /// The fields of some rows, all of one width.
@@ -119,7 +193,13 @@ impl Rows {
 impl<'a> Parser<'a> {
     /// `bytes` are fewer than 4 GiB and begin at the start of a row.
     pub(crate) fn new(bytes: &'a [u8], dialect: Dialect) -> Self {
-        let path = if memchr(b'"', bytes).is_some() { Path::Quoted } else { Path::Unquoted };
+        let path = if memchr(dialect.quote, bytes).is_none() {
+            Path::Unquoted
+        } else if dialect.needs_plain(bytes) {
+            Path::Plain
+        } else {
+            Path::Quoted
+        };
         Self::on_path(bytes, dialect, path)
     }
 
@@ -177,10 +257,14 @@ impl<'a> Parser<'a> {
         self.base = self.next;
         self.next += 64;
         let chunk = scan::chunk(self.bytes, self.base);
-        self.newlines = scan::equal(&chunk, self.dialect.newline);
+        self.newlines = match self.dialect.newline {
+            Newline::Lf => scan::equal(&chunk, b'\n'),
+            Newline::Cr => scan::equal(&chunk, b'\r'),
+            Newline::Any => scan::equal(&chunk, b'\n') | scan::equal(&chunk, b'\r'),
+        };
         self.separators = scan::equal(&chunk, self.dialect.delimiter) | self.newlines;
         if QUOTES {
-            let quotes = scan::equal(&chunk, b'"');
+            let quotes = scan::equal(&chunk, self.dialect.quote);
             let inside = scan::parity(quotes) ^ self.inside;
             let openers = self.separators | quotes;
             let may_open = openers << 1 | self.may_open;
@@ -217,6 +301,19 @@ impl<'a> Parser<'a> {
         if self.row < self.bytes.len() { self.end_row(rows, self.bytes.len()) } else { Ok(()) }
     }
 
+    /// Gives a row whose fields end from `first` on the width of the others, if nothing is lost.
+    fn padded(&self, rows: &mut Rows, first: usize, end: usize) -> bool {
+        let kept = first + rows.width;
+        let more = rows.ends.get(kept.wrapping_sub(1)).and_then(|last| self.bytes.get(*last as usize..end));
+        if more
+            .is_some_and(|more| more.iter().any(|byte| *byte != self.dialect.delimiter && !byte.is_ascii_whitespace()))
+        {
+            return false;
+        }
+        rows.ends.resize(kept, end as u32);
+        true
+    }
+
     fn end_row(&mut self, rows: &mut Rows, newline: usize) -> Result<(), Flaw> {
         let start = self.row;
         self.row = newline + 1;
@@ -225,9 +322,13 @@ impl<'a> Parser<'a> {
         if end == start && rows.ends.len() == first {
             return Ok(());
         }
+        if self.dialect.is_comment(self.bytes, start) {
+            rows.ends.truncate(first);
+            return Ok(());
+        }
         rows.ends.push(end as u32);
         let found = rows.ends.len() - first;
-        if found != rows.width {
+        if found != rows.width && !(self.dialect.pad && self.padded(rows, first, end)) {
             rows.ends.truncate(first);
             return Err(Flaw::Ragged { at: start, end, found, expected: rows.width });
         }
@@ -245,24 +346,36 @@ fn plain(bytes: &[u8], start: usize, dialect: Dialect, ends: &mut Vec<u32>) -> O
         Quoted,
         QuoteInQuoted,
     }
+    if dialect.is_comment(bytes, start) {
+        return Some(dialect.line_end(bytes, start).unwrap_or(bytes.len()));
+    }
     let mut state = State::Start;
+    let mut escaped = false;
     for (i, &byte) in bytes.iter().enumerate().skip(start) {
         state = match state {
-            State::Quoted if byte == b'"' => State::QuoteInQuoted,
+            State::Quoted if escaped => {
+                escaped = false;
+                State::Quoted
+            }
+            State::Quoted if Some(byte) == dialect.escape => {
+                escaped = true;
+                State::Quoted
+            }
+            State::Quoted if byte == dialect.quote => State::QuoteInQuoted,
             State::Quoted => State::Quoted,
-            State::Start | State::QuoteInQuoted if byte == b'"' => State::Quoted,
+            State::Start | State::QuoteInQuoted if byte == dialect.quote => State::Quoted,
             _ if byte == dialect.delimiter => {
                 ends.push(i as u32);
                 State::Start
             }
-            _ if byte == dialect.newline => return Some(i),
+            _ if dialect.is_newline(byte) => return Some(i),
             _ => State::Unquoted,
         };
     }
     if matches!(state, State::Quoted) { None } else { Some(bytes.len()) }
 }
 
-/// The first row that is not blank: the places of its fields and where the next one starts. Nothing if there is none,
+/// The first row that is not blank and no comment: the places of its fields and where the next one starts. Nothing if there is none,
 /// or if it ends inside quotes.
 pub(crate) fn first_row(bytes: &[u8], dialect: Dialect) -> Option<(Vec<Range<usize>>, usize)> {
     let mut start = 0;
@@ -270,7 +383,7 @@ pub(crate) fn first_row(bytes: &[u8], dialect: Dialect) -> Option<(Vec<Range<usi
         let mut ends = Vec::new();
         let newline = plain(bytes, start, dialect, &mut ends)?;
         let end = before_return(bytes, start, newline, dialect);
-        if end > start || !ends.is_empty() {
+        if (end > start || !ends.is_empty()) && !dialect.is_comment(bytes, start) {
             ends.push(end as u32);
             let starts = std::iter::once(start).chain(ends.iter().map(|end| *end as usize + 1));
             let fields = starts.zip(&ends).map(|(start, end)| start..*end as usize).collect();
@@ -283,25 +396,41 @@ pub(crate) fn first_row(bytes: &[u8], dialect: Dialect) -> Option<(Vec<Range<usi
 
 /// Where the last whole row of bytes that begin a row ends (0 if none does), and the quote left open, if any.
 pub(crate) fn last_boundary(bytes: &[u8], dialect: Dialect) -> (usize, Option<usize>) {
+    if dialect.needs_plain(bytes) {
+        return plain_boundary(bytes, dialect);
+    }
     let mut boundary = 0;
     let mut from = 0;
-    let newline_before = |from: usize, to: usize| {
-        bytes.get(from..to).and_then(|text| memrchr(dialect.newline, text)).map(|i| from + i + 1)
-    };
-    while let Some(i) = bytes.get(from..).and_then(|rest| memchr(b'"', rest)) {
+    let newline_before =
+        |from: usize, to: usize| bytes.get(from..to).and_then(|text| dialect.last_line_end(text)).map(|i| from + i + 1);
+    while let Some(i) = bytes.get(from..).and_then(|rest| memchr(dialect.quote, rest)) {
         let quote = from + i;
         boundary = newline_before(from, quote).unwrap_or(boundary);
         let before = quote.checked_sub(1).and_then(|i| bytes.get(i));
-        let opens = before.is_none_or(|byte| *byte == dialect.delimiter || *byte == dialect.newline);
+        let opens = before.is_none_or(|byte| *byte == dialect.delimiter || dialect.is_newline(*byte));
         from = quote + 1;
         if opens {
-            match closing_quote(bytes, quote + 1) {
+            match closing_quote(bytes, quote + 1, dialect) {
                 Some(closing) => from = closing + 1,
                 None => return (boundary, Some(quote)),
             }
         }
     }
     (newline_before(from, bytes.len()).unwrap_or(boundary), None)
+}
+
+fn plain_boundary(bytes: &[u8], dialect: Dialect) -> (usize, Option<usize>) {
+    let mut start = 0;
+    let mut ends = Vec::new();
+    loop {
+        ends.clear();
+        match plain(bytes, start, dialect, &mut ends) {
+            Some(newline) if newline < bytes.len() => start = newline + 1,
+            Some(_) => return (start, None),
+            // The row is what is left open; where exactly does not matter to a row that is lost.
+            None => return (start, Some(start)),
+        }
+    }
 }
 
 /// Where the first row starts that is longer than a limit, as far as the bytes go; none if there is none.
@@ -319,35 +448,45 @@ pub(crate) fn first_too_long(bytes: &[u8], dialect: Dialect, limit: usize) -> Op
     None
 }
 
-/// The text of a field: without its quotes, doubled ones halved.
-pub(crate) fn unquote(field: &[u8]) -> Cow<'_, [u8]> {
-    let Some(inner) = field.strip_prefix(b"\"") else { return Cow::Borrowed(field) };
-    if let Some(inner) = inner.strip_suffix(b"\"")
-        && memchr(b'"', inner).is_none()
+/// The text of a field: without its quotes, doubled and escaped ones as one.
+pub(crate) fn unquote(field: &[u8], dialect: Dialect) -> Cow<'_, [u8]> {
+    let Some(inner) = field.strip_prefix(&[dialect.quote]) else { return Cow::Borrowed(field) };
+    let special = |text: &[u8]| match dialect.escape {
+        Some(escape) => memchr2(dialect.quote, escape, text).is_some(),
+        None => memchr(dialect.quote, text).is_some(),
+    };
+    if let Some(inner) = inner.strip_suffix(&[dialect.quote])
+        && !special(inner)
     {
         return Cow::Borrowed(inner);
     }
-    let closing = closing_quote(field, 1).unwrap_or(field.len());
+    let closing = closing_quote(field, 1, dialect).unwrap_or(field.len());
     let quoted = field.get(1..closing).unwrap_or_default();
     let after = field.get(closing + 1..).unwrap_or_default();
     let mut text = Vec::with_capacity(field.len());
-    let mut doubled = false;
-    for &byte in quoted {
-        // Inside quotes quotes come in pairs; the second of each is dropped.
-        doubled = byte == b'"' && !doubled;
-        if byte != b'"' || doubled {
-            text.push(byte);
-        }
+    let mut bytes = quoted.iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        // Of two quotes one is text, and so is what stands escaped, if it is something that needs it.
+        let next = bytes.peek().copied();
+        let pair = (byte == dialect.quote && next == Some(dialect.quote))
+            || (Some(byte) == dialect.escape && (next == Some(dialect.quote) || next == dialect.escape));
+        text.push(if pair { bytes.next().unwrap_or(byte) } else { byte });
     }
     text.extend_from_slice(after);
     Cow::Owned(text)
 }
 
-/// The quote that ends a quoted text: the first that is not doubled.
-fn closing_quote(bytes: &[u8], mut from: usize) -> Option<usize> {
+/// The quote that ends a quoted text: the first that is neither doubled nor escaped.
+pub(super) fn closing_quote(bytes: &[u8], mut from: usize, dialect: Dialect) -> Option<usize> {
     loop {
-        let quote = from + memchr(b'"', bytes.get(from..)?)?;
-        if bytes.get(quote + 1) != Some(&b'"') {
+        let rest = bytes.get(from..)?;
+        let at = match dialect.escape {
+            Some(escape) => memchr2(dialect.quote, escape, rest),
+            None => memchr(dialect.quote, rest),
+        }?;
+        let quote = from + at;
+        let escapes = dialect.escape.is_some() && bytes.get(quote).copied() == dialect.escape;
+        if !escapes && bytes.get(quote + 1) != Some(&dialect.quote) {
             return Some(quote);
         }
         from = quote + 2;
@@ -356,7 +495,7 @@ fn closing_quote(bytes: &[u8], mut from: usize) -> Option<usize> {
 
 fn before_return(bytes: &[u8], start: usize, newline: usize, dialect: Dialect) -> usize {
     let last = newline.checked_sub(1).and_then(|i| bytes.get(i));
-    if newline > start && dialect.newline == b'\n' && last == Some(&b'\r') { newline - 1 } else { newline }
+    if newline > start && dialect.newline == Newline::Lf && last == Some(&b'\r') { newline - 1 } else { newline }
 }
 
 #[cfg(test)]
@@ -365,13 +504,24 @@ mod tests {
 
     use super::*;
 
-    const COMMA: Dialect = Dialect { delimiter: b',', newline: b'\n' };
+    const COMMA: Dialect =
+        Dialect { delimiter: b',', quote: b'"', escape: None, comment: None, newline: Newline::Lf, pad: false };
 
     /// All rows as text, or the flaw, by the path that the bytes call for.
     fn rows(text: &[u8], width: usize, path: Option<Path>, limit: usize) -> Result<Vec<Vec<Vec<u8>>>, Flaw> {
+        rows_in(COMMA, text, width, path, limit)
+    }
+
+    fn rows_in(
+        dialect: Dialect,
+        text: &[u8],
+        width: usize,
+        path: Option<Path>,
+        limit: usize,
+    ) -> Result<Vec<Vec<Vec<u8>>>, Flaw> {
         let mut parser = match path {
-            Some(path) => Parser::on_path(text, COMMA, path),
-            None => Parser::new(text, COMMA),
+            Some(path) => Parser::on_path(text, dialect, path),
+            None => Parser::new(text, dialect),
         };
         let mut rows = Rows::new(width);
         let mut all = Vec::new();
@@ -382,7 +532,8 @@ mod tests {
             }
             let columns: Vec<Vec<_>> = (0..width).map(|column| rows.column(column).collect()).collect();
             for row in 0..rows.len() {
-                all.push(columns.iter().map(|column| unquote(&text[column[row].clone()]).into_owned()).collect());
+                let field = |column: &Vec<Range<usize>>| text.get(column[row].clone()).unwrap_or_default();
+                all.push(columns.iter().map(|column| unquote(field(column), dialect).into_owned()).collect());
             }
         }
     }
@@ -415,6 +566,38 @@ mod tests {
     }
 
     #[test]
+    fn the_cases_of_dialects() {
+        let single = Dialect { quote: b'\'', ..COMMA };
+        let escaped = Dialect { escape: Some(b'\\'), ..COMMA };
+        let comments = Dialect { comment: Some(b'#'), ..COMMA };
+        let any = Dialect { newline: Newline::Any, ..COMMA };
+        let pad = Dialect { pad: true, ..COMMA };
+        let cases: [(Dialect, &str, &[[&str; 2]]); 12] = [
+            (single, "'a,''b',\"c\n", &[["a,'b", "\"c"]]),
+            (escaped, r#""say \"hi\", ""ok""",x"#, &[["say \"hi\", \"ok\"", "x"]]),
+            (escaped, r#""C:\\dir\\","\n""#, &[["C:\\dir\\", "\\n"]]),
+            (escaped, "\\,\"\"\n", &[["\\", ""]]),
+            (comments, "#one\na,b\n#,\"\n1,#2\n", &[["a", "b"], ["1", "#2"]]),
+            (comments, "#one\n\"a\n#\",b\n#\"", &[["a\n#", "b"]]),
+            (any, "a,b\r1,2\r\n3,4\n\r5,\"6\r\"", &[["a", "b"], ["1", "2"], ["3", "4"], ["5", "6\r"]]),
+            (any, "\r\n\r\na,b", &[["a", "b"]]),
+            (pad, "a\n1,2\n", &[["a", ""], ["1", "2"]]),
+            (pad, "a,b,\n1,2, ,\n", &[["a", "b"], ["1", "2"]]),
+            (pad, "\"a\"\n1,\"2\"\n", &[["a", ""], ["1", "2"]]),
+            (Dialect { newline: Newline::Cr, ..COMMA }, "a,b\r1,2\n\r", &[["a", "b"], ["1", "2\n"]]),
+        ];
+        for (dialect, text, expected) in cases {
+            let expected: Vec<Vec<Vec<u8>>> =
+                expected.iter().map(|row| row.iter().map(|field| field.as_bytes().to_vec()).collect()).collect();
+            for path in [None, Some(Path::Plain)] {
+                assert_eq!(rows_in(dialect, text.as_bytes(), 2, path, 2), Ok(expected.clone()), "{text:?}");
+            }
+        }
+        let long = rows_in(pad, b"1,2,3\n", 2, None, 9);
+        assert_eq!(long, Err(Flaw::Ragged { at: 0, end: 5, found: 3, expected: 2 }));
+    }
+
+    #[test]
     fn the_flaws() {
         let ragged = |at, end, found, expected| Flaw::Ragged { at, end, found, expected };
         let cases = [
@@ -429,8 +612,17 @@ mod tests {
         }
     }
 
+    fn dialects() -> impl Strategy<Value = Dialect> {
+        let newline = prop::sample::select(vec![Newline::Lf, Newline::Cr, Newline::Any]);
+        let escape = prop::option::of(Just(b'\\'));
+        let comment = prop::option::of(Just(b'#'));
+        (newline, escape, comment, prop::sample::select(vec![b'"', b'\'']), any::<bool>()).prop_map(
+            |(newline, escape, comment, quote, pad)| Dialect { delimiter: b',', quote, escape, comment, newline, pad },
+        )
+    }
+
     fn csv_like() -> impl Strategy<Value = Vec<u8>> {
-        let bytes = prop_oneof![4 => Just(b'a'), 2 => Just(b','), 2 => Just(b'\n'), 1 => Just(b'\r'), 2 => Just(b'"')];
+        let bytes = prop_oneof![4 => Just(b'a'), 2 => Just(b','), 2 => Just(b'\n'), 1 => Just(b'\r'), 2 => Just(b'"'), 1 => Just(b'\''), 1 => Just(b'\\'), 1 => Just(b'#')];
         let quoted = Just(b"\"x,\n\"\"y\",".to_vec());
         prop::collection::vec(prop_oneof![5 => bytes.prop_map(|byte| vec![byte]), 2 => quoted], 0..200)
             .prop_map(|parts| parts.concat())
@@ -438,9 +630,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_fast_path_equals_the_plain_one(text in csv_like(), limit in 1usize..9) {
-            let width = first_row(&text, COMMA).map_or(1, |(fields, _)| fields.len());
-            prop_assert_eq!(rows(&text, width, Some(Path::Quoted), limit), rows(&text, width, Some(Path::Plain), 1000));
+        fn the_fast_path_equals_the_plain_one(text in csv_like(), limit in 1usize..9, dialect in dialects()) {
+            let width = first_row(&text, dialect).map_or(1, |(fields, _)| fields.len());
+            let plain = rows_in(dialect, &text, width, Some(Path::Plain), 1000);
+            prop_assert_eq!(rows_in(dialect, &text, width, None, limit), plain);
         }
 
         #[test]
@@ -452,18 +645,18 @@ mod tests {
         }
 
         #[test]
-        fn a_boundary_is_the_start_of_a_row(text in csv_like()) {
+        fn a_boundary_is_the_start_of_a_row(text in csv_like(), dialect in dialects()) {
             let mut starts = vec![0];
             let mut ends = Vec::new();
             let mut open = None;
             while let Some(&start) = starts.last() && start < text.len() {
-                match plain(&text, start, COMMA, &mut ends) {
+                match plain(&text, start, dialect, &mut ends) {
                     Some(newline) if newline < text.len() => starts.push(newline + 1),
                     Some(_) => break,
                     None => { open = Some(start); break }
                 }
             }
-            let (boundary, quote) = last_boundary(&text, COMMA);
+            let (boundary, quote) = last_boundary(&text, dialect);
             prop_assert_eq!(Some(&boundary), starts.last());
             prop_assert_eq!(quote.is_some(), open.is_some());
         }

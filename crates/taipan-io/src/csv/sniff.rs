@@ -1,84 +1,326 @@
-//! What a CSV file does not say about itself: its delimiter, its newline, whether its first row is a header.
+//! What a CSV file does not say about itself: its delimiter, quote and newline, its escapes and comments, what stands
+//! above its table, whether its first row is a header.
+//!
+//! The plainest dialect is taken that explains the first rows: another one only if it explains more of them, or if the
+//! rows bear its marks. Where that leaves a doubt the file is read as RFC 4180 has it, and a row of another width is an
+//! error that names its line: a guess must not lose a row.
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
+use memchr::{memchr, memchr_iter, memmem};
+
+use super::Reading;
+use super::asked::{Asked, Mark};
 use super::columns::bare;
-use super::parser::{Dialect, first_row, unquote};
+use super::parser::{Dialect, Newline, closing_quote, first_row, unquote};
 use crate::infer::{Guess, Kind};
 use crate::value;
 
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// Rows that a delimiter is judged by, and the most bytes they are looked for in.
+/// Rows that a dialect is judged by, and the most bytes they are looked for in.
 const ROWS: usize = 50;
 const BYTES: usize = 64 * 1024;
 
-/// The dialect of a sample; a delimiter given by the caller stands.
-pub(crate) fn dialect(sample: &[u8], delimiter: Option<u8>) -> Dialect {
-    let newline =
-        if memchr::memchr(b'\n', sample).is_none() && memchr::memchr(b'\r', sample).is_some() { b'\r' } else { b'\n' };
-    let of = |delimiter| Dialect { delimiter, newline };
-    if let Some(delimiter) = delimiter {
-        return of(delimiter);
+/// The dialect of a sample, and where its table begins; what the caller says stands.
+pub(crate) fn dialect(sample: &[u8], asked: &Asked) -> (Dialect, usize) {
+    let cut = sample.get(..sample.len().min(BYTES)).unwrap_or(sample);
+    let newlines = newlines(cut);
+    let newline = newlines.last().copied().unwrap_or(Newline::Lf);
+    let mut plain = Dialect { newline, pad: asked.pad, ..Dialect::of(asked.delimiter.unwrap_or(b',')) };
+    let mut top = 0;
+    for _ in 0..asked.skip_lines.unwrap_or(0) {
+        top = plain.line_end(sample, top).map_or(sample.len(), |end| end + 1);
     }
-    let sample = sample.get(..sample.len().min(BYTES)).unwrap_or(sample);
-    // The first of equals wins, so the order of the candidates is the order of preference.
-    let mut best = (Agreement::default(), b',');
-    for delimiter in DELIMITERS {
-        let agreement = agreement(sample, of(delimiter));
-        if agreement.width > 1 && agreement > best.0 {
-            best = (agreement, delimiter);
+    // A line that spreadsheets write, and take for an order.
+    let order = sample.get(top..).unwrap_or_default();
+    if asked.delimiter.is_none()
+        && let [
+            b's' | b'S',
+            b'e' | b'E',
+            b'p' | b'P',
+            b'=',
+            delimiter @ (b',' | b';' | b'\t' | b'|'),
+            b'\n' | b'\r',
+            ..,
+        ] = order
+    {
+        plain.delimiter = *delimiter;
+        top += 5;
+    }
+    let delimiter = (asked.delimiter.is_some() || plain.delimiter != b',').then_some(plain.delimiter);
+    let top = if plain.line_end(sample, top) == Some(top) { top + 1 } else { top };
+    let rest = sample.get(top..).unwrap_or_default();
+    let text = rest.get(..rest.len().min(BYTES)).unwrap_or(rest);
+    let (dialect, rows) = best(text, plain, newlines, delimiter, asked);
+    let above = if asked.skip_lines.is_some() { 0 } else { preamble(text, dialect, &rows) };
+    (dialect, top + above)
+}
+
+/// What may end the rows, the likeliest first. A carriage return that stands alone, if others do not, may be text.
+fn newlines(sample: &[u8]) -> &'static [Newline] {
+    let alone = |at: usize| sample.get(at + 1).is_some_and(|next| *next != b'\n');
+    if !memchr_iter(b'\r', sample).any(alone) && sample.last() != Some(&b'\r') {
+        &[Newline::Lf]
+    } else if memchr(b'\n', sample).is_none() {
+        &[Newline::Cr]
+    } else {
+        &[Newline::Lf, Newline::Any]
+    }
+}
+
+/// The dialect that explains a text best, and its first rows in it.
+fn best(
+    text: &[u8],
+    plain: Dialect,
+    newlines: &[Newline],
+    delimiter: Option<u8>,
+    asked: &Asked,
+) -> (Dialect, Vec<Row>) {
+    let delimiters = delimiter.map_or(DELIMITERS.to_vec(), |delimiter| vec![delimiter]);
+    let quotes = match asked.quote {
+        Some(quote) => vec![quote],
+        None if memchr(b'\'', text).is_some() => vec![b'"', b'\''],
+        None => vec![b'"'],
+    };
+    let hashes =
+        text.first() == Some(&b'#') || memmem::find(text, b"\n#").is_some() || memmem::find(text, b"\r#").is_some();
+    let comments = asked.comment.candidates(b'#', hashes);
+    let escapes = |quote: u8| asked.escape.candidates(b'\\', memmem::find(text, &[b'\\', quote]).is_some());
+    let mut candidates = Vec::new();
+    for &quote in &quotes {
+        for &newline in newlines {
+            for &comment in &comments {
+                for escape in escapes(quote) {
+                    let of = |&delimiter: &u8| Dialect { delimiter, quote, escape, comment, newline, ..plain };
+                    candidates.extend(delimiters.iter().map(of));
+                }
+            }
         }
     }
-    of(best.1)
-}
-
-/// How well a delimiter explains the first rows; what is compared first stands first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-struct Agreement {
-    /// All rows have equally many fields, and as a rule no blank follows the delimiter as it does a comma in a text.
-    tight: bool,
-    /// Rows, per thousand, with as many fields as the first one.
-    agreeing: usize,
-    width: usize,
-}
-
-fn agreement(sample: &[u8], dialect: Dialect) -> Agreement {
-    let (mut width, mut agreeing, mut rows) = (0, 0, 0);
-    let (mut parted, mut blank) = (0, 0);
-    let mut rest = sample;
-    while rows < ROWS
-        && let Some((fields, next)) = first_row(rest, dialect)
+    let mut best: Option<(Agreement, Dialect, Vec<Row>)> = None;
+    // The first of equals wins, so the order of the candidates is the order of preference.
+    for dialect in candidates {
+        let rows = rows(text, dialect);
+        let sure = asked.quote.is_some() || dialect.quote == b'"' || marked(text, dialect, &rows);
+        let agreement = agreement(text, dialect, &rows);
+        let wide = agreement.width > 1 || delimiters.len() == 1 || dialect.delimiter == b',';
+        if sure && wide && best.as_ref().is_none_or(|best| prefer(text, &agreement, dialect, rows.len(), best)) {
+            best = Some((agreement, dialect, rows));
+        }
+    }
+    let (_, dialect, found) = best.unwrap_or_else(|| (Agreement::default(), plain, rows(text, plain)));
+    // A line that says `# ` is a comment even where it happens to have as many fields as the rows.
+    if asked.comment == Mark::Sniffed
+        && dialect.comment.is_none()
+        && hashes
+        && found.iter().any(|row| row.is_note(text))
     {
-        let row = rest;
-        rest = rest.get(next..).unwrap_or_default();
-        if rows > 0 && rest.is_empty() && sample.len() == BYTES {
+        let dialect = Dialect { comment: Some(b'#'), ..dialect };
+        return (dialect, rows(text, dialect));
+    }
+    (dialect, found)
+}
+
+/// Whether a later candidate is better than the best one before it. The marks of its quotes speak for one that has
+/// others, as long as it explains as much.
+fn prefer(
+    text: &[u8],
+    agreement: &Agreement,
+    dialect: Dialect,
+    count: usize,
+    best: &(Agreement, Dialect, Vec<Row>),
+) -> bool {
+    let (known_agreement, known, rows) = best;
+    // Nobody writes a carriage return as text without quotes, if it parts rows of one width as well.
+    if dialect.newline != known.newline
+        && (agreement.tight || agreement.width.max(known_agreement.width) <= 1)
+        && rows.iter().any(|row| row.has_stray_return(text, *known))
+    {
+        return true;
+    }
+    // Or behind a comment, where it hides rows.
+    if dialect.newline != known.newline && agreement == known_agreement && count > rows.len() {
+        return true;
+    }
+    if dialect.quote != known.quote {
+        return (agreement.tight, agreement.agreeing) >= (known_agreement.tight, known_agreement.agreeing);
+    }
+    agreement > known_agreement
+}
+
+/// A row that is no comment, and not blank.
+struct Row {
+    start: usize,
+    fields: Vec<Range<usize>>,
+    /// A blank line stands above it.
+    parted: bool,
+}
+
+impl Row {
+    fn is_note(&self, text: &[u8]) -> bool {
+        matches!(text.get(self.start..), Some([b'#', b' ' | b'\t' | b'#' | b'\n' | b'\r', ..]))
+    }
+}
+
+impl Row {
+    fn has_stray_return(&self, text: &[u8], dialect: Dialect) -> bool {
+        let fields = self.fields.iter().map(|field| text.get(field.clone()).unwrap_or_default());
+        let mut bare = fields.filter(|field| field.first() != Some(&dialect.quote));
+        bare.any(|field| memchr(b'\r', field).is_some())
+    }
+}
+
+/// The first rows of a text.
+fn rows(text: &[u8], dialect: Dialect) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    let mut at = 0;
+    while rows.len() < ROWS
+        && let Some((fields, next)) = first_row(text.get(at..).unwrap_or_default(), dialect)
+    {
+        let start = at + fields.first().map_or(0, |field| field.start);
+        let between = text.get(at..start).unwrap_or_default();
+        // The line feed of the row before is no blank line.
+        let between =
+            if dialect.newline == Newline::Any { between.strip_prefix(b"\n").unwrap_or(between) } else { between };
+        let blank = between.iter().any(|byte| matches!(byte, b'\n' | b'\r'));
+        let parted = !rows.is_empty() && blank && dialect.comment.is_none_or(|hash| !between.contains(&hash));
+        let fields: Vec<_> = fields.into_iter().map(|field| at + field.start..at + field.end).collect();
+        at += next;
+        if at == text.len() && text.len() == BYTES && !rows.is_empty() {
             // Cut off by the limit, not by the file.
             break;
         }
-        if rows == 0 {
-            width = fields.len();
-        }
-        parted += fields.len() - 1;
-        blank += fields.iter().skip(1).filter(|field| row.get(field.start) == Some(&b' ')).count();
-        agreeing += usize::from(fields.len() == width);
-        rows += 1;
+        rows.push(Row { start, fields, parted });
     }
-    Agreement { tight: agreeing == rows && 2 * blank < parted, agreeing: agreeing * 1000 / rows.max(1), width }
+    rows
+}
+
+/// How well a dialect explains the first rows; what is compared first stands first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Agreement {
+    /// From the first row of the usual width on, all rows have it, and as a rule no blank follows the delimiter as it
+    /// does a comma in a text.
+    tight: bool,
+    /// Rows, per thousand, of the usual width.
+    agreeing: usize,
+    /// Fields that go on behind their closing quote.
+    broken: Reverse<usize>,
+    width: usize,
+}
+
+fn agreement(text: &[u8], dialect: Dialect, rows: &[Row]) -> Agreement {
+    let width = usual_width(rows);
+    let agreeing = rows.iter().filter(|row| row.fields.len() == width).count();
+    let table = rows.iter().skip_while(|row| row.fields.len() != width);
+    let (mut parted, mut blank, mut broken, mut even) = (0, 0, 0, true);
+    for row in table {
+        even &= row.fields.len() == width;
+        parted += row.fields.len() - 1;
+        blank += row.fields.iter().skip(1).filter(|field| text.get(field.start) == Some(&b' ')).count();
+        let fields = row.fields.iter().map(|field| text.get(field.clone()).unwrap_or_default());
+        broken += fields.filter(|field| is_broken(field, dialect)).count();
+    }
+    let tight = even && 2 * agreeing > rows.len() && 2 * blank < parted;
+    Agreement { tight, agreeing: agreeing * 1000 / rows.len().max(1), broken: Reverse(broken), width }
+}
+
+/// Whether a field in quotes has more behind the one that closes it.
+fn is_broken(field: &[u8], dialect: Dialect) -> bool {
+    field.first() == Some(&dialect.quote) && closing_quote(field, 1, dialect).is_none_or(|at| at + 1 < field.len())
+}
+
+/// The width that most rows have, of equals the one that comes first; of rows that are not all of one field, not one.
+fn usual_width(rows: &[Row]) -> usize {
+    let mut counts: Vec<(usize, usize)> = Vec::new();
+    for row in rows {
+        let width = row.fields.len();
+        match counts.iter_mut().find(|(known, _)| *known == width) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((width, 1)),
+        }
+    }
+    let wide = counts.iter().any(|(width, _)| *width > 1);
+    counts.retain(|(width, _)| *width > 1 || !wide);
+    counts.iter().rev().max_by_key(|(_, count)| *count).map_or(0, |(width, _)| *width)
+}
+
+/// Whether the rows bear the marks of a quote that is not the usual one: every field that begins with it ends with it,
+/// and it is there for a reason, or around every value of a column.
+fn marked(text: &[u8], dialect: Dialect, rows: &[Row]) -> bool {
+    let quote = dialect.quote;
+    let (mut reason, mut any) = (false, false);
+    let mut columns: HashMap<usize, bool> = HashMap::new();
+    for (number, row) in rows.iter().enumerate() {
+        for (column, field) in row.fields.iter().enumerate() {
+            let field = text.get(field.clone()).unwrap_or_default();
+            if field.first() == Some(&b'"') || field == [quote] {
+                return false;
+            }
+            let quoted = field.first() == Some(&quote);
+            if quoted {
+                if field.last() != Some(&quote) {
+                    return false;
+                }
+                any = true;
+                let inner = field.get(1..field.len() - 1).unwrap_or_default();
+                reason |= inner.iter().any(|byte| [quote, dialect.delimiter, b'\n', b'\r'].contains(byte));
+            }
+            // The name of a column may go without.
+            if !field.is_empty() && (quoted || number > 0 || rows.len() == 1) {
+                *columns.entry(column).or_insert(true) &= quoted;
+            }
+        }
+    }
+    any && (reason || columns.values().any(|quoted| *quoted))
+}
+
+/// How long what stands above the table is: rows of another width, if a blank line parts them from it, or if the first
+/// row of the usual width names columns that are not all text.
+fn preamble(text: &[u8], dialect: Dialect, rows: &[Row]) -> usize {
+    let width = usual_width(rows);
+    let above = rows.iter().take_while(|row| row.fields.len() != width).count();
+    let table = rows.get(above..).unwrap_or_default();
+    let Some(first) = table.first().filter(|_| above > 0 && width > 1) else { return 0 };
+    let even = table.iter().all(|row| row.fields.len() == width);
+    let parted = first.parted && table.len() > 1;
+    if even
+        && (parted || (table.len() > 2 && agreement(text, dialect, rows).tight && names_typed(text, dialect, table)))
+    {
+        first.start
+    } else {
+        0
+    }
+}
+
+/// Whether a table's first row is all words, and some column below it all numbers, dates or truths.
+fn names_typed(text: &[u8], dialect: Dialect, table: &[Row]) -> bool {
+    let Some((names, below)) = table.split_first() else { return false };
+    let kind = |field: &Range<usize>| {
+        let field = bare(text.get(field.clone()).unwrap_or_default(), dialect);
+        if value::is_missing(&field) { Kind::Null } else { Kind::of(&field) }
+    };
+    names.fields.iter().all(|field| kind(field) == Kind::Utf8)
+        && (0..names.fields.len()).any(|column| {
+            let kinds = below.iter().filter_map(|row| row.fields.get(column)).map(kind);
+            !matches!(kinds.fold(Kind::Null, Kind::join), Kind::Null | Kind::Utf8)
+        })
 }
 
 /// Whether the first row names the columns, given what the values below it are, and these themselves.
 ///
 /// It does unless each of its cells could stand in its column just as well and some column is not text. Text alone
 /// cannot tell, and is taken for names. A pivot's years can: they fit above numbers, but the numbers are no years.
-pub(super) fn has_header(first: &[&[u8]], below: &[Guess], body: &[u8], dialect: Dialect) -> bool {
-    let cells: Vec<Cell> = first.iter().zip(below).map(|(field, guess)| Cell::new(field, *guess)).collect();
+pub(super) fn has_header(first: &[&[u8]], below: &[Guess], body: &[u8], reading: Reading) -> bool {
+    let cells: Vec<Cell> = first.iter().zip(below).map(|(field, guess)| Cell::new(field, *guess, reading)).collect();
     if cells.iter().all(|cell| cell.text.is_empty()) {
         return false;
     }
     let typed = cells.iter().any(|cell| !matches!(cell.column, Kind::Null | Kind::Utf8));
-    !(typed && cells.iter().all(Cell::fits)) || years_above_other_values(&cells, body, dialect)
+    !(typed && cells.iter().all(Cell::fits)) || years_above_other_values(&cells, body, reading)
 }
 
 /// A cell of the first row, and the type of the column below; where that has no values, it would be the cell's.
@@ -89,9 +331,9 @@ struct Cell<'a> {
 }
 
 impl<'a> Cell<'a> {
-    fn new(field: &'a [u8], below: Guess) -> Self {
-        let text = bare(field);
-        let kind = if value::is_missing(&text) { Kind::Null } else { Kind::of(&text) };
+    fn new(field: &'a [u8], below: Guess, reading: Reading) -> Self {
+        let text = bare(field, reading.dialect);
+        let kind = if reading.nulls.is_missing(&text) { Kind::Null } else { Kind::of(&text) };
         let column = if below.kind() == Kind::Null { kind } else { below.kind() };
         Self { text, kind, column }
     }
@@ -120,7 +362,7 @@ impl<'a> Cell<'a> {
 }
 
 /// Whether beside a name or a blank above text all cells are years, each another, above values that are not all years.
-fn years_above_other_values(cells: &[Cell], body: &[u8], dialect: Dialect) -> bool {
+fn years_above_other_values(cells: &[Cell], body: &[u8], reading: Reading) -> bool {
     let mut seen = HashSet::new();
     let mut named = false;
     for cell in cells {
@@ -137,10 +379,10 @@ fn years_above_other_values(cells: &[Cell], body: &[u8], dialect: Dialect) -> bo
     let mut rest = body;
     let mut any = false;
     for _ in 0..ROWS {
-        let Some((fields, next)) = first_row(rest, dialect) else { break };
+        let Some((fields, next)) = first_row(rest, reading.dialect) else { break };
         for (cell, field) in cells.iter().zip(fields) {
-            let text = bare(rest.get(field).unwrap_or_default());
-            if cell.is_year() && !value::is_missing(&text) {
+            let text = bare(rest.get(field).unwrap_or_default(), reading.dialect);
+            if cell.is_year() && !reading.nulls.is_missing(&text) {
                 any = true;
                 if !is_year(&text) {
                     return true;
@@ -158,11 +400,11 @@ fn is_year(text: &[u8]) -> bool {
 
 /// The names of a header's columns, made unique: `a`, `a_2`; an empty one is `column_3`. Names that differ in the case
 /// of ASCII letters alone are the same to a database, so they are here.
-pub(super) fn names(header: &[&[u8]]) -> Vec<String> {
+pub(super) fn names(header: &[&[u8]], dialect: Dialect) -> Vec<String> {
     let given: Vec<String> = header
         .iter()
         .enumerate()
-        .map(|(i, field)| match String::from_utf8_lossy(&unquote(field)).trim() {
+        .map(|(i, field)| match String::from_utf8_lossy(&unquote(field, dialect)).trim() {
             "" => format!("column_{}", i + 1),
             name => name.to_owned(),
         })
@@ -196,6 +438,10 @@ pub(super) fn names(header: &[&[u8]]) -> Vec<String> {
 mod tests {
     use super::*;
 
+    fn sniffed(text: &str) -> Dialect {
+        dialect(text.as_bytes(), &Asked::default()).0
+    }
+
     #[test]
     fn delimiters() {
         let cases = [
@@ -218,10 +464,10 @@ mod tests {
             ("a;b, c, d\n1;2, 3, 4\n", b';'),
         ];
         for (text, expected) in cases {
-            assert_eq!(dialect(text.as_bytes(), None).delimiter, expected, "{text:?}");
+            assert_eq!(sniffed(text).delimiter, expected, "{text:?}");
         }
-        assert_eq!(dialect(b"a,b\n", Some(b';')).delimiter, b';');
-        assert_eq!(dialect(b"a,b\r1,2\r", None).newline, b'\r');
+        let asked = Asked { delimiter: Some(b';'), ..Asked::default() };
+        assert_eq!(dialect(b"a,b\n", &asked).0.delimiter, b';');
     }
 
     #[test]
@@ -260,10 +506,11 @@ mod tests {
             (",\na,b\n", false),
         ];
         for (text, expected) in cases {
-            let comma = Dialect { delimiter: b',', newline: b'\n' };
+            let comma = Dialect::of(b',');
             let options = crate::ReadOptions::default();
             let mut refused = options.refused();
-            let inferred = crate::csv::infer(text.as_bytes(), comma, None, true, &mut refused).unwrap().unwrap();
+            let reading = Reading { dialect: comma, nulls: options.null_texts() };
+            let inferred = crate::csv::infer(text.as_bytes(), reading, 0, None, true, &mut refused).unwrap().unwrap();
             assert_eq!(inferred.data > 0, expected, "{text:?}");
         }
     }
@@ -283,7 +530,7 @@ mod tests {
         ];
         for (header, expected) in cases {
             let header: Vec<&[u8]> = header.iter().map(|name| name.as_bytes()).collect();
-            assert_eq!(names(&header), expected);
+            assert_eq!(names(&header, Dialect::of(b',')), expected);
         }
     }
 }

@@ -1,0 +1,282 @@
+//! CSV as it really is, read without being told how: every deviation from RFC 4180 alone, and all of them combined.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::io::Cursor;
+
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use taipan_io::{BatchWriter, Input, Output, Ragged, ReadOptions, Result};
+
+fn read(content: &[u8], options: &ReadOptions) -> Result<RecordBatch> {
+    let input = Input::from_reader("t.csv", Cursor::new(content.to_vec()), options)?.settled(None)?;
+    let batches = input.batches(None)?.collect::<Result<Vec<_>>>()?;
+    Ok(concat_batches(input.schema(), &batches).unwrap())
+}
+
+/// The columns with their types, and the rows, as NDJSON that shows nulls apart from empty texts.
+fn shown(table: &RecordBatch) -> (String, String) {
+    let mut writer = BatchWriter::new(Output::NdJson, Vec::new(), &table.schema());
+    writer.write(table).unwrap();
+    let rows = String::from_utf8(writer.finish().unwrap()).unwrap();
+    let schema = table.schema();
+    let columns: Vec<String> =
+        schema.fields().iter().map(|field| format!("{}:{}", field.name(), field.data_type())).collect();
+    (columns.join(" "), rows)
+}
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a deviation that is there or not")]
+struct Writing {
+    delimiter: char,
+    quote: char,
+    /// Newlines in turn.
+    newlines: &'static [&'static str],
+    /// Quotes inside quotes are escaped, not doubled.
+    escapes: bool,
+    quoted_newlines: bool,
+    /// What stands above the table.
+    preamble: &'static str,
+    comments: bool,
+    header: Header,
+    mark: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Header {
+    Plain,
+    /// A name twice, and none.
+    Odd,
+    Missing,
+}
+
+const ROWS: [[&str; 4]; 5] = [
+    ["1", "O'Brien; said \"no\", \"yes\"", "2.5", "a"],
+    ["2", "plain", "", "b|c"],
+    ["-3", "tab\there, 'x'", "0.25", "NEWLINE"],
+    ["4", "x \"y\" 'z', and ; so | on", "-1e3", ""],
+    ["5", "ü", "7", "last"],
+];
+
+impl Writing {
+    fn field(self, text: &str) -> String {
+        let text = text.replace("NEWLINE", if self.quoted_newlines { "two\nlines\n\n# and more" } else { "one" });
+        let special = |c: char| c == self.delimiter || c == self.quote || matches!(c, '\n' | '\r' | '"');
+        if !text.contains(special) {
+            return text;
+        }
+        let quote = self.quote.to_string();
+        let inner = if self.escapes {
+            text.replace(&quote, &format!("\\{quote}"))
+        } else {
+            text.replace(&quote, &quote.repeat(2))
+        };
+        format!("{quote}{inner}{quote}")
+    }
+
+    fn file(self) -> Vec<u8> {
+        let mut lines: Vec<String> = self.preamble.lines().map(str::to_owned).collect();
+        let delimiter = self.delimiter.to_string();
+        let mut row = |cells: [&str; 4]| lines.push(cells.map(|cell| self.field(cell)).join(&delimiter));
+        match self.header {
+            Header::Plain => row(["id", "name", "price", "note"]),
+            Header::Odd => row(["id", "name", "name", ""]),
+            Header::Missing => {}
+        }
+        ROWS.into_iter().for_each(row);
+        if self.comments {
+            lines.insert(lines.len() - 1, "# the last one, \"really\"; it is".to_owned());
+            lines.insert(lines.len() - 4, "#".to_owned());
+        }
+        let mut content = if self.mark { b"\xef\xbb\xbf".to_vec() } else { Vec::new() };
+        for (line, newline) in lines.iter().zip(self.newlines.iter().cycle()) {
+            content.extend_from_slice(line.as_bytes());
+            content.extend_from_slice(newline.as_bytes());
+        }
+        content
+    }
+
+    fn expected(self) -> (String, String) {
+        let names = match self.header {
+            Header::Plain => ["id", "name", "price", "note"],
+            Header::Odd => ["id", "name", "name_2", "column_4"],
+            Header::Missing => ["column_1", "column_2", "column_3", "column_4"],
+        };
+        let types = ["Int64", "Utf8", "Float64", "Utf8"];
+        let columns: Vec<String> = names.iter().zip(types).map(|(name, kind)| format!("{name}:{kind}")).collect();
+        let mut rows = String::new();
+        for cells in ROWS {
+            let values: Vec<String> = cells
+                .iter()
+                .zip(names)
+                .zip(types)
+                .map(|((cell, name), kind)| {
+                    let cell =
+                        cell.replace("NEWLINE", if self.quoted_newlines { "two\nlines\n\n# and more" } else { "one" });
+                    let value = match (cell.as_str(), kind) {
+                        ("", _) => "null".to_owned(),
+                        ("7" | "-1e3", "Float64") => format!("{:?}", cell.parse::<f64>().unwrap()),
+                        (_, "Utf8") => serde_json::to_string(&cell).unwrap(),
+                        _ => cell,
+                    };
+                    format!("\"{name}\":{value}")
+                })
+                .collect();
+            rows = [rows, format!("{{{}}}\n", values.join(","))].concat();
+        }
+        (columns.join(" "), rows)
+    }
+}
+
+#[test]
+fn every_deviation_alone_and_with_all_others() {
+    let newlines: [&[&str]; 4] = [&["\n"], &["\r\n"], &["\r"], &["\n", "\r\n", "\r"]];
+    let preambles = ["", "Report of 2024\n", "Report, by: me; and you\nof 2024\n\n"];
+    let mut count = 0;
+    for delimiter in [',', ';', '\t', '|'] {
+        for quote in ['"', '\''] {
+            for newlines in newlines {
+                for preamble in preambles {
+                    for flags in 0..16 {
+                        let on = |bit: u32| flags >> bit & 1 == 1;
+                        for header in [Header::Plain, Header::Odd, Header::Missing] {
+                            // A title above rows without names could as well be the name of a column.
+                            if header == Header::Missing && preamble.lines().count() == 1
+                                || (header == Header::Odd && preamble.lines().count() == 1)
+                            {
+                                continue;
+                            }
+                            let writing = Writing {
+                                delimiter,
+                                quote,
+                                newlines,
+                                escapes: on(0),
+                                quoted_newlines: on(1),
+                                preamble,
+                                comments: on(2),
+                                header,
+                                mark: on(3),
+                            };
+                            let content = writing.file();
+                            let table = read(&content, &ReadOptions::default());
+                            let text = String::from_utf8_lossy(&content);
+                            let table = table.unwrap_or_else(|error| panic!("{error}: {writing:?}\n{text}"));
+                            assert_eq!(shown(&table), writing.expected(), "{writing:?}\n{text}");
+                            count += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(count, 4 * 2 * 4 * 16 * 7);
+}
+
+/// What is found in small files of one oddity each.
+#[test]
+fn oddities() {
+    let cases: [(&str, &str, &str); 16] = [
+        ("sep=;\na;b\n1;x,y\n", "a:Int64 b:Utf8", "{\"a\":1,\"b\":\"x,y\"}\n"),
+        ("sep=|\r\na|b\r\n1|2\r\n", "a:Int64 b:Int64", "{\"a\":1,\"b\":2}\n"),
+        ("'a','b'\n'x','1'\n", "a:Utf8 b:Int64", "{\"a\":\"x\",\"b\":1}\n"),
+        // A lone quote is no mark of one.
+        ("a,b\n'tis,1\nit's,2\n", "a:Utf8 b:Int64", "{\"a\":\"'tis\",\"b\":1}\n{\"a\":\"it's\",\"b\":2}\n"),
+        ("a,b\n\"x\",'n'\n", "a:Utf8 b:Utf8", "{\"a\":\"x\",\"b\":\"'n'\"}\n"),
+        // A backslash at the end of a path is text.
+        (
+            "a,b\n\"C:\\dir\\\",1\n\"D:\\\",2\n",
+            "a:Utf8 b:Int64",
+            "{\"a\":\"C:\\\\dir\\\\\",\"b\":1}\n{\"a\":\"D:\\\\\",\"b\":2}\n",
+        ),
+        // Marks of a number, not of a comment.
+        (
+            "#id,name\n#1,x\n#2,y\n",
+            "#id:Utf8 name:Utf8",
+            "{\"#id\":\"#1\",\"name\":\"x\"}\n{\"#id\":\"#2\",\"name\":\"y\"}\n",
+        ),
+        ("# made by us\n# on Monday\na\n1\n", "a:Int64", "{\"a\":1}\n"),
+        ("a\n# one\n1\n#two,three\n2\n", "a:Int64", "{\"a\":1}\n{\"a\":2}\n"),
+        ("a\rb\r", "a:Utf8", "{\"a\":\"b\"}\n"),
+        ("a,b\r\n1,2\r\n\r\n3,4", "a:Int64 b:Int64", "{\"a\":1,\"b\":2}\n{\"a\":3,\"b\":4}\n"),
+        (
+            "a,a,A,\n1,2,3,4\n",
+            "a:Int64 a_2:Int64 A_3:Int64 column_4:Int64",
+            "{\"a\":1,\"a_2\":2,\"A_3\":3,\"column_4\":4}\n",
+        ),
+        // Empty, empty in quotes and the word for it are three things, where a column is text.
+        (
+            "a,b\n,1\n\"\",\nNULL,NULL\n",
+            "a:Utf8 b:Int64",
+            "{\"a\":null,\"b\":1}\n{\"a\":\"\",\"b\":null}\n{\"a\":\"NULL\",\"b\":null}\n",
+        ),
+        (
+            "n,m\n12345678901234567890,1\n0.5,9007199254740993\n2,0.5\n",
+            "n:Utf8 m:Utf8",
+            "{\"n\":\"12345678901234567890\",\"m\":\"1\"}\n{\"n\":\"0.5\",\"m\":\"9007199254740993\"}\n{\"n\":\"2\",\"m\":\"0.5\"}\n",
+        ),
+        ("zip\n00501\n10001\n", "zip:Utf8", "{\"zip\":\"00501\"}\n{\"zip\":\"10001\"}\n"),
+        (
+            "day\n2024-01-01\n2024-01-02 10:30\n",
+            "day:Timestamp(µs)",
+            "{\"day\":\"2024-01-01T00:00:00\"}\n{\"day\":\"2024-01-02T10:30:00\"}\n",
+        ),
+    ];
+    for (content, columns, rows) in cases {
+        let table = read(content.as_bytes(), &ReadOptions::default()).unwrap();
+        assert_eq!(shown(&table), (columns.to_owned(), rows.to_owned()), "{content:?}");
+    }
+}
+
+/// What cannot be told is not guessed at: the row is named that does not fit.
+#[test]
+fn doubts_are_errors() {
+    let cases = [
+        ("a,b\n1,2,3\n4,5,6\n", ":2: 3 fields, expected 2"),
+        ("a\nx,y\nz,w\n", ":2: 2 fields, expected 1"),
+        ("name\nSmith, John\nDoe, Jane\n", ":2: 2 fields, expected 1"),
+        ("a,b\n1,2\nsum\n", ":3: 1 field, expected 2"),
+    ];
+    for (content, expected) in cases {
+        let error = read(content.as_bytes(), &ReadOptions::default()).unwrap_err().to_string();
+        assert_eq!(error, format!("t.csv{expected}"), "{content:?}");
+    }
+}
+
+#[test]
+fn what_is_said_stands() {
+    let plain = ReadOptions::default;
+    let cases: [(&str, ReadOptions, &str, &str); 10] = [
+        ("a;b\n1,5;2\n", plain().delimiter(b','), "a;b", ""),
+        ("a,b\n'x,y',2\n", plain().quote(b'\''), "a:Utf8 b:Int64", "{\"a\":\"x,y\",\"b\":2}\n"),
+        ("'a'\n'x'\n", plain().quote(b'"'), "'a':Utf8", "{\"'a'\":\"'x'\"}\n"),
+        ("a\n\"x^\"y\"\n", plain().escape(Some(b'^')), "a:Utf8", "{\"a\":\"x\\\"y\"}\n"),
+        ("a\n# 1\n", plain().comment(None), "a:Utf8", "{\"a\":\"# 1\"}\n"),
+        ("a\n;x\n1\n", plain().delimiter(b',').comment(Some(b';')), "a:Int64", "{\"a\":1}\n"),
+        ("x\ny\na,b\np,q\n", plain().skip_lines(2), "a:Utf8 b:Utf8", "{\"a\":\"p\",\"b\":\"q\"}\n"),
+        (
+            "a,b\n1\n2,3,\n",
+            plain().ragged(Ragged::Pad).delimiter(b','),
+            "a:Int64 b:Int64",
+            "{\"a\":1,\"b\":null}\n{\"a\":2,\"b\":3}\n",
+        ),
+        ("a,b\n-,-\n1,\n", plain().nulls(["-"]), "a:Int64 b:Utf8", "{\"a\":null,\"b\":null}\n{\"a\":1,\"b\":\"\"}\n"),
+        (
+            "a,b\nNA,\"\"\n1,x\n",
+            plain().nulls(["", "NA"]),
+            "a:Int64 b:Utf8",
+            "{\"a\":null,\"b\":\"\"}\n{\"a\":1,\"b\":\"x\"}\n",
+        ),
+    ];
+    for (content, options, columns, rows) in cases {
+        match read(content.as_bytes(), &options) {
+            Ok(table) => assert_eq!(shown(&table), (columns.to_owned(), rows.to_owned()), "{content:?}"),
+            Err(error) => assert_eq!((error.to_string().as_str(), columns), ("t.csv:2: 2 fields, expected 1", "a;b")),
+        }
+    }
+    let message = |options: ReadOptions| read(b"a\n1\n", &options).unwrap_err().to_string();
+    let instead = "expected an ASCII character but no delimiter or newline";
+    assert_eq!(message(plain().quote(b',')), format!("`,` cannot be a quote: {instead}"));
+    let instead = "expected an ASCII character but no quote, delimiter or newline";
+    assert_eq!(message(plain().comment(Some(b'"'))), format!("`\\\"` cannot be a comment: {instead}"));
+}
