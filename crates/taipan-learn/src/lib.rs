@@ -25,8 +25,10 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "an array view is a reference already")]
 #![allow(dead_code, reason = "what the estimators to come share")]
+#![allow(clippy::inline_always, reason = "loops are compiled for each kind of processor only where they are inlined")]
 #![allow(clippy::float_cmp, reason = "class labels and split values are floats that are equal or not")]
 
+mod blocks;
 mod classes;
 mod dummy;
 mod error;
@@ -39,15 +41,21 @@ pub mod model_selection;
 mod param;
 mod random;
 pub mod registry;
+mod simd;
 mod state;
 mod suggest;
 mod sum;
+mod warning;
 
 pub use dummy::{ConstantPredictor, DummyRegressor, Strategy};
 pub use error::{Error, ErrorKind, Place, Result};
 pub use estimator::{Attribute, Estimator, Kind, Predictor, Prepared, Training};
-pub use linear::{LinearPredictor, LinearRegression, Ridge};
+pub use linear::{
+    ElasticNet, Lasso, LinearPredictor, LinearRegression, LogisticPredictor, LogisticRegression, LogisticSolver, Ridge,
+    RidgeSolver, Selection,
+};
 pub use model::{Model, Scores};
 pub use param::{ClassWeight, Interval, IntoParam, Param, ParamType, ParamValue, Range, RangeKind};
 pub use random::{RandomState, Replace};
 pub use state::{Array, Element, State, Values};
+pub use warning::Warning;

@@ -50,6 +50,7 @@ macro_rules! estimator {
             $(
                 #[doc = concat!("Sets `", stringify!($field), "`:", $doc)]
                 #[must_use]
+                #[allow(non_snake_case, reason = "scikit-learn's names")]
                 pub fn $field(mut self, value: impl $crate::param::IntoParam<$type>) -> Self {
                     self.$field = value.into_param();
                     self

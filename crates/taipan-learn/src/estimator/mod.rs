@@ -18,6 +18,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use crate::error::{Error, ErrorKind, Result};
 use crate::param::{Param, ParamValue};
 use crate::state::State;
+use crate::warning::Warning;
 
 pub(crate) use declare::{choices, estimator};
 pub use training::{Prepared, Training};
@@ -164,6 +165,11 @@ pub trait Predictor: fmt::Debug + Send + Sync {
 
     /// The classes of each output in ascending order; empty unless this is a classifier.
     fn classes(&self) -> &[Vec<f64>] {
+        &[]
+    }
+
+    /// What its user should know although the fit succeeded. Not kept in a model file.
+    fn warnings(&self) -> &[Warning] {
         &[]
     }
 

@@ -1,39 +1,49 @@
-//! The centred training data of a linear model, read in blocks of rows.
+//! The training data of a linear model, centred and weighted, read in blocks of rows.
 //!
-//! Only one block per thread is ever copied, however many rows there are. Blocks have a fixed size and their results
-//! are combined in a fixed tree, so the bits do not depend on the number of threads.
+//! With sample weights each row is multiplied by the root of its weight, which turns weighted least squares into
+//! ordinary ones. Only a strip of rows per thread is ever copied, however many rows there are.
+
+use std::ops::Range;
 
 use faer::linalg::matmul::triangular::{self, BlockStructure};
-use faer::{Accum, Mat, Par};
+use faer::{Accum, Mat, MatMut, MatRef, Par};
 use ndarray::{ArrayView1, ArrayView2};
 
-use crate::input::BLOCK_ROWS;
-use crate::sum::pairwise_sum;
+use crate::blocks::{Profile, add, reduce, row_major};
+use crate::error::{Error, Result};
+use crate::simd::dispatch;
 
-/// Features and target, to be centred when the model has an intercept.
+/// Features and targets, to be centred when the model has an intercept.
 pub(super) struct Design<'a> {
     x: ArrayView2<'a, f64>,
-    y: ArrayView1<'a, f64>,
-    block_rows: usize,
-    /// Mean of each feature, then of the target; zeros without an intercept.
+    y: ArrayView2<'a, f64>,
+    /// Roots of the sample weights.
+    roots: Option<Vec<f64>>,
+    /// Mean of each feature, then of each target; zeros without an intercept.
     means: Vec<f64>,
 }
 
 impl<'a> Design<'a> {
     /// Takes checked data: at least one row and one feature, finite numbers.
-    pub(super) fn new(x: ArrayView2<'a, f64>, y: ArrayView1<'a, f64>, fit_intercept: bool) -> Self {
-        let width = x.ncols() + 1;
-        let mut design = Self {
-            x,
-            y,
-            // Tall blocks, so that combining them costs little.
-            block_rows: BLOCK_ROWS.max(8 * width),
-            means: vec![0.0; width],
+    ///
+    /// # Errors
+    /// `InvalidParam` when a weight is negative, `Empty` when they add up to 0.
+    pub(super) fn new(
+        owner: &str,
+        x: ArrayView2<'a, f64>,
+        y: ArrayView2<'a, f64>,
+        weights: Option<ArrayView1<'_, f64>>,
+        fit_intercept: bool,
+    ) -> Result<Self> {
+        check_weights(owner, weights)?;
+        let means = if fit_intercept {
+            let mut means = Profile::of(x, weights).means();
+            means.extend(Profile::of(y, weights).means());
+            means
+        } else {
+            vec![0.0; x.ncols() + y.ncols()]
         };
-        if fit_intercept {
-            design.means = design.column_means();
-        }
-        design
+        Ok(Self { x, y, roots: weights.map(|weights| weights.iter().map(|w| w.sqrt()).collect()), means })
     }
 
     /// Rows and features.
@@ -41,123 +51,139 @@ impl<'a> Design<'a> {
         self.x.dim()
     }
 
-    /// The intercept that goes with these coefficients: it puts the plane through the means.
-    pub(super) fn intercept(&self, coef: &[f64]) -> f64 {
-        let (y_mean, x_means) = self.means.split_last().unwrap_or((&0.0, &[]));
-        y_mean - pairwise_sum(coef.len(), |j| x_means[j] * coef[j])
+    /// Number of targets.
+    pub(super) fn n_outputs(&self) -> usize {
+        self.y.ncols()
     }
 
-    /// All rows as one matrix [X | y], centred. For data that is small or wider than tall.
-    pub(super) fn matrix(&self) -> Mat<f64> {
-        self.rows(0, self.x.nrows())
-    }
-
-    /// A matrix [X | y] with the same least-squares solution and the same singular values as the data but, when there
-    /// are many rows, no more rows than columns: the R of its QR decomposition, block by block (Demmel et al., 2012,
-    /// "Communication-optimal parallel and sequential QR").
-    pub(super) fn reduced(&self) -> Mat<f64> {
-        if self.blocks() == 1 {
-            return self.matrix();
-        }
-        self.reduce(&|start, end| upper_factor(&self.rows(start, end)), &|above, below| {
-            upper_factor(&stack(&above, &below))
-        })
-    }
-
-    /// The lower triangle of [X | y]ᵀ[X | y].
-    pub(super) fn gram(&self) -> Mat<f64> {
-        let width = self.means.len();
-        self.reduce(
-            &|start, end| {
-                let rows = self.rows(start, end);
-                let mut gram = Mat::zeros(width, width);
-                triangular::matmul(
-                    gram.as_mut(),
-                    BlockStructure::TriangularLower,
-                    Accum::Replace,
-                    rows.transpose(),
-                    BlockStructure::Rectangular,
-                    rows.as_ref(),
-                    BlockStructure::Rectangular,
-                    1.0,
-                    Par::Seq,
-                );
-                gram
-            },
-            &|a, b| a + b,
-        )
-    }
-
-    fn column_means(&self) -> Vec<f64> {
-        let width = self.means.len();
-        let n = self.x.nrows();
-        let sums = self.reduce(
-            &|start, end| {
-                let rows = self.rows(start, end);
-                let sum = |j| {
-                    let column = rows.col(j);
-                    pairwise_sum(end - start, |i| column[i])
-                };
-                (0..width).map(sum).collect::<Vec<f64>>()
-            },
-            &|a, b| a.iter().zip(&b).map(|(a, b)| a + b).collect(),
-        );
-        let column = |j| {
-            if j + 1 < width { self.x.column(j) } else { self.y }
-        };
-        (0..width)
-            .map(|j| {
-                // Rounding must not carry the mean of a constant column off its value: centred, the column has to
-                // vanish, or its rounding error would count as a feature.
-                let first = column(j)[0];
-                if column(j).iter().all(|value| value.total_cmp(&first).is_eq()) { first } else { sums[j] / n as f64 }
-            })
+    /// The intercepts that go with these coefficients (one row per target): they put the planes through the means.
+    pub(super) fn intercepts(&self, coef: &ndarray::Array2<f64>) -> Vec<f64> {
+        let (x_means, y_means) = self.means.split_at(self.x.ncols());
+        coef.rows()
+            .into_iter()
+            .zip(y_means)
+            .map(|(coef, y_mean)| y_mean - crate::sum::pairwise_sum(coef.len(), |j| x_means[j] * coef[j]))
             .collect()
     }
 
-    /// Rows `start..end` of [X | y], centred.
-    fn rows(&self, start: usize, end: usize) -> Mat<f64> {
-        let mut rows = Mat::zeros(end - start, self.means.len());
-        let columns = self.x.columns().into_iter().chain([self.y]);
-        for ((out, column), mean) in rows.col_iter_mut().zip(columns).zip(&self.means) {
-            let values = column.slice_move(ndarray::s![start..end]);
-            for (out, value) in out.iter_mut().zip(values) {
-                *out = value - mean;
+    /// All rows as one matrix [X | Y]. For data that is small or wider than tall.
+    pub(super) fn matrix(&self) -> Mat<f64> {
+        let width = self.means.len();
+        let mut rows = Mat::zeros(self.x.nrows(), width);
+        let mut buffer = vec![0.0; width];
+        for i in 0..self.x.nrows() {
+            self.read(i..i + 1, &mut buffer);
+            for (j, value) in buffer.iter().enumerate() {
+                rows[(i, j)] = *value;
             }
         }
         rows
     }
 
-    fn blocks(&self) -> usize {
-        self.x.nrows().div_ceil(self.block_rows)
-    }
-
-    /// Maps each block of rows and combines the results, neighbours first, on all threads.
-    fn reduce<T: Send>(&self, map: &(impl Fn(usize, usize) -> T + Sync), combine: &(impl Fn(T, T) -> T + Sync)) -> T {
-        self.reduce_blocks(0, self.blocks(), map, combine)
-    }
-
-    fn reduce_blocks<T: Send>(
-        &self,
-        first: usize,
-        end: usize,
-        map: &(impl Fn(usize, usize) -> T + Sync),
-        combine: &(impl Fn(T, T) -> T + Sync),
-    ) -> T {
-        if end - first <= 1 {
-            let start = first * self.block_rows;
-            return map(start, self.x.nrows().min(start + self.block_rows));
+    /// A matrix [X | Y] with the same least-squares solution and the same singular values as the data but, when there
+    /// are many rows, no more rows than columns: the R of its QR decomposition, block by block (Demmel et al., 2012,
+    /// "Communication-optimal parallel and sequential QR").
+    pub(super) fn reduced(&self) -> Mat<f64> {
+        let (rows, width) = (self.x.nrows(), self.means.len());
+        // Tall blocks, so that combining them costs little.
+        let block_rows = (8 * width).max(512);
+        if rows <= block_rows {
+            return self.matrix();
         }
-        let middle = first.midpoint(end);
-        let (left, right) = rayon::join(
-            || self.reduce_blocks(first, middle, map, combine),
-            || self.reduce_blocks(middle, end, map, combine),
+        reduce(
+            rows,
+            block_rows,
+            &|range| {
+                let mut buffer = vec![0.0; range.len() * width];
+                let n = range.len();
+                self.read(range, &mut buffer);
+                upper_factor(MatRef::from_row_major_slice(&buffer, n, width))
+            },
+            &|above, below| upper_factor(stack(&above, &below).as_ref()),
+        )
+    }
+
+    /// The lower triangle of [X | Y]ᵀ[X | Y].
+    pub(super) fn gram(&self) -> Mat<f64> {
+        let width = self.means.len();
+        let strip_rows = (16_384 / width).clamp(16, 512);
+        let sums = reduce(
+            self.x.nrows(),
+            4 * crate::input::BLOCK_ROWS,
+            &|range| {
+                let mut gram = vec![0.0; width * width];
+                let mut buffer = vec![0.0; strip_rows.min(range.len()) * width];
+                for start in range.clone().step_by(strip_rows) {
+                    let end = range.end.min(start + strip_rows);
+                    let rows = &mut buffer[..(end - start) * width];
+                    self.read(start..end, rows);
+                    let rows = MatRef::from_row_major_slice(rows, end - start, width);
+                    triangular::matmul(
+                        MatMut::from_column_major_slice_mut(&mut gram, width, width),
+                        BlockStructure::TriangularLower,
+                        Accum::Add,
+                        rows.transpose(),
+                        BlockStructure::Rectangular,
+                        rows,
+                        BlockStructure::Rectangular,
+                        1.0,
+                        Par::Seq,
+                    );
+                }
+                gram
+            },
+            &add,
         );
-        combine(left, right)
+        Mat::from_fn(width, width, |i, j| if i >= j { sums[j * width + i] } else { 0.0 })
+    }
+
+    /// Reads rows of [X | Y] into `out`, row by row.
+    fn read(&self, range: Range<usize>, out: &mut [f64]) {
+        let (features, outputs, width) = (self.x.ncols(), self.y.ncols(), self.means.len());
+        let x = row_major(&self.x, range.clone());
+        let y = row_major(&self.y, range.clone());
+        let (x_means, y_means) = self.means.split_at(features);
+        dispatch(
+            #[inline(always)]
+            || {
+                let rows = x.chunks_exact(features).zip(y.chunks_exact(outputs)).zip(out.chunks_exact_mut(width));
+                for ((x, y), out) in rows {
+                    let (out_x, out_y) = out.split_at_mut(features);
+                    for j in 0..features {
+                        out_x[j] = x[j] - x_means[j];
+                    }
+                    for j in 0..outputs {
+                        out_y[j] = y[j] - y_means[j];
+                    }
+                }
+            },
+        );
+        if let Some(roots) = &self.roots {
+            for (out, root) in out.chunks_exact_mut(width).zip(&roots[range]) {
+                for value in out {
+                    *value *= root;
+                }
+            }
+        }
     }
 }
 
-fn upper_factor(a: &Mat<f64>) -> Mat<f64> {
+/// Weights that are not negative and do not add up to 0.
+pub(super) fn check_weights(owner: &str, weights: Option<ArrayView1<'_, f64>>) -> Result<()> {
+    let Some(weights) = weights else {
+        return Ok(());
+    };
+    if let Some(weight) = weights.iter().find(|weight| **weight < 0.0) {
+        return Err(Error::invalid(owner, "sample_weight", weight, "at least 0"));
+    }
+    let sum = weights.sum();
+    if sum == 0.0 {
+        return Err(Error::empty("the sample weights add up to 0"));
+    }
+    if sum.is_finite() { Ok(()) } else { Err(Error::overflow("the sum of the sample weights")) }
+}
+
+fn upper_factor(a: MatRef<'_, f64>) -> Mat<f64> {
     a.qr().thin_R().to_owned()
 }
 

@@ -1,15 +1,18 @@
 //! Least squares with a penalty on large weights.
 
+use faer::Mat;
+use ndarray::Array2;
+
 use super::design::Design;
 use super::{LinearPredictor, solve};
 use crate::error::Result;
-use crate::estimator::{Estimator, Training, estimator};
-use crate::input::{Nan, check_supervised};
+use crate::estimator::{Estimator, Training, choices, estimator};
+use crate::input::{Nan, check_outputs};
 use crate::param::Range;
-use faer::Mat;
 
 estimator! {
-    /// Ridge regression: least squares plus `alpha` times the sum of squared weights. The intercept is not penalised.
+    /// Ridge regression: least squares plus `alpha` times the sum of squared weights. The intercept is not penalised. Of
+    /// one target or several, with or without sample weights.
     ///
     /// Solved by Cholesky decomposition, in the dual form when there are more features than rows, and by singular value
     /// decomposition when the system is singular. Parity with scikit-learn's automatic solver: close (relative error at
@@ -19,6 +22,20 @@ estimator! {
         alpha: f64 = 1.0, Range::at_least(0.0);
         /// Whether to fit an intercept; without one the plane goes through the origin.
         fit_intercept: bool = true, Range::BOOLEAN;
+        /// How to solve: auto, cholesky or svd.
+        solver: RidgeSolver = RidgeSolver::Auto, RidgeSolver::RANGE;
+    }
+}
+
+choices! {
+    /// How [`Ridge`] is solved.
+    pub enum RidgeSolver {
+        /// Cholesky decomposition, and singular value decomposition where that fails.
+        Auto = "auto",
+        /// The same: scikit-learn too falls back to the singular values.
+        Cholesky = "cholesky",
+        /// Singular value decomposition.
+        Svd = "svd",
     }
 }
 
@@ -29,42 +46,43 @@ impl Ridge {
     /// See [`Estimator::fit_on`].
     pub fn fit_on(&self, data: &Training<'_>) -> Result<LinearPredictor> {
         self.check_params()?;
-        let y = check_supervised(data, Nan::Refused)?;
-        let design = Design::new(data.x, y, self.fit_intercept);
+        let y = check_outputs(data, Nan::Refused)?;
+        let design = Design::new(self.name(), data.x, y, data.sample_weight, self.fit_intercept)?;
+        let outputs = design.n_outputs();
         let (rows, features) = design.shape();
-        let solved = if features > rows { self.dual(&design.matrix()) } else { self.primal(design.gram()) };
+        let solved = match self.solver {
+            RidgeSolver::Svd => None,
+            _ if features > rows => self.dual(&design.matrix(), outputs),
+            _ => self.primal(design.gram(), outputs),
+        };
         let coef = match solved {
             Some(coef) => coef,
-            None => solve::ridge_svd(&design.reduced(), self.alpha)?,
+            None => solve::ridge_svd(&design.reduced(), &vec![self.alpha; outputs])?,
         };
-        let intercept = design.intercept(&coef);
-        LinearPredictor::new(coef, intercept, None)
+        let intercepts = design.intercepts(&coef);
+        LinearPredictor::new(coef, intercepts, None)
     }
 
-    /// w = (XᵀX + αI)⁻¹ Xᵀy.
-    fn primal(&self, mut gram: Mat<f64>) -> Option<Vec<f64>> {
-        let features = gram.ncols() - 1;
+    /// W = (XᵀX + αI)⁻¹ XᵀY.
+    fn primal(&self, mut gram: Mat<f64>, outputs: usize) -> Option<Array2<f64>> {
+        let features = gram.ncols() - outputs;
         for j in 0..features {
             gram[(j, j)] += self.alpha;
         }
-        // The last row of the lower triangle is yᵀX.
-        let (top, bottom) = gram.as_ref().split_at_row(features);
-        let (xy, _) = bottom.split_at_col(features);
-        solve::cholesky(top.subcols(0, features), xy.transpose())
+        let (a, b) = solve::normal_equations(&gram, outputs);
+        let coef = solve::cholesky(a, b)?;
+        Some(Array2::from_shape_fn((outputs, features), |(k, j)| coef[(j, k)]))
     }
 
-    /// w = Xᵀ (XXᵀ + αI)⁻¹ y.
-    fn dual(&self, augmented: &Mat<f64>) -> Option<Vec<f64>> {
-        let (x, y) = solve::split(augmented);
+    /// W = Xᵀ (XXᵀ + αI)⁻¹ Y.
+    fn dual(&self, augmented: &Mat<f64>, outputs: usize) -> Option<Array2<f64>> {
+        let (x, y) = solve::split(augmented, outputs);
         let mut kernel = x * x.transpose();
         for i in 0..kernel.nrows() {
             kernel[(i, i)] += self.alpha;
         }
-        let dual = solve::cholesky(kernel.as_ref(), y)?;
-        let dual = Mat::from_fn(dual.len(), 1, |i, _| dual[i]);
-        let coef = x.transpose() * dual;
-        let coef: Vec<f64> = coef.col(0).iter().copied().collect();
-        coef.iter().all(|w| w.is_finite()).then_some(coef)
+        let coef = x.transpose() * solve::cholesky(kernel.as_ref(), y)?;
+        coef.is_all_finite().then(|| Array2::from_shape_fn((outputs, x.ncols()), |(k, j)| coef[(j, k)]))
     }
 }
 
