@@ -10,6 +10,8 @@ use std::path::Path;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
+use crate::fetch::Failure;
+
 /// The result of this crate's calls.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -97,6 +99,9 @@ pub enum ErrorKind {
     /// Values nested deeper than 1,024 levels.
     #[error("nested deeper than 1024 levels")]
     TooDeep,
+    /// A URL could not be fetched.
+    #[error("{0}")]
+    Fetch(Failure),
     /// An option or argument outside its range.
     #[error("{0}")]
     InvalidOption(String),
@@ -292,6 +297,11 @@ pub(crate) fn excerpt(value: &[u8]) -> String {
         excerpt.push('…');
     }
     excerpt
+}
+
+/// A number of bytes as the user would say it.
+pub(crate) fn size_of(bytes: u64) -> String {
+    size(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
 /// A number of bytes as the user would say it.

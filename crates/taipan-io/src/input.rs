@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use crate::batches::Batches;
 use crate::blocks::{Blocks, Position, broken, place_in};
 use crate::error::{Error, ErrorKind, Fault, Misfit, Result};
+use crate::fetch::FetchOptions;
 use crate::format::{Format, after_bom, refuse_binary};
 use crate::given::Given;
 use crate::reject::{OnError, Refused};
@@ -34,6 +35,7 @@ pub struct ReadOptions {
     max_ratio: u64,
     max_unpacked: u64,
     memory_limit: usize,
+    fetch: FetchOptions,
 }
 
 impl Default for ReadOptions {
@@ -52,6 +54,7 @@ impl Default for ReadOptions {
             max_ratio: 500,
             max_unpacked: 1 << 40,
             memory_limit: 256 << 20,
+            fetch: FetchOptions::default().timeout(None).max_bytes(u64::MAX),
         }
     }
 }
@@ -152,6 +155,18 @@ impl ReadOptions {
         self
     }
 
+    /// How URLs are fetched: as [`FetchOptions`] has it, but for as long and as much as it takes, unless set. What is to be
+    /// kept is ignored.
+    #[must_use]
+    pub fn fetch(mut self, options: FetchOptions) -> Self {
+        self.fetch = options;
+        self
+    }
+
+    pub(crate) fn fetch_options(&self) -> &FetchOptions {
+        &self.fetch
+    }
+
     pub(crate) fn encoding_label(&self) -> Option<&str> {
         self.encoding.as_deref()
     }
@@ -219,13 +234,13 @@ type Inferred = (Layout, usize, SchemaRef, u64);
 impl Input {
     /// Opens what a name stands for and infers its format, dialect and schema on its first bytes.
     ///
-    /// The name is a path, or `-` for standard input. Content may be compressed (gzip, zstd, bzip2, xz) and in other
-    /// encodings than UTF-8. Standard input, a pipe or a device can be read only once, so what was read of it is kept for
-    /// a later reading: 16 MiB in memory, the rest compressed in a temporary file without a name. Whoever needs no later
+    /// The name is a path, an `http` or `https` URL, or `-` for standard input. Content may be compressed (gzip, zstd, bzip2, xz) and in other
+    /// encodings than UTF-8. Standard input, a pipe or a device can be read only once, and a URL is
+    /// fetched only once, so what was read of it is kept for a later reading: 16 MiB in memory, the rest compressed in a temporary file without a name. Whoever needs no later
     /// reading says so by [`read_once`](Self::read_once).
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`], [`ErrorKind::IsDirectory`] and [`ErrorKind::Io`] if it cannot be opened,
+    /// [`ErrorKind::NotFound`], [`ErrorKind::IsDirectory`], [`ErrorKind::Fetch`] and [`ErrorKind::Io`] if it cannot be opened,
     /// [`ErrorKind::Compression`] and [`ErrorKind::UnknownEncoding`] if it cannot be unpacked, [`ErrorKind::Empty`] and
     /// [`ErrorKind::UnknownFormat`] if it holds no data this crate reads, and the faults of a first record or of any
     /// other in the sample.

@@ -37,6 +37,7 @@ mod blocks;
 pub mod condition;
 mod csv;
 mod error;
+pub mod fetch;
 mod format;
 mod given;
 mod infer;

@@ -1,13 +1,14 @@
 //! Where bytes come from: whatever the user names, opened, unpacked and made UTF-8.
 //!
 //! A [`Source`] can be read from its beginning as often as need be. A file is opened again; a stream that can be read
-//! only once (standard input, a pipe) is kept in a [`Spool`]. What a plain file of UTF-8 holds is read as it
+//! only once (standard input, a pipe, a URL) is kept in a [`Spool`]. What a plain file of UTF-8 holds is read as it
 //! is; everything else goes through an `Unpacker` for each compression and a `Transcoder`.
 
 mod compress;
 mod encoding;
 mod names;
 mod spool;
+mod url;
 
 use std::borrow::Cow;
 use std::fs::{self, File};
@@ -19,8 +20,10 @@ use encoding_rs::{Encoding, UTF_8};
 
 pub(crate) use self::compress::Limits;
 use self::compress::{Compression, Unpacker};
+pub(crate) use self::encoding::Transcoder;
 pub use self::names::{expand, table_name};
 use self::spool::Spool;
+use self::url::UrlReader;
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::ReadOptions;
 
@@ -67,6 +70,10 @@ impl Source {
             static SPOOL: OnceLock<Arc<Spool>> = OnceLock::new();
             let spool = SPOOL.get_or_init(|| Arc::new(Spool::new(io::stdin())));
             return Self::told("standard input".to_owned(), path, Raw::Stream(spool.clone()), options);
+        }
+        if let Some(url) = path.to_str().filter(|name| url::is_url(name)) {
+            let reader = UrlReader::new(url, options.fetch_options().clone());
+            return Self::told(url.to_owned(), path, Raw::Stream(Arc::new(Spool::new(reader))), options);
         }
         let of_io = |error| Error::of_io(error, path);
         let metadata = fs::metadata(path).map_err(of_io)?;
@@ -118,7 +125,7 @@ impl Source {
 
     /// A name whose extension tells the format, where there is one.
     pub(crate) fn format_name(&self) -> Cow<'_, Path> {
-        names::without_compression(&self.path)
+        names::format_name(&self.path)
     }
 
     /// The size of the text where it is known: that of a plain file that has one.

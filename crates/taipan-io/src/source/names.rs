@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::STDIN;
 use super::compress::Compression;
+use super::url::is_url;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::EXTENSIONS;
 
@@ -14,7 +15,7 @@ use crate::format::EXTENSIONS;
 ///
 /// A directory stands for the data files in it (csv, tsv, json, ndjson, jsonl, each also compressed: gz, zst, bz2, xz;
 /// hidden ones and subfolders excepted), a glob for the files it matches; both sorted by name. A pattern that is itself
-/// the name of a file is that file, and `-` is standard input.
+/// the name of a file is that file, `-` is standard input, and a URL is itself.
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] names the path or pattern that stands for no file, [`ErrorKind::NoDataFiles`] a directory
@@ -24,7 +25,7 @@ pub fn expand(patterns: &[String]) -> Result<Vec<PathBuf>> {
     let mut seen = HashSet::new();
     for pattern in patterns {
         let path = Path::new(pattern);
-        let found = if pattern == STDIN {
+        let found = if pattern == STDIN || is_url(pattern) {
             vec![path.to_owned()]
         } else if path.is_dir() {
             directory(path)?
@@ -40,12 +41,16 @@ pub fn expand(patterns: &[String]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// A name for the table that a file becomes: its stem in lower case, anything but letters and digits as `_`.
+/// A name for the table that a file or a URL becomes: its stem in lower case, anything but letters and digits as `_`.
 ///
 /// ```
-/// assert_eq!(taipan_io::table_name("data/Sales 2024.csv".as_ref()), "sales_2024");
+/// use taipan_io::table_name;
+///
+/// assert_eq!(table_name("data/Sales 2024.csv".as_ref()), "sales_2024");
+/// assert_eq!(table_name("https://example.org/files/tips.csv.gz?v=2".as_ref()), "tips");
 /// ```
 pub fn table_name(path: &Path) -> String {
+    let path = &*url_path(path);
     let file = path.file_name().unwrap_or_default().to_string_lossy();
     let mut stem = file.as_ref();
     for _ in 0..2 {
@@ -101,8 +106,24 @@ fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// The name whose extension tells the format: `a.csv` for `https://example.org/a.csv.gz?v=2`.
+pub(super) fn format_name(path: &Path) -> Cow<'_, Path> {
+    match url_path(path) {
+        Cow::Owned(path) => Cow::Owned(without_compression(&path).into_owned()),
+        Cow::Borrowed(path) => without_compression(path),
+    }
+}
+
+/// The path of a URL, or its host if it has none; any other name as it is.
+fn url_path(name: &Path) -> Cow<'_, Path> {
+    let Some(url) = name.to_str().filter(|name| is_url(name)) else { return Cow::Borrowed(name) };
+    let Ok(url) = reqwest::Url::parse(url) else { return Cow::Borrowed(name) };
+    let path = url.path().trim_end_matches('/');
+    Cow::Owned(PathBuf::from(if path.is_empty() { url.host_str().unwrap_or_default() } else { path }))
+}
+
 /// The path without the extension that names a compression: `a.csv` for `a.csv.gz`.
-pub(super) fn without_compression(path: &Path) -> Cow<'_, Path> {
+fn without_compression(path: &Path) -> Cow<'_, Path> {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some(extension) if Compression::is_extension(extension) => Cow::Owned(path.with_extension("")),
         _ => Cow::Borrowed(path),
@@ -140,6 +161,9 @@ mod tests {
             ("sqlite_master.csv", "t_sqlite_master"),
             ("Größe.csv", "größe"),
             (".csv", "csv"),
+            ("https://example.org/files/tips.csv.gz?v=2#top", "tips"),
+            ("https://example.org/api/items/", "items"),
+            ("HTTP://example.org", "example"),
             ("---.csv", "table"),
         ];
         for (path, expected) in cases {
