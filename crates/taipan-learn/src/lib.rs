@@ -49,7 +49,7 @@ mod warning;
 
 pub use dummy::{ConstantPredictor, DummyRegressor, Strategy};
 pub use error::{Error, ErrorKind, Place, Result};
-pub use estimator::{Attribute, Estimator, Kind, Predictor, Prepared, Training};
+pub use estimator::{Attribute, Estimator, Kind, Predictor, Prepared, Training, Watch};
 pub use linear::{
     ElasticNet, Lasso, LinearPredictor, LinearRegression, LogisticPredictor, LogisticRegression, LogisticSolver, Ridge,
     RidgeSolver, Selection,

@@ -118,6 +118,11 @@ impl RandomState {
         Ok(loc + scale * self.standard_normal())
     }
 
+    /// A float from `low` up to `high`, all equally likely.
+    pub fn uniform(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.random_sample()
+    }
+
     /// Puts the values in random order.
     pub fn shuffle<T>(&mut self, values: &mut [T]) {
         for i in (1..values.len()).rev() {
@@ -165,6 +170,40 @@ impl RandomState {
                 Ok(self.distinct(p.to_vec(), size))
             }
         }
+    }
+
+    /// `size` of the numbers below `n`, each at most once, as `sklearn.utils.random.sample_without_replacement` draws
+    /// them: the first of a permutation, or when nearly none or nearly all are wanted, by rejection or from a reservoir.
+    ///
+    /// # Errors
+    /// `InvalidParam` when `size` exceeds `n`.
+    pub fn sample_without_replacement(&mut self, n: usize, size: usize) -> Result<Vec<usize>> {
+        check_size(size, n)?;
+        let ratio = if n == 0 { 1.0 } else { size as f64 / n as f64 };
+        if ratio > 0.01 && ratio < 0.99 {
+            let mut drawn = self.permutation(n);
+            drawn.truncate(size);
+            return Ok(drawn);
+        }
+        if ratio < 0.2 {
+            let mut seen = HashSet::with_capacity(size);
+            let mut drawn = Vec::with_capacity(size);
+            while drawn.len() < size {
+                let candidate = self.bounded(n as u64 - 1) as usize;
+                if seen.insert(candidate) {
+                    drawn.push(candidate);
+                }
+            }
+            return Ok(drawn);
+        }
+        let mut drawn: Vec<usize> = (0..size).collect();
+        for i in size..n {
+            let at = self.bounded(i as u64) as usize;
+            if let Some(place) = drawn.get_mut(at) {
+                *place = i;
+            }
+        }
+        Ok(drawn)
     }
 
     /// Rounds of draws: what was found gets probability 0 in the next round, repeats within a round are dropped.

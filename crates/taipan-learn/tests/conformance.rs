@@ -272,8 +272,8 @@ fn the_number_of_threads_does_not_change_a_bit() {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let model = estimator.fit(x.view(), y.view()).unwrap();
-                let cv = KFold::new(5).shuffle(Some(0));
-                let scores = cross_val_score(&*estimator, x.view(), y.view(), &cv, Scoring::R2);
+                let cv = KFold::new(5).shuffle(true).random_state(0);
+                let scores = cross_val_score(&*estimator, x.view(), y.view(), cv.clone(), Scoring::R2);
                 let scores = scores.unwrap().into_iter().map(|score| score.unwrap());
                 (fingerprint(&*model, &x.view()), bits(scores))
             })
@@ -307,7 +307,7 @@ fn an_error_in_cross_validation_counts_rows_of_the_whole() {
         let (mut x, y) = data(20, 2);
         x[(17, 1)] = f64::NAN;
         let cv = KFold::new(4);
-        let error = cross_val_score(&*estimator, x.view(), y.view(), &cv, Scoring::R2).unwrap_err();
+        let error = cross_val_score(&*estimator, x.view(), y.view(), cv.clone(), Scoring::R2).unwrap_err();
         assert_eq!(error.to_string(), "X, row 17, feature 1: NaN is not a finite number", "{name}");
     });
 }

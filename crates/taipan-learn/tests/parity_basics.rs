@@ -10,7 +10,7 @@ mod fixture;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use serde_json::Value;
 use taipan_learn::metrics::{Scoring, mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error};
-use taipan_learn::model_selection::{KFold, TestSize, cross_val_score, train_test_split};
+use taipan_learn::model_selection::{KFold, Rows, Splitter, TestSize, cross_val_score, train_test_split};
 use taipan_learn::{
     Attribute, DummyRegressor, Estimator, ParamValue, Predictor, RandomState, Replace, Strategy, registry,
 };
@@ -133,14 +133,14 @@ fn k_fold(case: &Value) -> KFold {
     let cv = KFold::new(index(&case["k"]));
     match seed(&case["seed"]) {
         None => cv,
-        seed => cv.shuffle(seed),
+        seed => cv.shuffle(true).random_state(seed),
     }
 }
 
 #[test]
 fn folds() {
     for case in list(&section("folds")) {
-        let splits = k_fold(case).split(index(&case["n"])).unwrap();
+        let splits = k_fold(case).split(&Rows::new(index(&case["n"]))).unwrap();
         assert_eq!(splits.len(), list(&case["tests"]).len());
         for (i, split) in splits.iter().enumerate() {
             assert_eq!(split.test, indices(&case["tests"][i]), "{case}");
@@ -237,7 +237,7 @@ fn cross_validation() {
         for (scoring, expected) in case["scores"].as_object().unwrap() {
             let context = format!("{} {}: {scoring}", case["estimator"], case["params"]);
             let scoring: Scoring = scoring.parse().unwrap();
-            let found = cross_val_score(&*estimator, x.view(), y.view(), &k_fold(case), scoring).unwrap();
+            let found = cross_val_score(&*estimator, x.view(), y.view(), k_fold(case), scoring).unwrap();
             assert_eq!(found.len(), list(expected).len(), "{context}");
             for (found, expected) in found.into_iter().zip(list(expected)) {
                 match (found, expected.as_f64()) {

@@ -188,7 +188,7 @@ impl Training {
             model.lineage.insert("random_state".to_owned(), seed.to_string());
         }
         if let Some(folds) = options.cv {
-            let scores = cross_val_score(estimator, x.view(), y.view(), &KFold::new(folds), Scoring::R2)?;
+            let scores = cross_val_score(estimator, x.view(), y.view(), KFold::new(folds), Scoring::R2)?;
             model.scores.set("r2_cv", mean(&scores));
             model.lineage.insert("cv".to_owned(), folds.to_string());
         }

@@ -1,5 +1,6 @@
 //! Time, CPU and peak memory of one command, as the kernel reports them at its end.
 
+use std::io::Read;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,9 +12,9 @@ use super::report::{Comparison, Line, Requirement, bytes, milliseconds, spread};
 
 /// One run of a command.
 pub(crate) struct Sample {
-    wall: Duration,
-    cpu: Duration,
-    peak_bytes: u64,
+    pub(crate) wall: Duration,
+    pub(crate) cpu: Duration,
+    pub(crate) peak_bytes: u64,
 }
 
 /// A program in the race.
@@ -71,16 +72,26 @@ fn sample(contender: &Contender) -> Result<Sample> {
 
 /// Runs the command with its output thrown away.
 fn run(command: &mut Command) -> Result<Sample> {
-    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stdout(Stdio::null());
+    Ok(run_for_output(command)?.0)
+}
+
+/// Runs the command and gives what it printed, if that is piped.
+pub(crate) fn run_for_output(command: &mut Command) -> Result<(Sample, String)> {
+    command.stdin(Stdio::null());
     let start = Instant::now();
     let mut process = command.spawn().context("could not be started")?;
+    let mut printed = String::new();
+    if let Some(mut pipe) = process.stdout.take() {
+        pipe.read_to_string(&mut printed).context("its output could not be read")?;
+    }
     let end = process.wait4().context("could not be waited for")?;
     let wall = start.elapsed();
     if !end.status.success() {
         bail!("{}", end.status);
     }
     let usage = end.rusage;
-    Ok(Sample { wall, cpu: usage.utime + usage.stime, peak_bytes: usage.maxrss })
+    Ok((Sample { wall, cpu: usage.utime + usage.stime, peak_bytes: usage.maxrss }, printed))
 }
 
 #[cfg(test)]

@@ -9,9 +9,11 @@
 //! | [`measure`] | time, CPU and memory of one command |
 //! | [`server`] | a server under load: start, drive with wrk, memory, stop |
 //! | [`report`] | medians, ratios, tables, `RESULTS.md` |
-//! | [`startup`], [`csv_query`], [`rest_read`] | the jobs |
+//! | [`startup`], [`csv_query`], [`rest_read`] | jobs of the program |
+//! | [`learn`] | jobs of taipan-learn, against scikit-learn |
 
 mod csv_query;
+mod learn;
 mod measure;
 mod report;
 mod rest_read;
@@ -46,7 +48,7 @@ const JOBS: [(&str, Job); 3] =
 
 /// Whether `bench` knows the name.
 pub(crate) fn is_job(name: &str) -> bool {
-    name == "all" || JOBS.iter().any(|(job, _)| *job == name)
+    name == "all" || JOBS.iter().any(|(job, _)| *job == name) || learn::is_job(name)
 }
 
 /// What every job works with.
@@ -65,26 +67,25 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     let folder = cargo::cache("taipan-bench")?;
     let data = folder.join("data");
     fs::create_dir_all(&data).with_context(|| data.display().to_string())?;
-    let setting = Setting {
-        root: root.to_owned(),
-        data,
-        venv: Venv::open(&folder.join("venv"), &root.join("bench/requirements.txt"))?,
-        taipan: if options.peers_only { None } else { Some(build(root)?) },
-        runs: options.runs,
-    };
+    let wanted = |name: &str| options.job == "all" || options.job == name;
     let mut missed = Vec::new();
-    for (name, job) in JOBS {
-        if options.job != "all" && options.job != name {
-            continue;
+    if JOBS.iter().any(|(name, _)| wanted(name)) {
+        let setting = Setting {
+            root: root.to_owned(),
+            data: data.clone(),
+            venv: Venv::open(&folder.join("venv"), &root.join("bench/requirements.txt"))?,
+            taipan: if options.peers_only { None } else { Some(build(root)?) },
+            runs: options.runs,
+        };
+        for (name, job) in JOBS.into_iter().filter(|(name, _)| wanted(name)) {
+            missed.extend(setting.measure(name, || job(&setting))?);
         }
-        println!("\n== {name}");
-        let section = job(&setting).with_context(|| name)?;
-        let text = section.to_markdown(name, &setting)?;
-        println!("\n{text}");
-        if setting.taipan.is_some() {
-            report::write(&root.join("bench/RESULTS.md"), name, &text)?;
+    }
+    if learn::names().any(wanted) {
+        let setting = learn::setting(root, &data, options)?;
+        for name in learn::names().filter(|name| wanted(name)) {
+            missed.extend(setting.measure(name, || learn::run(name, &setting))?);
         }
-        missed.extend(section.missed().into_iter().map(|what| format!("{name}: {what}")));
     }
     if !missed.is_empty() {
         bail!("required ratios were missed:\n  {}", missed.join("\n  "));
@@ -101,6 +102,18 @@ fn build(root: &Path) -> Result<PathBuf> {
 }
 
 impl Setting {
+    /// Runs a job, prints and keeps its section, and gives the required ratios that it missed.
+    fn measure(&self, name: &str, job: impl FnOnce() -> Result<Section>) -> Result<Vec<String>> {
+        println!("\n== {name}");
+        let section = job().with_context(|| name.to_owned())?;
+        let text = section.to_markdown(name, self)?;
+        println!("\n{text}");
+        if self.taipan.is_some() {
+            report::write(&self.root.join("bench/RESULTS.md"), name, &text)?;
+        }
+        Ok(section.missed().into_iter().map(|what| format!("{name}: {what}")).collect())
+    }
+
     fn rounds(&self, usual: usize) -> usize {
         self.runs.unwrap_or(usual)
     }

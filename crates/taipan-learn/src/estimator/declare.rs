@@ -69,54 +69,7 @@ macro_rules! estimator {
                 $crate::estimator::Kind::$kind
             }
 
-            fn params(&self) -> Vec<$crate::param::Param> {
-                #[allow(unused_variables, reason = "an estimator may have no parameters")]
-                let new = Self::default();
-                vec![$($crate::param::Param {
-                    name: stringify!($field).into(),
-                    default: $crate::param::ParamType::to_value(&new.$field),
-                    range: $range,
-                    doc: $doc.trim_ascii().into(),
-                }),*]
-            }
-
-            fn get_params(&self) -> Vec<(std::borrow::Cow<'static, str>, $crate::param::ParamValue)> {
-                vec![$((
-                    stringify!($field).into(),
-                    $crate::param::ParamType::to_value(&self.$field),
-                )),*]
-            }
-
-            fn set_param(
-                &mut self,
-                name: &str,
-                value: $crate::param::ParamValue,
-            ) -> $crate::error::Result<()> {
-                match name {
-                    $(stringify!($field) => {
-                        self.$field = $crate::param::ParamType::from_value(&value).ok_or_else(|| {
-                            $crate::error::Error::invalid(stringify!($name), name, &value, $range)
-                        })?;
-                        Ok(())
-                    })*
-                    _ => {
-                        // An estimator without parameters has no other use for it.
-                        drop(value);
-                        Err($crate::error::Error::unknown_param(stringify!($name), name, &[$(stringify!($field)),*]))
-                    }
-                }
-            }
-
-            fn check_params(&self) -> $crate::error::Result<()> {
-                $(
-                    let value = $crate::param::ParamType::to_value(&self.$field);
-                    if !$range.allows(&value) {
-                        let param = stringify!($field);
-                        return Err($crate::error::Error::invalid(stringify!($name), param, &value, $range));
-                    }
-                )*
-                Ok(())
-            }
+            $crate::estimator::parameters!($name { $($doc, $field: $type, $range;)* });
 
             fn clone_box(&self) -> Box<dyn $crate::estimator::Estimator> {
                 Box::new(self.clone())
@@ -164,6 +117,60 @@ macro_rules! estimator {
         /// See [`Estimator::fit_on`](crate::Estimator::fit_on).
         pub fn fit(&self, x: ndarray::ArrayView2<'_, f64>) -> $crate::error::Result<$fitted> {
             self.fit_on(&$crate::estimator::Training::unsupervised(x))
+        }
+    };
+}
+
+/// The methods of a trait that list, get, set and check declared parameters.
+macro_rules! parameters {
+    ($name:ident { $($doc:literal, $field:ident: $type:ty, $range:expr;)* }) => {
+        fn params(&self) -> Vec<$crate::param::Param> {
+            #[allow(unused_variables, reason = "an estimator may have no parameters")]
+            let new = Self::default();
+            vec![$($crate::param::Param {
+                name: stringify!($field).into(),
+                default: $crate::param::ParamType::to_value(&new.$field),
+                range: $range,
+                doc: $doc.trim_ascii().into(),
+            }),*]
+        }
+
+        fn get_params(&self) -> Vec<(std::borrow::Cow<'static, str>, $crate::param::ParamValue)> {
+            vec![$((
+                stringify!($field).into(),
+                $crate::param::ParamType::to_value(&self.$field),
+            )),*]
+        }
+
+        fn set_param(
+            &mut self,
+            name: &str,
+            value: $crate::param::ParamValue,
+        ) -> $crate::error::Result<()> {
+            match name {
+                $(stringify!($field) => {
+                    self.$field = $crate::param::ParamType::from_value(&value).ok_or_else(|| {
+                        $crate::error::Error::invalid(stringify!($name), name, &value, $range)
+                    })?;
+                    Ok(())
+                })*
+                _ => {
+                    // An estimator without parameters has no other use for it.
+                    drop(value);
+                    Err($crate::error::Error::unknown_param(stringify!($name), name, &[$(stringify!($field)),*]))
+                }
+            }
+        }
+
+        fn check_params(&self) -> $crate::error::Result<()> {
+            $(
+                let value = $crate::param::ParamType::to_value(&self.$field);
+                if !$range.allows(&value) {
+                    let param = stringify!($field);
+                    return Err($crate::error::Error::invalid(stringify!($name), param, &value, $range));
+                }
+            )*
+            Ok(())
         }
     };
 }
@@ -227,4 +234,4 @@ macro_rules! choices {
     };
 }
 
-pub(crate) use {choices, estimator};
+pub(crate) use {choices, estimator, parameters};

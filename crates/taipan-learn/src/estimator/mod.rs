@@ -20,8 +20,8 @@ use crate::param::{Param, ParamValue};
 use crate::state::State;
 use crate::warning::Warning;
 
-pub(crate) use declare::{choices, estimator};
-pub use training::{Prepared, Training};
+pub(crate) use declare::{choices, estimator, parameters};
+pub use training::{Prepared, Training, Watch};
 
 /// What an estimator is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

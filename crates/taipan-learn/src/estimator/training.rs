@@ -2,7 +2,11 @@
 
 use std::any::Any;
 
+use std::fmt;
+
 use ndarray::{ArrayView1, ArrayView2, Axis};
+
+use crate::error::{Error, ErrorKind, Result};
 
 /// What an estimator learns from: views of the caller's arrays.
 ///
@@ -27,6 +31,28 @@ pub struct Training<'a> {
     pub sample_weight: Option<ArrayView1<'a, f64>>,
     /// What [`Estimator::prepare`](crate::Estimator::prepare) made of a matrix of which `x` has some rows.
     pub prepared: Option<Prepared<'a>>,
+    /// Who is told of the progress and may stop it.
+    pub watch: Option<&'a dyn Watch>,
+}
+
+/// Watches long work: shows how far it is, and may ask it to stop.
+///
+/// Called from worker threads, so it must be quick.
+pub trait Watch: Sync {
+    /// Told that `done` of `total` steps are finished; what a step is depends on the work. Calls from different threads
+    /// may come out of order.
+    fn progress(&self, done: usize, total: usize);
+
+    /// Whether to stop, which ends the work with the error `Cancelled`.
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+impl fmt::Debug for dyn Watch + '_ {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watch")
+    }
 }
 
 /// Work done beforehand on a whole matrix, for a fit on some of its rows.
@@ -46,12 +72,12 @@ impl<'a> Training<'a> {
 
     /// Features and several targets per row.
     pub fn outputs(x: ArrayView2<'a, f64>, y: ArrayView2<'a, f64>) -> Self {
-        Self { x, y: Some(y), sample_weight: None, prepared: None }
+        Self { y: Some(y), ..Self::unsupervised(x) }
     }
 
     /// Features alone.
     pub fn unsupervised(x: ArrayView2<'a, f64>) -> Self {
-        Self { x, y: None, sample_weight: None, prepared: None }
+        Self { x, y: None, sample_weight: None, prepared: None, watch: None }
     }
 
     /// Weighs the rows.
@@ -66,5 +92,27 @@ impl<'a> Training<'a> {
     pub fn prepared(mut self, prepared: Prepared<'a>) -> Self {
         self.prepared = Some(prepared);
         self
+    }
+
+    /// Tells of the progress.
+    #[must_use]
+    pub fn watch(mut self, watch: &'a dyn Watch) -> Self {
+        self.watch = Some(watch);
+        self
+    }
+
+    /// Reports a step of the fit: estimators call it after each tree, round or the like.
+    ///
+    /// # Errors
+    /// `Cancelled` when the fit is to stop.
+    pub fn step(&self, done: usize, total: usize) -> Result<()> {
+        match self.watch {
+            Some(watch) if watch.is_cancelled() => Err(Error::new(ErrorKind::Cancelled)),
+            Some(watch) => {
+                watch.progress(done, total);
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 }

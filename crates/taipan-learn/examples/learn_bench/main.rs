@@ -1,0 +1,59 @@
+//! taipan-learn's side of the learning jobs of `cargo xtask bench`: `learn_bench JOB`.
+//!
+//! Each job makes its data, from the same seeds as its peer in `bench/peers/`, does the work, and prints one line of
+//! JSON: the seconds of each part, and the result, for the harness to compare.
+
+mod grid_iris;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use serde_json::{Map, Value, json};
+
+/// What a job measured: seconds by part, and its result.
+struct Report {
+    seconds: Map<String, Value>,
+    result: Value,
+}
+
+impl Report {
+    fn new() -> Self {
+        Self { seconds: Map::new(), result: Value::Null }
+    }
+
+    /// Times a part of the work.
+    fn time<T>(&mut self, part: &str, work: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let done = work();
+        self.seconds.insert(part.to_owned(), started.elapsed().as_secs_f64().into());
+        done
+    }
+}
+
+type Job = fn(&mut Report) -> taipan_learn::Result<()>;
+
+const JOBS: &[(&str, Job)] = &[("grid-iris", grid_iris::run)];
+
+fn main() -> ExitCode {
+    let name = std::env::args().nth(1).unwrap_or_default();
+    if name == "--version" {
+        println!("taipan-learn {}", env!("CARGO_PKG_VERSION"));
+        return ExitCode::SUCCESS;
+    }
+    let Some((_, job)) = JOBS.iter().find(|(known, _)| *known == name) else {
+        let known: Vec<&str> = JOBS.iter().map(|(name, _)| *name).collect();
+        eprintln!("name a job: {}", known.join(", "));
+        return ExitCode::from(2);
+    };
+    let mut report = Report::new();
+    match job(&mut report) {
+        Ok(()) => {
+            println!("{}", json!({"seconds": report.seconds, "result": report.result}));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

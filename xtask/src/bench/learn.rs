@@ -1,0 +1,206 @@
+//! Learning: taipan-learn against scikit-learn on two cores.
+//!
+//! Both sides are a program that makes its data, does the job's work, and prints one line of JSON:
+//! `{"seconds": {"fit": 0.8, "predict": 0.1}, "result": …}`. They time their own work, so that neither starting Python
+//! nor making the data counts; memory is that of the whole process. The results must agree to [`Job::tolerance`].
+//!
+//! | side | program |
+//! |---|---|
+//! | Taipan | `crates/taipan-learn/examples/learn_bench`, argument: the job |
+//! | scikit-learn | `bench/peers/learn_JOB.py` |
+
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::measure::{Contender, Sample, run_for_output};
+use super::report::{Comparison, Line, Requirement, Section, TAIPAN, bytes, milliseconds, spread};
+use super::{Options, Setting};
+use crate::cargo::{self, cargo};
+use crate::venv::Venv;
+
+/// A job and what is required of it.
+struct Job {
+    name: &'static str,
+    /// What was asked of both, for the report.
+    task: &'static str,
+    /// The parts that are timed, each with the least ratio, if one is required.
+    parts: &'static [(&'static str, Option<f64>)],
+    /// Greatest relative difference between numbers of the two results.
+    tolerance: f64,
+    rounds: usize,
+}
+
+const JOBS: &[Job] = &[Job {
+    name: "grid-iris",
+    task: "GridSearchCV over a RandomForestClassifier on iris (150 × 4): `n_estimators` 50, 100, 200 × `max_depth`\n\
+           3, 5, 7, five folds, then the best refitted: 46 forests. The same best parameters and scores.",
+    parts: &[("search", Some(40.0))],
+    tolerance: 0.0,
+    rounds: 5,
+}];
+
+pub(crate) fn is_job(name: &str) -> bool {
+    names().any(|job| job == name)
+}
+
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    JOBS.iter().map(|job| job.name)
+}
+
+/// Builds taipan-learn's side and opens scikit-learn's.
+pub(crate) fn setting(root: &Path, data: &Path, options: &Options) -> Result<Setting> {
+    let venv = cargo::cache("taipan-parity")?.join("venv");
+    Ok(Setting {
+        root: root.to_owned(),
+        data: data.to_owned(),
+        venv: Venv::open(&venv, &root.join("xtask/parity-requirements.txt"))?,
+        taipan: if options.peers_only { None } else { Some(build(root)?) },
+        runs: options.runs,
+    })
+}
+
+fn build(root: &Path) -> Result<std::path::PathBuf> {
+    cargo::run(&mut cargo(root, &["build", "--release", "--package", "taipan-learn", "--example", "learn_bench"]))?;
+    let metadata = cargo::metadata(root)?;
+    let target = metadata["target_directory"].as_str().context("cargo metadata: no target folder")?;
+    Ok(Path::new(target).join("release/examples/learn_bench"))
+}
+
+/// One run: what the kernel says of the process, and what it says itself.
+struct Run {
+    sample: Sample,
+    said: Value,
+}
+
+pub(crate) fn run(name: &str, setting: &Setting) -> Result<Section> {
+    let job = JOBS.iter().find(|job| job.name == name).context("no such job")?;
+    let script = format!("learn_{}.py", name.replace('-', "_"));
+    let contender = |name, program, argument: String| Contender {
+        name,
+        program,
+        arguments: vec![argument],
+        folder: setting.data.clone(),
+        required: None,
+    };
+    let mut contenders = Vec::new();
+    if let Some(program) = &setting.taipan {
+        contenders.push(contender(TAIPAN, program.clone(), name.to_owned()));
+    }
+    contenders.push(contender("scikit-learn", setting.venv.program("python"), setting.peer(&script)));
+
+    let warm: Vec<Run> = contenders.iter().map(measure).collect::<Result<_>>()?;
+    if let [ours, theirs] = &warm[..]
+        && !same(&ours.said["result"], &theirs.said["result"], job.tolerance)
+    {
+        bail!("the results differ:\n{}\n{}", ours.said["result"], theirs.said["result"]);
+    }
+    let rounds = setting.rounds(job.rounds);
+    let mut runs: Vec<Vec<Run>> = contenders.iter().map(|_| Vec::new()).collect();
+    for _ in 0..rounds {
+        for (contender, runs) in contenders.iter().zip(&mut runs) {
+            runs.push(measure(contender)?);
+        }
+    }
+    let comparisons = job.parts.iter().map(|part| comparison(*part, &contenders, &runs, rounds)).collect::<Result<_>>();
+    Ok(Section { task: job.task.to_owned(), versions: versions(&setting.root)?, comparisons: comparisons? })
+}
+
+fn comparison(
+    (part, required): (&'static str, Option<f64>),
+    contenders: &[Contender],
+    runs: &[Vec<Run>],
+    rounds: usize,
+) -> Result<Comparison> {
+    let line = |(contender, runs): (&Contender, &Vec<Run>)| {
+        let seconds = |run: &Run| run.said["seconds"][part].as_f64();
+        let cost: Vec<f64> = runs
+            .iter()
+            .map(|run| seconds(run).with_context(|| format!("{}: no seconds for '{part}'", contender.name)))
+            .collect::<Result<_>>()?;
+        let cpu: Vec<f64> = runs.iter().map(|run| run.sample.cpu.as_secs_f64()).collect();
+        let peak = runs.iter().map(|run| run.sample.peak_bytes).max().unwrap_or(0);
+        Ok(Line {
+            name: contender.name.to_owned(),
+            columns: vec![spread(&cost, milliseconds), spread(&cpu, milliseconds), bytes(peak)],
+            cost,
+            required: required.filter(|_| contender.name != TAIPAN).map(Requirement),
+        })
+    };
+    Ok(Comparison {
+        title: part.to_owned(),
+        columns: vec!["wall time", "CPU time of the process", "peak memory"],
+        lines: contenders.iter().zip(runs).map(line).collect::<Result<_>>()?,
+        rounds,
+    })
+}
+
+fn measure(contender: &Contender) -> Result<Run> {
+    let mut command = contender.command();
+    // scikit-learn gets both cores for its own threads and for its linear algebra, as Taipan does.
+    command.envs([("OMP_NUM_THREADS", "2"), ("OPENBLAS_NUM_THREADS", "2"), ("RAYON_NUM_THREADS", "2")]);
+    let (sample, printed) = run_for_output(command.stdout(Stdio::piped())).with_context(|| contender.name)?;
+    let last = printed.lines().last().unwrap_or_default();
+    let said = serde_json::from_str(last).with_context(|| format!("{}: printed no JSON: {printed}", contender.name))?;
+    Ok(Run { sample, said })
+}
+
+/// Whether the results are alike, numbers within the tolerance.
+fn same(left: &Value, right: &Value, tolerance: f64) -> bool {
+    match (left, right) {
+        (Value::Array(left), Value::Array(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same(left, right, tolerance))
+        }
+        (Value::Object(left), Value::Object(right)) => {
+            left.len() == right.len()
+                && left.iter().all(|(name, left)| right.get(name).is_some_and(|right| same(left, right, tolerance)))
+        }
+        (Value::Number(left), Value::Number(right)) => match (left.as_f64(), right.as_f64()) {
+            (Some(left), Some(right)) => (left - right).abs() <= tolerance * left.abs().max(right.abs()),
+            _ => left == right,
+        },
+        (left, right) => left == right,
+    }
+}
+
+fn versions(root: &Path) -> Result<Vec<String>> {
+    let path = root.join("xtask/parity-requirements.txt");
+    let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    Ok(text
+        .lines()
+        .filter_map(|line| line.split_once("=="))
+        .map(|(name, version)| format!("{name} {version}"))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn results_are_compared_within_the_tolerance() {
+        let result = json!({"best": {"max_depth": 3}, "scores": [0.96, 1.0]});
+        for (other, tolerance, expected) in [
+            (json!({"best": {"max_depth": 3.0}, "scores": [0.96, 1.0]}), 0.0, true),
+            (json!({"best": {"max_depth": 3}, "scores": [0.960_001, 1.0]}), 0.0, false),
+            (json!({"best": {"max_depth": 3}, "scores": [0.960_001, 1.0]}), 1e-5, true),
+            (json!({"best": {"max_depth": 3}, "scores": [0.96]}), 1.0, false),
+            (json!({"best": {"max_depth": "3"}, "scores": [0.96, 1.0]}), 1.0, false),
+            (json!({"best": {}, "scores": [0.96, 1.0]}), 1.0, false),
+        ] {
+            assert_eq!(same(&result, &other, tolerance), expected, "{other}");
+        }
+    }
+
+    #[test]
+    fn every_job_has_its_peer() {
+        let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bench/peers");
+        for name in names() {
+            assert!(peers.join(format!("learn_{}.py", name.replace('-', "_"))).is_file(), "{name}");
+        }
+    }
+}
