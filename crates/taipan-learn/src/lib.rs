@@ -30,9 +30,12 @@
 
 mod blocks;
 mod classes;
+mod cluster;
+mod decomposition;
 mod dummy;
 mod error;
 mod estimator;
+mod gram;
 mod input;
 mod linear;
 pub mod metrics;
@@ -47,6 +50,8 @@ mod suggest;
 mod sum;
 mod warning;
 
+pub use cluster::{Init, KMeans, KMeansAlgorithm, KMeansPredictor};
+pub use decomposition::{Components, Pca, PcaPredictor, SvdSolver};
 pub use dummy::{ConstantPredictor, DummyRegressor, Strategy};
 pub use error::{Error, ErrorKind, Place, Result};
 pub use estimator::{Attribute, Estimator, Kind, Predictor, Prepared, Training, Watch};
@@ -55,7 +60,7 @@ pub use linear::{
     RidgeSolver, Selection,
 };
 pub use model::{Model, Scores};
-pub use param::{ClassWeight, Interval, IntoParam, Param, ParamType, ParamValue, Range, RangeKind};
+pub use param::{Auto, ClassWeight, Interval, IntoParam, Param, ParamType, ParamValue, Range, RangeKind};
 pub use random::{RandomState, Replace};
 pub use state::{Array, Element, State, Values};
 pub use warning::Warning;

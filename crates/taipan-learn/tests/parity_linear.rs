@@ -4,7 +4,7 @@
 //! regression reach the same optimum: an objective no greater than scikit-learn's by more than its own tolerance, and
 //! nearly always in as many steps.
 
-#![allow(clippy::unwrap_used, clippy::needless_pass_by_value)]
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, clippy::float_cmp)]
 
 mod fixture;
 

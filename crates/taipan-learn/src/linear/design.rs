@@ -5,12 +5,12 @@
 
 use std::ops::Range;
 
-use faer::linalg::matmul::triangular::{self, BlockStructure};
-use faer::{Accum, Mat, MatMut, MatRef, Par};
+use faer::{Mat, MatRef};
 use ndarray::{ArrayView1, ArrayView2};
 
-use crate::blocks::{Profile, add, reduce, row_major};
+use crate::blocks::{Profile, reduce, row_major};
 use crate::error::{Error, Result};
+use crate::gram::gram;
 use crate::simd::dispatch;
 
 /// Features and targets, to be centred when the model has an intercept.
@@ -105,36 +105,7 @@ impl<'a> Design<'a> {
 
     /// The lower triangle of [X | Y]ᵀ[X | Y].
     pub(super) fn gram(&self) -> Mat<f64> {
-        let width = self.means.len();
-        let strip_rows = (16_384 / width).clamp(16, 512);
-        let sums = reduce(
-            self.x.nrows(),
-            4 * crate::input::BLOCK_ROWS,
-            &|range| {
-                let mut gram = vec![0.0; width * width];
-                let mut buffer = vec![0.0; strip_rows.min(range.len()) * width];
-                for start in range.clone().step_by(strip_rows) {
-                    let end = range.end.min(start + strip_rows);
-                    let rows = &mut buffer[..(end - start) * width];
-                    self.read(start..end, rows);
-                    let rows = MatRef::from_row_major_slice(rows, end - start, width);
-                    triangular::matmul(
-                        MatMut::from_column_major_slice_mut(&mut gram, width, width),
-                        BlockStructure::TriangularLower,
-                        Accum::Add,
-                        rows.transpose(),
-                        BlockStructure::Rectangular,
-                        rows,
-                        BlockStructure::Rectangular,
-                        1.0,
-                        Par::Seq,
-                    );
-                }
-                gram
-            },
-            &add,
-        );
-        Mat::from_fn(width, width, |i, j| if i >= j { sums[j * width + i] } else { 0.0 })
+        gram(self.x.nrows(), self.means.len(), &|range, out| self.read(range, out))
     }
 
     /// Reads rows of [X | Y] into `out`, row by row.
@@ -169,7 +140,7 @@ impl<'a> Design<'a> {
 }
 
 /// Weights that are not negative and do not add up to 0.
-pub(super) fn check_weights(owner: &str, weights: Option<ArrayView1<'_, f64>>) -> Result<()> {
+pub(crate) fn check_weights(owner: &str, weights: Option<ArrayView1<'_, f64>>) -> Result<()> {
     let Some(weights) = weights else {
         return Ok(());
     };

@@ -20,7 +20,9 @@ pub use logistic::{LogisticPredictor, LogisticRegression, LogisticSolver};
 pub use predictor::LinearPredictor;
 pub use ridge::{Ridge, RidgeSolver};
 
-use predictor::{Descent, Spectrum, decision};
+pub(crate) use design::check_weights;
+pub(crate) use predictor::decision;
+use predictor::{Descent, Spectrum};
 
 pub(crate) const ENTRIES: &[Entry] = &[
     entry!(ElasticNet, LinearPredictor),

@@ -193,7 +193,7 @@ impl Predictor for LinearPredictor {
 }
 
 /// XWᵀ + b, where W has one row per output.
-pub(super) fn decision(x: ArrayView2<'_, f64>, coef: &Array2<f64>, intercepts: &[f64]) -> Array2<f64> {
+pub(crate) fn decision(x: ArrayView2<'_, f64>, coef: &Array2<f64>, intercepts: &[f64]) -> Array2<f64> {
     let (features, outputs) = (x.ncols(), intercepts.len());
     let mut out = Array2::zeros((x.nrows(), outputs));
     let weights = coef.as_standard_layout();

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 pub use class_weight::ClassWeight;
 pub use range::{Interval, Range, RangeKind};
-pub use types::{IntoParam, ParamType};
+pub use types::{Auto, IntoParam, ParamType};
 
 /// The value of a parameter where its type is not known statically: command line, app file, model file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -45,6 +45,37 @@ impl ParamType for ParamValue {
     }
 }
 
+/// A value, or the word `auto`, which leaves it to the estimator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Auto<T> {
+    /// Chosen by the estimator.
+    Auto,
+    /// As given.
+    Given(T),
+}
+
+impl<T> IntoParam<Auto<T>> for T {
+    fn into_param(self) -> Auto<T> {
+        Auto::Given(self)
+    }
+}
+
+impl<T: ParamType> ParamType for Auto<T> {
+    fn from_value(value: &ParamValue) -> Option<Self> {
+        match value {
+            ParamValue::Text(word) if word == "auto" => Some(Self::Auto),
+            value => T::from_value(value).map(Self::Given),
+        }
+    }
+
+    fn to_value(&self) -> ParamValue {
+        match self {
+            Self::Auto => "auto".into(),
+            Self::Given(value) => value.to_value(),
+        }
+    }
+}
+
 impl ParamType for bool {
     fn from_value(value: &ParamValue) -> Option<Self> {
         match value {

@@ -1,0 +1,390 @@
+//! K-means.
+
+use ndarray::{Array1, Array2, ArrayView2};
+use rayon::prelude::*;
+
+use super::assign::{Pass, inertia, labels, pass, squared_distance};
+use super::seeding;
+use crate::blocks::{Profile, row_major};
+use crate::error::{Error, Result};
+use crate::estimator::{Attribute, Estimator, Predictor, Training, choices, estimator};
+use crate::input::{BLOCK_ROWS, Nan, check_predict, check_training};
+use crate::linear::check_weights;
+use crate::param::{Auto, Range};
+use crate::random::RandomState;
+use crate::state::State;
+use crate::warning::Warning;
+
+estimator! {
+    /// K-means: `n_clusters` centres such that the squared distances of rows to their nearest centre add up to little
+    /// (Lloyd, 1982). `transform` gives the distance to each centre.
+    ///
+    /// Parity with scikit-learn: same optimum, from the same starts. Clusters have no order; they come out in
+    /// scikit-learn's.
+    pub struct KMeans: Clusterer -> KMeansPredictor {
+        /// Number of clusters.
+        n_clusters: usize = 8_usize, Range::integer_from(1);
+        /// Where to start: k-means++ or random.
+        init: Init = Init::PlusPlus, Init::RANGE;
+        /// How many starts to try; auto is 1 for k-means++ and 10 for random.
+        n_init: Auto<usize> = Auto::Auto, Range::any_of(STARTS);
+        /// Most passes over the rows from each start.
+        max_iter: usize = 300_usize, Range::integer_from(1);
+        /// Least squared movement of the centres, as a share of the mean variance of the features.
+        tol: f64 = 1e-4, Range::at_least(0.0);
+        /// Seed of the starts.
+        random_state: Option<u32> = None, Range::SEED;
+        /// lloyd, or elkan, which here is the same.
+        algorithm: KMeansAlgorithm = KMeansAlgorithm::Lloyd, KMeansAlgorithm::RANGE;
+    }
+}
+
+const STARTS: &[Range] = &[Range::one_of(&["auto"]), Range::integer_from(1)];
+
+choices! {
+    /// Where [`KMeans`] starts.
+    pub enum Init {
+        /// Rows far from each other.
+        PlusPlus = "k-means++",
+        /// Any rows.
+        Random = "random",
+    }
+}
+
+choices! {
+    /// How [`KMeans`] searches.
+    pub enum KMeansAlgorithm {
+        /// Every row with every centre.
+        Lloyd = "lloyd",
+        /// The same here: with vector instructions, comparing beats remembering what need not be compared.
+        Elkan = "elkan",
+    }
+}
+
+/// Where the search from one start ended.
+struct Found {
+    centres: Array2<f64>,
+    labels: Vec<u32>,
+    inertia: f64,
+    n_iter: usize,
+}
+
+impl KMeans {
+    /// Finds the clusters.
+    ///
+    /// # Errors
+    /// See [`Estimator::fit_on`]; `InvalidParam` when there are fewer rows than clusters.
+    pub fn fit_on(&self, data: &Training<'_>) -> Result<KMeansPredictor> {
+        self.check_params()?;
+        check_training(data, Nan::Refused)?;
+        check_weights(self.name(), data.sample_weight)?;
+        let (rows, features) = data.x.dim();
+        if rows < self.n_clusters {
+            let allowed = format!("at most the number of rows, {rows}");
+            return Err(Error::invalid(self.name(), "n_clusters", self.n_clusters, allowed));
+        }
+        let means = Profile::of(data.x, None).means();
+        let (x, variance) = centred(data.x, &means);
+        if !variance.is_finite() {
+            return Err(Error::overflow("the fit"));
+        }
+        let tolerance = self.tol * variance;
+        let weights = data.sample_weight.map(|weights| weights.to_vec());
+        let mut random = RandomState::from_seed(self.random_state);
+        let starts = match (self.n_init, self.init) {
+            (Auto::Given(starts), _) => starts,
+            (Auto::Auto, Init::PlusPlus) => 1,
+            (Auto::Auto, Init::Random) => 10,
+        };
+        let mut best: Option<Found> = None;
+        for _ in 0..starts {
+            let start = match self.init {
+                Init::PlusPlus => seeding::plus_plus,
+                Init::Random => seeding::at_random,
+            };
+            let centres = start(x.view(), weights.as_deref(), self.n_clusters, &mut random)?;
+            let found = self.search(x.view(), weights.as_deref(), centres, tolerance);
+            let better = best.as_ref().is_none_or(|best| {
+                found.inertia < best.inertia && !same_clusters(&found.labels, &best.labels, self.n_clusters)
+            });
+            if better {
+                best = Some(found);
+            }
+        }
+        let Some(Found { mut centres, labels, inertia, n_iter }) = best else {
+            return Err(Error::empty("no start was tried"));
+        };
+        centres += &Array1::from(means);
+        if !inertia.is_finite() || centres.iter().any(|v| !v.is_finite()) {
+            return Err(Error::overflow("the fit"));
+        }
+        let mut seen = vec![false; self.n_clusters];
+        for label in &labels {
+            seen[*label as usize] = true;
+        }
+        let distinct = seen.into_iter().filter(|seen| *seen).count();
+        let few = Warning::FewDistinctRows { found: distinct, expected: self.n_clusters };
+        debug_assert_eq!(centres.ncols(), features);
+        Ok(KMeansPredictor {
+            centres,
+            labels,
+            inertia,
+            n_iter,
+            warnings: if distinct < self.n_clusters { vec![few] } else { vec![] },
+        })
+    }
+
+    fn search(
+        &self,
+        x: ArrayView2<'_, f64>,
+        weights: Option<&[f64]>,
+        mut centres: Array2<f64>,
+        tolerance: f64,
+    ) -> Found {
+        let mut assigned = vec![u32::MAX; x.nrows()];
+        let mut n_iter = 0;
+        let mut settled = false;
+        while n_iter < self.max_iter {
+            n_iter += 1;
+            let mut found = pass(x, weights, &centres, &mut assigned);
+            relocate(x, weights, &centres, &assigned, &mut found);
+            let moved = found.means();
+            let shift: f64 = (0..moved.nrows())
+                .map(|k| moved.row(k).iter().zip(centres.row(k)).map(|(a, b)| (a - b) * (a - b)).sum::<f64>())
+                .sum();
+            let changed = found.changed;
+            centres = moved;
+            settled = changed == 0;
+            if settled || shift <= tolerance {
+                break;
+            }
+        }
+        if !settled {
+            // The centres have moved since the rows were assigned.
+            assigned = labels(x, &centres);
+        }
+        let inertia = inertia(x, weights, &centres, &assigned);
+        Found { centres, labels: assigned, inertia, n_iter }
+    }
+}
+
+impl Pass {
+    /// The mean of each cluster; that of the largest for a cluster that has no rows.
+    fn means(&self) -> Array2<f64> {
+        let largest =
+            (1..self.weights.len()).fold(0, |best, k| if self.weights[k] > self.weights[best] { k } else { best });
+        let mut means = self.sums.clone();
+        for (k, mut mean) in means.rows_mut().into_iter().enumerate() {
+            let source = if self.weights[k] > 0.0 { k } else { largest };
+            mean.assign(&self.sums.row(source));
+            mean /= self.weights[source];
+        }
+        means
+    }
+}
+
+/// Gives each cluster without rows the row that is farthest from its centre.
+fn relocate(x: ArrayView2<'_, f64>, weights: Option<&[f64]>, centres: &Array2<f64>, labels: &[u32], found: &mut Pass) {
+    let empty: Vec<usize> = (0..found.weights.len()).filter(|&k| found.weights[k] == 0.0).collect();
+    if empty.is_empty() {
+        return;
+    }
+    let centres: Vec<Vec<f64>> = centres.rows().into_iter().map(|centre| centre.to_vec()).collect();
+    let distances: Vec<f64> = (0..x.nrows())
+        .into_par_iter()
+        .map(|i| squared_distance(&x.row(i).to_vec(), &centres[labels[i] as usize]))
+        .collect();
+    let mut farthest: Vec<usize> = (0..x.nrows()).collect();
+    farthest.sort_by(|&a, &b| distances[b].total_cmp(&distances[a]));
+    if farthest.first().is_none_or(|&row| distances[row] == 0.0) {
+        return;
+    }
+    for (cluster, row) in empty.into_iter().zip(farthest) {
+        let weight = weights.map_or(1.0, |weights| weights[row]);
+        let old = labels[row] as usize;
+        for (j, v) in x.row(row).iter().enumerate() {
+            found.sums[(old, j)] -= v * weight;
+            found.sums[(cluster, j)] = v * weight;
+        }
+        found.weights[cluster] = weight;
+        found.weights[old] -= weight;
+    }
+}
+
+/// Whether two labellings are the same but for the names of the clusters.
+fn same_clusters(a: &[u32], b: &[u32], count: usize) -> bool {
+    let mut names = vec![u32::MAX; count];
+    a.iter().zip(b).all(|(a, b)| {
+        let name = &mut names[*a as usize];
+        if *name == u32::MAX {
+            *name = *b;
+        }
+        name == b
+    })
+}
+
+/// The rows less their means, row by row, and the mean variance of the features.
+fn centred(x: ArrayView2<'_, f64>, means: &[f64]) -> (Array2<f64>, f64) {
+    let (rows, features) = x.dim();
+    let mut out = vec![0.0; rows * features];
+    let parts: Vec<f64> = out
+        .par_chunks_mut(BLOCK_ROWS * features)
+        .enumerate()
+        .map(|(block, out)| {
+            let start = block * BLOCK_ROWS;
+            let values = row_major(&x, start..start + out.len() / features);
+            crate::simd::dispatch(
+                #[inline(always)]
+                || {
+                    let mut squares = 0.0;
+                    for (row, out) in values.chunks_exact(features).zip(out.chunks_exact_mut(features)) {
+                        for ((out, v), mean) in out.iter_mut().zip(row).zip(means) {
+                            *out = v - mean;
+                        }
+                        squares += crate::simd::dot(out, out);
+                    }
+                    squares
+                },
+            )
+        })
+        .collect();
+    let variance = parts.into_iter().sum::<f64>() / rows as f64 / features as f64;
+    // The length is that of the shape.
+    (Array2::from_shape_vec((rows, features), out).unwrap_or_default(), variance)
+}
+
+/// A fitted [`KMeans`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct KMeansPredictor {
+    centres: Array2<f64>,
+    labels: Vec<u32>,
+    inertia: f64,
+    n_iter: usize,
+    warnings: Vec<Warning>,
+}
+
+impl KMeansPredictor {
+    /// One row per centre.
+    pub fn cluster_centers(&self) -> ArrayView2<'_, f64> {
+        self.centres.view()
+    }
+
+    /// The cluster of each row of the training data; empty for a model from a file.
+    pub fn labels(&self) -> &[u32] {
+        &self.labels
+    }
+
+    /// The sum of the squared distances of the training rows to their centres, weighted.
+    pub fn inertia(&self) -> f64 {
+        self.inertia
+    }
+
+    /// Passes made from the best start.
+    pub fn n_iter(&self) -> usize {
+        self.n_iter
+    }
+
+    pub(crate) fn from_state(mut state: State) -> Result<Self> {
+        let centres = state.take_matrix("cluster_centers")?;
+        let inertia = state.take_scalar("inertia")?;
+        let n_iter = state.take_count("n_iter")?;
+        state.finish()?;
+        if centres.is_empty() || inertia < 0.0 {
+            return Err(Error::malformed("there are no centres, or their inertia is negative"));
+        }
+        Ok(Self { centres, labels: vec![], inertia, n_iter, warnings: vec![] })
+    }
+}
+
+impl Predictor for KMeansPredictor {
+    fn n_features(&self) -> usize {
+        self.centres.ncols()
+    }
+
+    fn n_outputs(&self) -> usize {
+        0
+    }
+
+    fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
+        check_predict(x, self.centres.ncols(), Nan::Refused)?;
+        Ok(labels(x, &self.centres).into_iter().map(f64::from).collect())
+    }
+
+    fn transform(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        check_predict(x, self.centres.ncols(), Nan::Refused)?;
+        let mut out = Array2::zeros((x.nrows(), self.centres.nrows()));
+        let centres: Vec<Vec<f64>> = self.centres.rows().into_iter().map(|centre| centre.to_vec()).collect();
+        for (row, mut out) in x.rows().into_iter().zip(out.rows_mut()) {
+            let row = row.to_vec();
+            for (out, centre) in out.iter_mut().zip(&centres) {
+                *out = squared_distance(&row, centre).sqrt();
+            }
+        }
+        if out.iter().all(|v| v.is_finite()) { Ok(out) } else { Err(Error::overflow("a distance")) }
+    }
+
+    fn feature_names_out(&self, features: &[String]) -> Result<Vec<String>> {
+        if features.len() != self.centres.ncols() {
+            let what = "another number of names than features";
+            return Err(Error::shape(what, features.len(), self.centres.ncols()));
+        }
+        Ok((0..self.centres.nrows()).map(|k| format!("kmeans{k}")).collect())
+    }
+
+    fn attributes(&self) -> Vec<(&'static str, Attribute)> {
+        vec![
+            ("cluster_centers", Attribute::Matrix(self.centres.clone())),
+            ("inertia", Attribute::Scalar(self.inertia)),
+            ("n_iter", Attribute::Scalar(self.n_iter as f64)),
+        ]
+    }
+
+    fn state(&self) -> State {
+        State::new()
+            .with_matrix("cluster_centers", &self.centres)
+            .with_scalar("inertia", self.inertia)
+            .with_integer("n_iter", self.n_iter as i64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn two_heaps_are_told_apart() {
+        let x = array![[1.0, 2.0], [1.0, 4.0], [1.0, 0.0], [10.0, 2.0], [10.0, 4.0], [10.0, 0.0]];
+        let model = KMeans::new().n_clusters(2_usize).random_state(0_u32).fit(x.view()).unwrap();
+        let mut centres: Vec<Vec<f64>> = model.cluster_centers().rows().into_iter().map(|c| c.to_vec()).collect();
+        centres.sort_by(|a, b| a[0].total_cmp(&b[0]));
+        assert_eq!(centres, [[1.0, 2.0], [10.0, 2.0]]);
+        assert_eq!(model.inertia(), 16.0);
+        let near = model.predict(array![[0.0, 0.0], [12.0, 3.0]].view()).unwrap();
+        assert!(near[0] == f64::from(model.labels()[0]) && near[1] == f64::from(model.labels()[3]));
+        let distances = model.transform(array![[1.0, 2.0]].view()).unwrap();
+        assert_eq!((distances[(0, near[0] as usize)], distances[(0, near[1] as usize)]), (0.0, 9.0));
+    }
+
+    #[test]
+    fn fewer_rows_than_clusters_are_refused_and_duplicates_warned_of() {
+        let x = array![[1.0], [1.0], [2.0]];
+        assert_eq!(
+            KMeans::new().n_clusters(4_usize).fit(x.view()).unwrap_err().to_string(),
+            "KMeans: n_clusters = 4 is not allowed; it must be at most the number of rows, 3"
+        );
+        let model = KMeans::new().n_clusters(3_usize).random_state(0_u32).fit(x.view()).unwrap();
+        assert_eq!(model.warnings(), [Warning::FewDistinctRows { found: 2, expected: 3 }]);
+    }
+
+    #[test]
+    fn clusters_may_go_by_other_names() {
+        assert!(same_clusters(&[0, 1, 1, 2], &[2, 0, 0, 1], 3));
+        assert!(!same_clusters(&[0, 1, 1, 2], &[2, 0, 1, 1], 3));
+    }
+}
