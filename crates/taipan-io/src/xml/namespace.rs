@@ -10,7 +10,7 @@ const XML: &str = "http://www.w3.org/XML/1998/namespace";
 const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
 
 /// The prefixes bound where a document stands, and what to.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Scope {
     /// By prefix, the one in force last.
     bound: HashMap<Box<str>, Vec<Box<str>>>,
@@ -74,9 +74,13 @@ impl Scope {
         }
     }
 
-    /// How many elements have declared something, which tells two scopes of one document apart most of the time.
-    pub(super) fn declarations(&self) -> usize {
-        self.declared.len()
+    /// Forgets what elements below this depth have declared.
+    pub(super) fn leave_all(&mut self, depth: usize) {
+        while let Some(&(declared, _)) = self.declared.last()
+            && declared > depth
+        {
+            self.leave(declared);
+        }
     }
 
     /// What a prefix stands for.

@@ -229,6 +229,16 @@ impl Parser {
         self.expansion.next_record();
     }
 
+    /// Counts the text that a reference in a record stands for.
+    pub(super) fn count(&mut self, name: &str, size: u64, at: usize) -> Step<()> {
+        self.expansion.add(name, size, at)
+    }
+
+    /// Whether a context is what surrounds an element that begins here.
+    pub(crate) fn is_within(&self, context: &Context) -> bool {
+        self.open.len() == context.depth && self.scope == context.scope && Arc::ptr_eq(&self.dtd, &context.dtd)
+    }
+
     /// Takes the next token of a document. `last` says that the text is all there is.
     pub(crate) fn step(
         &mut self,
@@ -257,6 +267,18 @@ impl Parser {
     pub(crate) fn record(&mut self, text: &str, sink: &mut impl Sink) -> Result<(), Flaw> {
         self.phase = Phase::Content;
         self.expansion.next_record();
+        let read = self.whole_record(text, sink);
+        if read.is_err() {
+            // The next record finds the state that this one found.
+            self.open = Open::default();
+            (self.section, self.origin, self.base) = (None, None, 0);
+            self.entities.clear();
+            self.scope.leave_all(self.around);
+        }
+        read
+    }
+
+    fn whole_record(&mut self, text: &str, sink: &mut impl Sink) -> Result<(), Flaw> {
         let mut cursor = Cursor::new(text, 0);
         while self.phase == Phase::Content {
             match self.content(&mut cursor, true, sink) {
@@ -270,6 +292,15 @@ impl Parser {
             return Err(Flaw { at: cursor.at, cause: Cause::Syntax(message) });
         }
         Ok(())
+    }
+
+    /// Checks the beginning of a record.
+    pub(crate) fn begin_record(&mut self, text: &str) -> Result<(), Flaw> {
+        match self.record(text, &mut Ignore) {
+            Err(flaw) if flaw.at < text.len() => Err(flaw),
+            // No more than its end is missing.
+            _ => Ok(()),
+        }
     }
 
     /// The flaw of a document that ends inside a token at an offset.

@@ -1,0 +1,587 @@
+//! Where the records of a document are: bytes in, ranges out.
+//!
+//! What stands around the records is parsed, once and in order, by a [`Parser`]; inside them a [`Scan`] looks for no
+//! more than their ends, at the speed of memory, so that whoever has the range parses it on another core. A range is an
+//! element if the document is well-formed. If it is not, it is the bytes up to where the record's name is closed, and
+//! parsing them tells why.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::chars::{self, name_end};
+use super::cursor::{Cursor, Halt};
+use super::entity::{Reference, reference};
+use super::parser::{Cause, Context, Flaw, Ignore, Parser, Progress, Rules};
+use crate::scan;
+
+/// Which elements are records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RecordPath {
+    steps: Vec<String>,
+    /// The first step is the root element; else the path may begin anywhere.
+    anchored: bool,
+}
+
+impl RecordPath {
+    /// The path of an element by the names of its ancestors and its own.
+    pub(super) fn of(names: Vec<String>) -> Self {
+        Self { steps: names, anchored: true }
+    }
+
+    /// `item`, `channel/item`, or from the root on `/rss/channel/item`; nothing if it is none of these.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let anchored = text.starts_with('/');
+        let steps: Vec<String> = text.strip_prefix('/').unwrap_or(text).split('/').map(str::to_owned).collect();
+        let names = steps.iter().all(|step| !step.is_empty() && name_end(step, 0) == step.len());
+        names.then_some(Self { steps, anchored })
+    }
+
+    /// Whether an element is a record, if its ancestors are what they should be.
+    fn ends_in(&self, name: &str) -> bool {
+        self.steps.last().is_some_and(|step| fits(step, name))
+    }
+
+    fn fits_parents<'a>(&self, parents: impl ExactSizeIterator<Item = &'a str>) -> bool {
+        let Some((_, steps)) = self.steps.split_last() else { return false };
+        let Some(above) = parents.len().checked_sub(steps.len()) else { return false };
+        (above == 0 || !self.anchored) && parents.skip(above).zip(steps).all(|(name, step)| fits(step, name))
+    }
+}
+
+/// A step without a prefix stands for names with any.
+fn fits(step: &str, name: &str) -> bool {
+    step == name || (!step.contains(':') && name.split_once(':').is_some_and(|(_, local)| local == step))
+}
+
+/// Records of a piece of a document, and what surrounds them.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) records: Vec<Range<usize>>,
+    /// What surrounds the records from each of these on.
+    pub(crate) contexts: Vec<(usize, Arc<Context>)>,
+}
+
+impl Found {
+    fn clear(&mut self) {
+        self.records.clear();
+        self.contexts.clear();
+    }
+}
+
+/// The state between two pieces of a document.
+#[derive(Debug)]
+pub(crate) struct Splitter {
+    parser: Parser,
+    path: RecordPath,
+    /// Whether the open elements are the parents of records, once that was looked at.
+    parents: Option<bool>,
+    context: Arc<Context>,
+    /// How much text each entity stands for, once the first record has come.
+    sizes: Option<HashMap<Box<str>, u64>>,
+    /// The record that goes on behind the last piece.
+    scan: Option<Scan>,
+}
+
+impl Splitter {
+    pub(crate) fn new(path: RecordPath, rules: Rules) -> Self {
+        Self { parser: Parser::new(rules), path, parents: None, context: Arc::default(), sizes: None, scan: None }
+    }
+
+    /// Finds the records in the next piece of a document, which begins where the last one was left, and answers where it
+    /// is left: behind a token, or before a record that the piece cuts off. `last` says that there is no more.
+    pub(crate) fn split(&mut self, bytes: &[u8], last: bool, found: &mut Found) -> (usize, Option<Flaw>) {
+        found.clear();
+        let (text, stop) = chars::valid(bytes);
+        let whole = last && stop == chars::Stop::End;
+        let mut at = 0;
+        loop {
+            let progress = self.next(text, &mut at, whole, found);
+            match progress {
+                Ok(Progress::Token) => {}
+                Ok(Progress::End) => return (at, None),
+                Ok(Progress::More) => {
+                    let cause = match stop {
+                        chars::Stop::End => return (at, None),
+                        chars::Stop::Cut if !last => return (at, None),
+                        chars::Stop::Cut | chars::Stop::Encoding => Cause::Encoding,
+                        chars::Stop::Forbidden(letter) => Cause::forbidden(letter),
+                    };
+                    return (at, Some(Flaw { at: text.len(), cause }));
+                }
+                Err(flaw) => return (at, Some(flaw)),
+            }
+        }
+    }
+
+    /// Leaves a record that is too long to be kept: goes on to its end, or as far as there is of it.
+    pub(crate) fn leave(&mut self, bytes: &[u8], last: bool) -> (usize, bool) {
+        let Some(scan) = &mut self.scan else { return (0, true) };
+        match scan.go_on(bytes, None) {
+            Some(end) => {
+                self.scan = None;
+                self.parser.skip(end);
+                (end, true)
+            }
+            None if last => (bytes.len(), true),
+            None => {
+                let done = std::mem::take(&mut scan.at);
+                self.parser.skip(done);
+                (done, false)
+            }
+        }
+    }
+
+    fn next(&mut self, text: &str, at: &mut usize, last: bool, found: &mut Found) -> Result<Progress, Flaw> {
+        if self.scan.is_some() {
+            return self.record(text, at, last, found);
+        }
+        if self.parser.at_element(text, *at) {
+            let end = name_end(text, *at + 1);
+            if end == text.len() && !last {
+                return Ok(Progress::More);
+            }
+            if self.path.ends_in(text.get(*at + 1..end).unwrap_or_default()) && self.below_parents() {
+                self.surround(found);
+                self.scan = Some(Scan::new(end - *at - 1));
+                return self.record(text, at, last, found);
+            }
+        }
+        let markup = text.as_bytes().get(*at) == Some(&b'<');
+        let progress = self.parser.step(text, at, last, &mut Ignore);
+        if markup {
+            self.parents = None;
+        }
+        progress
+    }
+
+    fn below_parents(&mut self) -> bool {
+        let (path, parser) = (&self.path, &self.parser);
+        *self.parents.get_or_insert_with(|| path.fits_parents(parser.path()))
+    }
+
+    /// Notes what surrounds the next record, if it is not what surrounds the last one.
+    fn surround(&mut self, found: &mut Found) {
+        if self.sizes.is_none() {
+            self.sizes = Some(self.parser.context().dtd.sizes());
+            self.context = Arc::new(self.parser.context());
+        } else if !self.parser.is_within(&self.context) {
+            self.context = Arc::new(self.parser.context());
+        } else if !found.contexts.is_empty() {
+            return;
+        }
+        found.contexts.push((found.records.len(), self.context.clone()));
+    }
+
+    /// Takes the record that begins here, if its end is in sight.
+    fn record(&mut self, text: &str, at: &mut usize, last: bool, found: &mut Found) -> Result<Progress, Flaw> {
+        let bytes = text.as_bytes().get(*at..).unwrap_or_default();
+        let Some(scan) = &mut self.scan else { return Ok(Progress::Token) };
+        let context = &self.context;
+        let mut check = |length: usize| {
+            let record = text.get(*at..*at + length).unwrap_or_default();
+            Parser::within(context).begin_record(record).is_ok()
+        };
+        let length = match scan.go_on(bytes, Some(&mut check)) {
+            Some(length) => length,
+            None if last => {
+                // It is never closed, which is a flaw of the document and not of the record.
+                let flaw = Parser::within(&self.context).record(text.get(*at..).unwrap_or_default(), &mut Ignore);
+                return Err(flaw.map_or_else(
+                    |flaw| Flaw { at: *at + flaw.at, ..flaw },
+                    |()| Flaw { at: *at, cause: Cause::Syntax("the record is not closed".to_owned()) },
+                ));
+            }
+            None => return Ok(Progress::More),
+        };
+        self.scan = None;
+        if found.contexts.is_empty() {
+            found.contexts.push((found.records.len(), self.context.clone()));
+        }
+        found.records.push(*at..*at + length);
+        self.parser.skip(length);
+        let start = *at;
+        *at += length;
+        if let Some(sizes) = &self.sizes
+            && !sizes.is_empty()
+        {
+            let record = text.get(start..*at).unwrap_or_default();
+            for reference_at in memchr::memchr_iter(b'&', record.as_bytes()) {
+                if let Ok(Reference::Entity(name)) = reference(&mut Cursor::new(record, reference_at))
+                    && let Some(size) = sizes.get(name)
+                    && let Err(Halt::Flaw(flaw)) = self.parser.count(name, *size, start + reference_at)
+                {
+                    found.records.pop();
+                    return Err(flaw);
+                }
+            }
+        }
+        Ok(Progress::Token)
+    }
+}
+
+/// How far into a record its end was looked for.
+#[derive(Debug, Clone)]
+struct Scan {
+    /// The length of the record's name.
+    name: usize,
+    /// Open elements; the record's own is one of them.
+    depth: usize,
+    /// From here on, behind a token.
+    at: usize,
+    /// An element of the record's name was seen to close inside it, rightly.
+    nested: bool,
+    /// The record is no element; it ends where its name is closed.
+    broken: bool,
+}
+
+/// Whether a record may go on behind so many of its bytes.
+type Check<'a> = Option<&'a mut dyn FnMut(usize) -> bool>;
+
+impl Scan {
+    fn new(name: usize) -> Self {
+        Self { name, depth: 0, at: 0, nested: false, broken: false }
+    }
+
+    /// Looks for the end of the record, which begins with these bytes, from where it was left.
+    fn go_on(&mut self, bytes: &[u8], mut check: Check<'_>) -> Option<usize> {
+        loop {
+            let (closing, at) = self.tags(bytes)?;
+            if !closing {
+                // Markup of another kind, or a tag that the short cut cannot take.
+                self.at = self.markup(bytes, at)?;
+                if self.depth == 0 {
+                    return Some(self.at);
+                }
+                continue;
+            }
+            // The record is closed, or an element of its name inside it is.
+            let end = at + memchr::memchr(b'>', bytes.get(at..)?)? + 1;
+            let own = closes(bytes, at, self.name)?;
+            self.at = end;
+            self.depth = self.depth.saturating_sub(1);
+            match (self.depth, own) {
+                (0, true) => return Some(end),
+                // Something else is closed where the record should be.
+                (0, false) => {
+                    self.broken = true;
+                    self.depth = 1;
+                }
+                (_, true) if self.broken => return Some(end),
+                (_, true) if !self.nested => {
+                    if let Some(check) = &mut check
+                        && !check(end)
+                    {
+                        return Some(end);
+                    }
+                    self.nested = true;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Goes through plain tags and text up to an end tag that may be the record's, or to what is no plain tag; answers
+    /// which, and where it is.
+    fn tags(&mut self, bytes: &[u8]) -> Option<(bool, usize)> {
+        let mut base = self.at;
+        let (mut depth, name) = (self.depth, self.name);
+        while base < bytes.len() {
+            let chunk = scan::chunk(bytes, base);
+            let mut opening = scan::equal(&chunk, b'<');
+            if opening == 0 {
+                base += 64;
+                continue;
+            }
+            let closing = scan::equal(&chunk, b'>');
+            let quotes = scan::equal(&chunk, b'"') | scan::equal(&chunk, b'\'');
+            let mut behind = base + 64;
+            while opening != 0 {
+                let bit = opening.trailing_zeros();
+                let at = base + bit as usize;
+                let rest = !0u64 << bit;
+                opening &= opening - 1;
+                match bytes.get(at + 1) {
+                    Some(b'/') => {
+                        if depth <= 1 || self.broken || closes(bytes, at, name) != Some(false) {
+                            (self.depth, self.at) = (depth, at);
+                            return Some((true, at));
+                        }
+                        depth -= 1;
+                    }
+                    Some(b'!' | b'?') | None => {
+                        (self.depth, self.at) = (depth, at);
+                        return bytes.get(at + 1).map(|_| (false, at));
+                    }
+                    Some(_) => {
+                        let ends = closing & rest;
+                        let end = ends & ends.wrapping_neg();
+                        // The bits from the tag's start to before its end.
+                        let inside = end.wrapping_sub(1) & rest;
+                        if end == 0 || quotes & inside != 0 {
+                            // A tag with quotes, or one that goes on behind the chunk.
+                            let Some((end, empty)) = tag_end(bytes, at) else {
+                                (self.depth, self.at) = (depth, at);
+                                return None;
+                            };
+                            depth += usize::from(!empty);
+                            if depth == 0 {
+                                (self.depth, self.at) = (0, at);
+                                return Some((false, at));
+                            }
+                            behind = end.max(at + 1);
+                            if behind >= base + 64 {
+                                break;
+                            }
+                            opening &= !0u64 << (behind - base);
+                            behind = base + 64;
+                            continue;
+                        }
+                        let last = end.trailing_zeros() as usize + base;
+                        if bytes.get(last - 1) != Some(&b'/') {
+                            depth += 1;
+                        } else if depth == 0 {
+                            (self.depth, self.at) = (0, at);
+                            return Some((false, at));
+                        }
+                    }
+                }
+            }
+            base = behind;
+        }
+        (self.depth, self.at) = (depth, bytes.len());
+        // The last bytes may be the beginning of something.
+        None
+    }
+
+    /// Steps over a comment, a section, an instruction or a tag.
+    fn markup(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
+        let rest = bytes.get(at..)?;
+        let until = |from: usize, word: &[u8]| {
+            let inside = rest.get(from..)?;
+            memchr::memmem::find(inside, word).map(|length| at + from + length + word.len())
+        };
+        match rest {
+            [b'<', b'?', ..] => until(2, b"?>"),
+            [b'<', b'!', b'-', b'-', ..] => until(4, b"-->"),
+            _ if rest.starts_with(b"<![CDATA[") => until(9, b"]]>"),
+            // It may still become one of these.
+            _ if b"<!--".starts_with(rest) || b"<![CDATA[".starts_with(rest) => None,
+            [b'<', b'!', ..] => Some(at + 2),
+            _ => {
+                let (end, empty) = tag_end(bytes, at)?;
+                self.depth += usize::from(!empty);
+                Some(end)
+            }
+        }
+    }
+}
+
+/// Whether the end tag at an offset has the record's name, which is so long and stands at its beginning; nothing if that
+/// cannot be said yet.
+#[inline]
+fn closes(bytes: &[u8], at: usize, name: usize) -> Option<bool> {
+    let own = bytes.get(1..=name)?;
+    let rest = bytes.get(at + 2..)?;
+    match rest.get(name) {
+        Some(byte) => Some((*byte == b'>' || chars::is_space(*byte)) && rest.starts_with(own)),
+        None => (!own.starts_with(rest)).then_some(false),
+    }
+}
+
+/// Behind a start tag, and whether its element is empty. A tag that another one interrupts ends there.
+fn tag_end(bytes: &[u8], at: usize) -> Option<(usize, bool)> {
+    let mut end = at + 1;
+    loop {
+        let rest = bytes.get(end..)?;
+        let length = rest.iter().position(|byte| matches!(byte, b'>' | b'"' | b'\'' | b'<'))?;
+        end += length;
+        match bytes.get(end)? {
+            b'>' => return Some((end + 1, bytes.get(end - 1) == Some(&b'/'))),
+            b'<' => return Some((end, false)),
+            quote => end += 2 + memchr::memchr(*quote, bytes.get(end + 1..)?)?,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::xml::attributes::Attributes;
+    use crate::xml::parser::Sink;
+
+    /// The records of a document, read in steps of so many bytes, and the flaw if there is one.
+    fn split(document: &[u8], path: &str, step: usize) -> (Vec<String>, Option<(usize, Cause)>) {
+        let mut splitter = Splitter::new(RecordPath::parse(path).unwrap(), Rules::default());
+        let mut found = Found::default();
+        let mut records = Vec::new();
+        let (mut done, mut given) = (0, 0);
+        loop {
+            given = (given + step).min(document.len());
+            let last = given == document.len();
+            let (end, flaw) = splitter.split(&document[done..given], last, &mut found);
+            for range in &found.records {
+                records.push(String::from_utf8(document[done + range.start..done + range.end].to_vec()).unwrap());
+            }
+            if let Some(flaw) = flaw {
+                return (records, Some((done + flaw.at, flaw.cause)));
+            }
+            if last {
+                return (records, None);
+            }
+            done += end;
+        }
+    }
+
+    #[track_caller]
+    fn check(document: &str, path: &str, expected: &[&str]) {
+        for step in [usize::MAX / 2, 1, 2, 5, 63, 64, 65] {
+            let (records, flaw) = split(document.as_bytes(), path, step);
+            assert_eq!(
+                (records.iter().map(String::as_str).collect::<Vec<_>>(), flaw),
+                (expected.to_vec(), None),
+                "{step}"
+            );
+        }
+    }
+
+    #[test]
+    fn records_are_found() {
+        check("<r><i>1</i> <i/><j/><i a='>' b=\"/>\">2</i></r>", "i", &["<i>1</i>", "<i/>", "<i a='>' b=\"/>\">2</i>"]);
+        check("<r><i><i>1</i></i><x><i>2</i></x></r>", "i", &["<i><i>1</i></i>", "<i>2</i>"]);
+        check("<r><i><i>1</i></i><x><i>2</i></x></r>", "/r/i", &["<i><i>1</i></i>"]);
+        check("<r><i><i>1</i></i><x><i>2</i></x></r>", "x/i", &["<i>2</i>"]);
+        check(
+            "<r><i><!-- </i> --><![CDATA[</i>]]><?p </i> ?></i ></r>",
+            "i",
+            &["<i><!-- </i> --><![CDATA[</i>]]><?p </i> ?></i >"],
+        );
+        check("<r><!-- <i> --><![CDATA[<i>]]><ii/><i/></r>", "i", &["<i/>"]);
+        check("<i/>", "i", &["<i/>"]);
+        check("<i>x</i>", "/i", &["<i>x</i>"]);
+        check("<r/>", "i", &[]);
+        check("<r xmlns:a='u'><a:i/><b/></r>", "i", &["<a:i/>"]);
+        check("<r xmlns:a='u'><a:i/><i/></r>", "a:i", &["<a:i/>"]);
+        let long = format!("<r>{}</r>", format!("<i>{}<b c='{}'/></i>", "x".repeat(100), "y".repeat(150)).repeat(9));
+        assert_eq!(split(long.as_bytes(), "r/i", 1000).0.len(), 9);
+    }
+
+    #[test]
+    fn broken_records_end_where_their_name_is_closed() {
+        let records = |document: &str| split(document.as_bytes(), "i", 7).0;
+        assert_eq!(records("<r><i><b></i><i>2</i></r>"), ["<i><b></i>", "<i>2</i>"]);
+        assert_eq!(records("<r><i></b></i><i>2</i></r>"), ["<i></b></i>", "<i>2</i>"]);
+        assert_eq!(records("<r><i><b</i><i>2</i></r>"), ["<i><b</i>", "<i>2</i>"]);
+        assert_eq!(records("<r><i>1 < 2</i><i>2</i></r>"), ["<i>1 < 2</i>", "<i>2</i>"]);
+    }
+
+    #[test]
+    fn flaws_around_records() {
+        let flaw = |document: &str, step| {
+            split(document.as_bytes(), "i", step).1.map(|(at, cause)| match cause {
+                Cause::Syntax(message) => format!("{at}: {message}"),
+                cause => format!("{at}: {cause:?}"),
+            })
+        };
+        for step in [1, 3, 1000] {
+            let cases = [
+                ("<r><i/></x>", "7: `</x>` where `</r>` was expected"),
+                ("<r><i/>", "7: the document ends inside element `r`"),
+                ("<r><i/>&x;</r>", "7: entity `x` is not declared"),
+                ("<r><i><b></i>", "9: `</i>` where `</b>` was expected"),
+                ("<r><i/><i>x", "11: the document ends inside element `i`"),
+                ("<r><i/></r><r/>", "11: a second root element; a document has one"),
+                ("<r><i>\u{1}</i></r>", "6: U+0001, a character that no document may hold"),
+            ];
+            for (document, expected) in cases {
+                if document == "<r><i><b></i>" {
+                    // The record is cut out, and the document is not closed.
+                    assert_eq!(flaw(document, step).unwrap(), "13: the document ends inside element `r`");
+                    continue;
+                }
+                assert_eq!(flaw(document, step).as_deref(), Some(expected), "{document} {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn expansion_is_watched_across_records() {
+        let document =
+            format!("<!DOCTYPE r [<!ENTITY e '{}'>]><r>{}</r>", "x".repeat(20_000), "<i>&e;</i>".repeat(20_000));
+        let (records, flaw) = split(document.as_bytes(), "i", 100_000);
+        let Some((_, Cause::Syntax(message))) = flaw else { panic!("{flaw:?}") };
+        assert_eq!(message, "entity `e`: entities stand for more than 100 times the document's own text");
+        assert!(records.len() < 2000, "{}", records.len());
+    }
+
+    /// Where elements of a name are that stand in no other of it, as the parser sees them.
+    struct Outermost {
+        name: &'static str,
+        open: usize,
+        start: usize,
+        found: Vec<Range<usize>>,
+    }
+
+    impl Sink for Outermost {
+        fn start(&mut self, at: usize, name: &str, _: &Attributes) {
+            if name == self.name {
+                if self.open == 0 {
+                    self.start = at;
+                }
+                self.open += 1;
+            }
+        }
+
+        fn end(&mut self, at: usize, name: &str) {
+            if name == self.name {
+                self.open -= 1;
+                if self.open == 0 {
+                    self.found.push(self.start..at);
+                }
+            }
+        }
+    }
+
+    fn document() -> impl Strategy<Value = String> {
+        let leaf = prop::sample::select(vec![
+            "x",
+            "<i/>",
+            "<j a='<i>'/>".trim_end_matches("<j a='<i>'/>"),
+            "<!-- <i> -->",
+            "<![CDATA[</i>]]>",
+            "<?p <i>?>",
+            " ",
+            "<ii></ii>",
+            "<j a='>/>' b=\"'\"/>",
+            "it's > \"that\" /> and a good deal more than sixty-four bytes of plain text, it seems",
+        ]);
+        let element = leaf.prop_map(str::to_owned).prop_recursive(4, 30, 5, |inner| {
+            (prop::sample::select(vec!["i", "j", "ii", "i "]), prop::collection::vec(inner, 0..5))
+                .prop_map(|(name, inner)| format!("<{name}>{}</{name}>", inner.concat()))
+        });
+        prop::collection::vec(element, 0..6).prop_map(|inner| format!("<r>{}</r>", inner.concat()))
+    }
+
+    proptest! {
+        #[test]
+        fn records_are_what_the_parser_says(document in document(), step in 1usize..200) {
+            let mut outermost = Outermost { name: "i", open: 0, start: 0, found: Vec::new() };
+            Parser::new(Rules::default()).record(&document, &mut outermost).unwrap();
+            let expected: Vec<&str> = outermost.found.into_iter().map(|range| &document[range]).collect();
+            let (records, flaw) = split(document.as_bytes(), "i", step);
+            prop_assert_eq!(records, expected);
+            prop_assert_eq!(flaw, None);
+        }
+
+        #[test]
+        fn no_bytes_panic_and_steps_do_not_matter(pieces in prop::collection::vec(prop::sample::select(vec![
+            "<r>", "</r>", "<i>", "</i>", "<i", ">", "<", "'", "\"", "/>", "<!--", "-->", "<![CDATA[", "]]>", "x", "<j>", "</j>",
+        ]), 0..30), step in 1usize..40) {
+            let document = pieces.concat();
+            let whole = split(document.as_bytes(), "i", usize::MAX / 2);
+            prop_assert_eq!(split(document.as_bytes(), "i", step), whole);
+        }
+    }
+}
