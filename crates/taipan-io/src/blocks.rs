@@ -4,7 +4,6 @@
 //! [`parse`](Blocks::parse) in turn. The first blocks are small, so that the head of a file comes at once.
 
 use std::io::{self, Cursor, Read};
-use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -17,6 +16,7 @@ use crate::input::{Input, Layout};
 use crate::json;
 use crate::reject::{Bad, RAW, Refused, Reject, placed};
 use crate::source::{Bytes, Source};
+use crate::xml::{self, Found};
 
 /// Stands for a newline that is a carriage return, a line feed, or both.
 pub(crate) const ANY_NEWLINE: u8 = 0;
@@ -48,8 +48,8 @@ pub struct Blocks {
 pub struct Block {
     data: Vec<u8>,
     end: usize,
-    /// JSON only: where the records are.
-    records: Vec<Range<usize>>,
+    /// JSON and XML: where the records are.
+    records: Found,
     /// All of the block is one bad record.
     bad: Option<Fault>,
     position: Position,
@@ -84,6 +84,7 @@ struct Reader {
 enum Splitter {
     Csv(csv::Dialect),
     Json(json::Splitter),
+    Xml(Box<xml::Splitter>),
 }
 
 impl Blocks {
@@ -146,7 +147,7 @@ impl Blocks {
     pub fn parse_and_reject(&self, block: Block) -> Result<(RecordBatch, Vec<Reject>)> {
         let file = self.input.schema();
         let nulls = self.input.options().null_texts();
-        self.work(block, |bytes, records, refused| match self.input.layout() {
+        self.work(block, |bytes, found, refused| match self.input.layout() {
             Layout::Csv(dialect) => csv::parse(
                 bytes,
                 csv::Reading { dialect: *dialect, nulls },
@@ -155,15 +156,16 @@ impl Blocks {
                 &self.schema,
                 refused,
             ),
-            Layout::Json => json::parse(bytes, records, file, &self.projection, &self.schema, refused),
+            Layout::Json => json::parse(bytes, &found.records, file, &self.projection, &self.schema, refused),
+            Layout::Xml(_) => xml::parse(bytes, found, file, &self.projection, &self.schema, refused),
         })
     }
 
-    /// Does some work on the bytes of a block and, for JSON, the places of its records, and takes its buffer back.
+    /// Does some work on the bytes of a block and, for JSON and XML, the places of its records, and takes its buffer back.
     pub(crate) fn work<T>(
         &self,
         mut block: Block,
-        work: impl FnOnce(&[u8], &[Range<usize>], &mut Refused) -> std::result::Result<T, Fault>,
+        work: impl FnOnce(&[u8], &Found, &mut Refused) -> std::result::Result<T, Fault>,
     ) -> Result<(T, Vec<Reject>)> {
         let bytes = block.data.get(..block.end).unwrap_or_default();
         let mut refused = self.input.options().refused();
@@ -224,6 +226,7 @@ impl Reader {
         let splitter = match input.layout() {
             Layout::Csv(dialect) => Splitter::Csv(*dialect),
             Layout::Json => Splitter::Json(json::Splitter::default()),
+            Layout::Xml(records) => Splitter::Xml(Box::new(xml::Splitter::new(records.path.clone(), records.rules))),
         };
         Ok(Self {
             source,
@@ -250,21 +253,20 @@ impl Reader {
         let mut filled = 0;
         self.fill(&mut data, &mut filled, input)?;
         while self.skipping {
-            let rest = data.get(..filled).unwrap_or_default();
-            let end = self.splitter.behind_bad(rest);
-            self.skipping = end.is_none() && !self.at_end;
-            let end = end.unwrap_or(filled);
+            let (end, over) = self.splitter.leave_bad(data.get(..filled).unwrap_or_default(), self.at_end);
+            self.skipping = !over;
             self.pass(&mut data, &mut filled, end);
             self.fill(&mut data, &mut filled, input)?;
         }
         loop {
             let (end, records, fault) = self.split(data.get(..filled).unwrap_or_default(), limit);
-            let nothing = if matches!(self.splitter, Splitter::Json(_)) { records.is_empty() } else { end == 0 };
+            let nothing = if matches!(self.splitter, Splitter::Csv(_)) { end == 0 } else { records.records.is_empty() };
             let too_long = nothing && !self.at_end && filled - end > limit;
             let fault = fault.or_else(|| too_long.then(|| Fault::on_line(end, ErrorKind::TooLong { limit })));
-            let refused = input.options().refused();
+            // What is wrong around the records of XML is no bad record.
+            let takes = input.options().refused().takes() && (too_long || !matches!(self.splitter, Splitter::Xml(_)));
             if let Some(fault) = fault {
-                if nothing && refused.takes() && end < filled {
+                if nothing && takes && end < filled {
                     self.pass(&mut data, &mut filled, end);
                     // As much of it is read as is kept, so that the same is kept whatever the blocks.
                     let kept = if matches!(fault.kind, ErrorKind::TooLong { .. }) { RAW } else { limit };
@@ -277,7 +279,7 @@ impl Reader {
                     }
                     return Ok(Some(self.bad_block(data, filled, fault.shifted_back(end))));
                 }
-                if !refused.takes() || end >= filled {
+                if !takes || end >= filled {
                     let error = place(input, fault, self.position, data.get(..filled).unwrap_or_default());
                     if nothing {
                         return Err(error);
@@ -317,16 +319,15 @@ impl Reader {
     /// The block of a bad record that the data begins with, as much of it as there is.
     fn bad_block(&mut self, data: Vec<u8>, filled: usize, fault: Fault) -> Block {
         let bytes = data.get(..filled).unwrap_or_default();
-        let behind = self.splitter.behind_bad(bytes);
-        self.skipping = behind.is_none() && !self.at_end;
-        let behind = behind.unwrap_or(filled);
+        let (behind, over) = self.splitter.leave_bad(bytes, self.at_end);
+        self.skipping = !over;
         let position = self.position;
         self.position = position.after(bytes.get(..behind).unwrap_or_default(), self.splitter.newline());
         self.carry.extend_from_slice(bytes.get(behind..).unwrap_or_default());
         let record = bytes.get(..behind).unwrap_or_default();
         let record = record.strip_suffix(b"\n").unwrap_or(record);
         let end = record.strip_suffix(b"\r").unwrap_or(record).len();
-        Block { data, end, records: Vec::new(), bad: Some(fault), position }
+        Block { data, end, records: Found::default(), bad: Some(fault), position }
     }
 
     /// Adds a block's size to the buffer: what was carried over, then bytes of the file.
@@ -370,15 +371,20 @@ impl Reader {
         Ok(())
     }
 
-    fn split(&mut self, bytes: &[u8], limit: usize) -> (usize, Vec<Range<usize>>, Option<Fault>) {
+    fn split(&mut self, bytes: &[u8], limit: usize) -> (usize, Found, Option<Fault>) {
         match &mut self.splitter {
             Splitter::Csv(dialect) => {
                 let (end, fault) = csv::last_boundary(bytes, *dialect, self.at_end, limit);
-                (end, Vec::new(), fault)
+                (end, Found::default(), fault)
             }
             Splitter::Json(splitter) => {
                 let (records, end, fault) = json::split(splitter, bytes, self.at_end);
-                (end, records, fault)
+                (end, Found { records, contexts: Vec::new() }, fault)
+            }
+            Splitter::Xml(splitter) => {
+                let mut found = Found::default();
+                let (end, flaw) = splitter.split(bytes, self.at_end, &mut found);
+                (end, found, flaw.map(xml::fault))
             }
         }
     }
@@ -388,12 +394,12 @@ impl Splitter {
     fn newline(&self) -> u8 {
         match self {
             Self::Csv(dialect) => dialect.line_byte(),
-            Self::Json(_) => b'\n',
+            Self::Json(_) | Self::Xml(_) => b'\n',
         }
     }
 
     /// Where a bad record that began before these bytes, or with them, is over; nothing if it goes on behind them.
-    fn behind_bad(&self, bytes: &[u8]) -> Option<usize> {
+    fn behind_bad(&mut self, bytes: &[u8]) -> Option<usize> {
         // The line that is at fault, as a quote or bracket that is never closed would take the rest of the file along.
         match self {
             Self::Csv(dialect) => {
@@ -402,7 +408,17 @@ impl Splitter {
                 Some(end + usize::from(crlf))
             }
             Self::Json(_) => memchr::memchr(b'\n', bytes).map(|end| end + 1),
+            Self::Xml(splitter) => splitter.behind_record(bytes),
         }
+    }
+
+    /// Where to go on behind these bytes of a bad record, and whether it is over there.
+    fn leave_bad(&mut self, bytes: &[u8], last: bool) -> (usize, bool) {
+        if let Self::Xml(splitter) = self {
+            return splitter.leave(bytes, last);
+        }
+        let end = self.behind_bad(bytes);
+        (end.unwrap_or(bytes.len()), end.is_some() || last)
     }
 }
 
@@ -448,7 +464,7 @@ pub(crate) fn place(input: &Input, fault: Fault, position: Position, bytes: &[u8
 fn newline(layout: &Layout) -> u8 {
     match layout {
         Layout::Csv(dialect) => dialect.line_byte(),
-        Layout::Json => b'\n',
+        Layout::Json | Layout::Xml(_) => b'\n',
     }
 }
 

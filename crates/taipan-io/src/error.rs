@@ -42,7 +42,7 @@ pub enum ErrorKind {
     #[error("can be read only once")]
     ReadOnce,
     /// A folder holds no file of a known format.
-    #[error("no data files (csv, tsv, json, ndjson, jsonl) in this directory")]
+    #[error("no data files (csv, tsv, json, ndjson, jsonl, xml) in this directory")]
     NoDataFiles,
     /// The system refused to open, read or write; the source says why.
     #[error("input/output error")]
@@ -50,8 +50,8 @@ pub enum ErrorKind {
     /// The file holds nothing.
     #[error("the file is empty")]
     Empty,
-    /// The content is neither CSV nor JSON; holds the name of what it looks like.
-    #[error("the file is {0}, expected CSV or JSON")]
+    /// The content is neither CSV nor JSON nor XML; holds the name of what it looks like.
+    #[error("the file is {0}, expected CSV, JSON or XML")]
     UnknownFormat(&'static str),
     /// A byte that is not UTF-8.
     #[error("invalid UTF-8")]

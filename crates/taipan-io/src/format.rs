@@ -11,10 +11,12 @@ pub enum Format {
     Csv,
     /// One array, one value per line, values one after another, or one object; pretty-printed or not.
     Json,
+    /// XML 1.0 with namespaces; a document says where its records are, or they are found.
+    Xml,
 }
 
 /// The names of data files this crate reads.
-pub(crate) const EXTENSIONS: [&str; 5] = ["csv", "tsv", "json", "ndjson", "jsonl"];
+pub(crate) const EXTENSIONS: [&str; 6] = ["csv", "tsv", "json", "ndjson", "jsonl", "xml"];
 
 /// What the first bytes of well-known other formats are.
 const MAGIC: [(&[u8], &str); 11] = [
@@ -40,6 +42,7 @@ impl Format {
         match extension.as_str() {
             "csv" | "tsv" | "tab" => Some(Self::Csv),
             "json" | "ndjson" | "jsonl" | "geojson" => Some(Self::Json),
+            "xml" | "rss" | "atom" | "gpx" | "kml" => Some(Self::Xml),
             _ => None,
         }
     }
@@ -48,10 +51,17 @@ impl Format {
     pub(crate) fn of_content(bytes: &[u8]) -> Result<Self, ErrorKind> {
         match after_bom(bytes).trim_ascii_start() {
             [b'{' | b'[', ..] => Ok(Self::Json),
-            [b'<', b'a'..=b'z' | b'A'..=b'Z' | b'!' | b'?', ..] => Err(ErrorKind::UnknownFormat("XML or HTML")),
+            [b'<', rest @ ..] if is_html(rest) => Err(ErrorKind::UnknownFormat("HTML")),
+            [b'<', b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'!' | b'?', ..] => Ok(Self::Xml),
             _ => Ok(Self::Csv),
         }
     }
+}
+
+/// Whether a document that begins with this tag or declaration is HTML by its looks.
+fn is_html(tag: &[u8]) -> bool {
+    let begins = |word: &[u8]| tag.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    begins(b"html") || begins(b"!doctype html")
 }
 
 /// The bytes after a byte order mark, if there is one.
@@ -76,13 +86,15 @@ mod tests {
 
     #[test]
     fn content() {
-        let cases: [(&[u8], Result<Format, ErrorKind>); 6] = [
+        let cases: [(&[u8], Result<Format, ErrorKind>); 8] = [
             (b"a,b\n1,2\n", Ok(Format::Csv)),
             (b"\xef\xbb\xbf \n[1]", Ok(Format::Json)),
             (b"{\"a\":1}", Ok(Format::Json)),
             (b"", Ok(Format::Csv)),
-            (b"<?xml version='1.0'?>", Err(ErrorKind::UnknownFormat("XML or HTML"))),
-            (b"<!doctype HTML><p>", Err(ErrorKind::UnknownFormat("XML or HTML"))),
+            (b"<?xml version='1.0'?>", Ok(Format::Xml)),
+            (b"\n<rows>", Ok(Format::Xml)),
+            (b"<!doctype HTML><p>", Err(ErrorKind::UnknownFormat("HTML"))),
+            (b"<html lang='en'>", Err(ErrorKind::UnknownFormat("HTML"))),
         ];
         for (bytes, expected) in cases {
             assert_eq!(Format::of_content(bytes), expected);

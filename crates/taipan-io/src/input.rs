@@ -14,7 +14,7 @@ use crate::format::{Format, after_bom, refuse_binary};
 use crate::given::Given;
 use crate::reject::{OnError, Refused};
 use crate::source::{Limits, Source};
-use crate::{csv, infer, json, settle};
+use crate::{csv, infer, json, settle, xml};
 
 /// Files up to this size are kept in memory once their types were inferred, and not read again.
 const KEEP: usize = 1 << 20;
@@ -24,6 +24,8 @@ const KEEP: usize = 1 << 20;
 pub struct ReadOptions {
     format: Option<Format>,
     pub(crate) csv: csv::Asked,
+    record: Option<xml::RecordPath>,
+    max_depth: usize,
     on_error: OnError,
     max_rejects: u64,
     max_record: usize,
@@ -43,6 +45,8 @@ impl Default for ReadOptions {
         Self {
             format: None,
             csv: csv::Asked::default(),
+            record: None,
+            max_depth: xml::MAX_DEPTH,
             on_error: OnError::Fail,
             max_rejects: u64::MAX,
             max_record: 64 << 20,
@@ -109,6 +113,30 @@ impl ReadOptions {
     #[must_use]
     pub fn encoding(mut self, label: impl Into<String>) -> Self {
         self.encoding = Some(label.into());
+        self
+    }
+
+    /// Which elements of an XML document are its records, else the repeated element nearest the root that holds the data,
+    /// or the root itself. `item` are all elements of that name, wherever they stand, but for those inside another;
+    /// `channel/item` those right inside a `channel`; `/rss/channel/item` names all elements from the root on. A name
+    /// without a prefix stands for that name with any prefix.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidOption`] if it is none of these.
+    pub fn record(mut self, path: &str) -> Result<Self> {
+        let record = xml::RecordPath::parse(path).ok_or_else(|| {
+            let message =
+                format!("`{path}` is no path of elements, such as `item`, `channel/item` or `/rss/channel/item`");
+            Error::new(ErrorKind::InvalidOption(message))
+        })?;
+        self.record = Some(record);
+        Ok(self)
+    }
+
+    /// How deep the elements of an XML document may be nested; 1,024 unless set.
+    #[must_use]
+    pub fn max_depth(mut self, levels: usize) -> Self {
+        self.max_depth = levels.clamp(1, 1 << 16);
         self
     }
 
@@ -226,6 +254,7 @@ struct Opened {
 pub(crate) enum Layout {
     Csv(csv::Dialect),
     Json,
+    Xml(xml::Records),
 }
 
 /// A sample's inference: layout, offset of the first record behind a byte order mark, schema, rows.
@@ -283,7 +312,7 @@ impl Input {
                 sample.clear();
                 continue;
             }
-            let (newline, inferred) = infer_sample(&source.format_name(), format, text, whole, options);
+            let (newline, inferred) = infer_sample(&source, format, text, whole, options);
             let inferred = inferred.map_err(|fault| place_in(&source, newline, fault, start, text))?;
             let Some((layout, data, schema, sampled_rows)) = inferred else {
                 let limit = options.max_record;
@@ -330,11 +359,12 @@ impl Input {
         match self.file.layout {
             Layout::Csv(_) => Format::Csv,
             Layout::Json => Format::Json,
+            Layout::Xml(_) => Format::Xml,
         }
     }
 
     /// All columns. They are nullable, and their types are Int64, Float64, Boolean, Date32, Timestamp (microseconds),
-    /// Utf8, and for JSON Struct and List of these.
+    /// Utf8, and for JSON and XML Struct and List of these.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -354,7 +384,10 @@ impl Input {
     pub fn widen(&self, misfit: &Misfit) -> Self {
         let mut fields: Vec<Field> = self.schema.fields().iter().map(|field| field.as_ref().clone()).collect();
         match fields.iter_mut().find(|field| *field.name() == misfit.column) {
-            Some(field) => field.set_data_type(infer::join(field.data_type(), &misfit.to)),
+            Some(field) => {
+                let join = if self.format() == Format::Xml { xml::join } else { infer::join };
+                field.set_data_type(join(field.data_type(), &misfit.to));
+            }
             None => fields.push(Field::new(&misfit.column, misfit.to.clone(), true)),
         }
         Self { file: self.file.clone(), schema: Arc::new(Schema::new(fields)) }
@@ -453,7 +486,7 @@ fn format(source: &Source, text: &[u8], options: &ReadOptions) -> std::result::R
 
 /// The newline for lines in messages, and what the format's own inference says.
 fn infer_sample(
-    path: &Path,
+    source: &Source,
     format: std::result::Result<Format, ErrorKind>,
     text: &[u8],
     whole: bool,
@@ -463,7 +496,8 @@ fn infer_sample(
     match format {
         Err(kind) => (b'\n', Err(Fault::on_line(0, kind))),
         Ok(Format::Csv) => {
-            let tabs = path
+            let tabs = source
+                .format_name()
                 .extension()
                 .is_some_and(|name| name.eq_ignore_ascii_case("tsv") || name.eq_ignore_ascii_case("tab"));
             let mut asked = options.csv.clone();
@@ -478,6 +512,13 @@ fn infer_sample(
         Ok(Format::Json) => {
             let inferred = json::infer(text, whole, &mut refused);
             (b'\n', inferred.map(|layout| layout.map(|l| (Layout::Json, 0, l.schema, l.rows))))
+        }
+        Ok(Format::Xml) => {
+            // Whoever names the encoding knows it better than the document.
+            let encoding = if options.encoding.is_some() { "" } else { source.foreign_encoding().unwrap_or("UTF-8") };
+            let rules = xml::Rules { depth: options.max_depth, encoding, ..xml::Rules::default() };
+            let inferred = xml::infer(text, whole, options.record.as_ref(), rules, &mut refused);
+            (b'\n', inferred.map(|layout| layout.map(|l| (Layout::Xml(l.records), 0, l.schema, l.rows))))
         }
     }
 }

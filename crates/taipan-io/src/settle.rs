@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 
 use crate::ahead::Ahead;
 use crate::blocks::Blocks;
@@ -16,6 +16,7 @@ use crate::given::Given;
 use crate::infer::Guess;
 use crate::input::{Input, Layout};
 use crate::json::{self, Members};
+use crate::xml::{self, Shapes};
 
 /// The schema of an input with the columns that `blocks` projects settled.
 pub(crate) fn schema(input: &Input, blocks: Blocks) -> Result<SchemaRef> {
@@ -23,6 +24,7 @@ pub(crate) fn schema(input: &Input, blocks: Blocks) -> Result<SchemaRef> {
     match input.layout() {
         Layout::Csv(dialect) => of_csv(input.schema(), blocks, *dialect, &columns, input.options().given_types()),
         Layout::Json => of_json(input.schema(), blocks, &columns),
+        Layout::Xml(_) => of_xml(input.schema(), blocks, &columns),
     }
 }
 
@@ -72,19 +74,37 @@ fn of_json(schema: &SchemaRef, blocks: Blocks, columns: &BTreeSet<usize>) -> Res
     let known = Members::of(schema.fields(), |i| columns.contains(&i));
     let mut all = known.clone();
     let mut surveyed = Ahead::new(blocks, move |blocks, block| {
-        let survey = blocks.work(block, |bytes, records, refused| json::survey(bytes, records, known.clone(), refused));
+        let survey =
+            blocks.work(block, |bytes, found, refused| json::survey(bytes, &found.records, known.clone(), refused));
         survey.map(|(members, _)| members)
     });
     while let Some(members) = surveyed.next()? {
         all.merge(members);
     }
-    let fields: Vec<Field> = all
-        .fields()
+    Ok(Arc::new(merged(schema, &all.fields(), columns)))
+}
+
+fn of_xml(schema: &SchemaRef, blocks: Blocks, columns: &BTreeSet<usize>) -> Result<SchemaRef> {
+    let known = Shapes::of(schema.fields(), |i| columns.contains(&i));
+    let mut all = known.clone();
+    let mut surveyed = Ahead::new(blocks, move |blocks, block| {
+        let survey = blocks.work(block, |bytes, found, refused| xml::survey(bytes, found, known.clone(), refused));
+        survey.map(|(shapes, _)| shapes)
+    });
+    while let Some(shapes) = surveyed.next()? {
+        all.merge(&shapes);
+    }
+    Ok(Arc::new(merged(schema, &all.fields(), columns)))
+}
+
+/// The fields found, but for the known ones among them that were not looked at.
+fn merged(schema: &Schema, found: &Fields, columns: &BTreeSet<usize>) -> Schema {
+    let fields: Vec<Field> = found
         .iter()
         .enumerate()
         .map(|(i, field)| schema.fields().get(i).filter(|_| !columns.contains(&i)).unwrap_or(field).as_ref().clone())
         .collect();
-    Ok(Arc::new(Schema::new(fields)))
+    Schema::new(fields)
 }
 
 #[cfg(test)]

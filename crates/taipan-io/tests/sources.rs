@@ -120,7 +120,7 @@ fn faults_are_named_by_their_line() {
             "t.csv",
             utf_16("a\n\0\n", u16::to_le_bytes),
             ReadOptions::default(),
-            "t.csv: the file is binary, expected CSV or JSON",
+            "t.csv: the file is binary, expected CSV, JSON or XML",
         ),
         ("t.csv", cut[..cut.len() / 2].to_vec(), ReadOptions::default(), "the gzip data ends too soon"),
         ("t.csv", cut, bomb, "the gzip data unpacks to more than 1000 bytes: refused as a decompression bomb"),
@@ -128,7 +128,7 @@ fn faults_are_named_by_their_line() {
             "t.csv",
             b"\xff\xfe\0\0a\0\0\0".to_vec(),
             ReadOptions::default(),
-            "t.csv: the file is UTF-32 text, expected CSV or JSON",
+            "t.csv: the file is UTF-32 text, expected CSV, JSON or XML",
         ),
     ];
     for (name, content, options, expected) in cases {
@@ -173,7 +173,7 @@ fn pipes_are_streams() {
     assert_eq!(rows(&input).unwrap(), "{\"a\":1}\n{\"a\":2}\n");
     writer.join().unwrap();
     let error = Input::open(Path::new("/dev/zero"), &ReadOptions::default().sample_bytes(10)).unwrap_err();
-    assert_eq!(error.to_string(), "/dev/zero: the file is binary, expected CSV or JSON");
+    assert_eq!(error.to_string(), "/dev/zero: the file is binary, expected CSV, JSON or XML");
 }
 
 #[test]

@@ -249,7 +249,7 @@ mod tests {
         }
         let error = |head: &[u8]| detect(head).unwrap_err().to_string();
         assert_eq!(error(b"<?xml version='1.0' encoding='martian'?>"), "unknown text encoding `martian`");
-        assert_eq!(error(b"\xff\xfe\0\0a\0\0\0"), "the file is UTF-32 text, expected CSV or JSON");
+        assert_eq!(error(b"\xff\xfe\0\0a\0\0\0"), "the file is UTF-32 text, expected CSV, JSON or XML");
         assert_eq!(named("nope").unwrap_err().to_string(), "unknown text encoding `nope`");
     }
 

@@ -1,5 +1,7 @@
 //! The characters of XML 1.0, fifth edition: what a document may hold, what a name is made of.
 
+use super::cursor::Cause;
+
 /// A byte that may begin a name.
 const START: u8 = 1;
 /// A byte that may go on in a name.
@@ -112,6 +114,21 @@ pub(super) enum Stop {
     Encoding,
     /// A control character, U+FFFE or U+FFFF.
     Forbidden(char),
+}
+
+impl Stop {
+    /// What is wrong there, if something is; `last` says that no more bytes follow.
+    pub(super) fn cause(self, last: bool) -> Option<Cause> {
+        match self {
+            Self::End => None,
+            Self::Cut if !last => None,
+            Self::Cut | Self::Encoding => Some(Cause::Encoding),
+            Self::Forbidden(letter) => {
+                let message = format!("U+{:04X}, a character that no document may hold", u32::from(letter));
+                Some(Cause::Syntax(message))
+            }
+        }
+    }
 }
 
 /// The longest start of the bytes that is made of characters of XML, and what comes behind it.

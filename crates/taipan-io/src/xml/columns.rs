@@ -66,7 +66,7 @@ struct Values<T> {
 
 #[derive(Debug, Default)]
 struct Text {
-    text: String,
+    joined: String,
     ends: Vec<i32>,
     valid: Vec<bool>,
 }
@@ -102,6 +102,8 @@ struct List {
 #[derive(Debug, Clone, Copy)]
 struct Open {
     node: usize,
+    /// Where it begins.
+    at: usize,
     element: u64,
     text: usize,
     expected: usize,
@@ -254,17 +256,18 @@ impl Columns {
     fn null(&mut self, node: usize) {
         match self.nodes.get_mut(node) {
             Some(Node::Boolean(values)) => values.null(),
-            Some(Node::Int64(values)) => values.null(),
+            Some(Node::Int64(values) | Node::Timestamp(values)) => values.null(),
             Some(Node::Float64(values)) => values.null(),
             Some(Node::Date32(values)) => values.null(),
-            Some(Node::Timestamp(values)) => values.null(),
             Some(Node::Utf8(texts)) => {
                 texts.push(None);
             }
             Some(Node::Struct(object)) => {
                 object.valid.push(false);
                 let members: Vec<usize> = object.members.iter().map(|member| member.node).collect();
-                members.into_iter().for_each(|node| self.null(node));
+                for node in members {
+                    self.null(node);
+                }
             }
             Some(Node::List(list)) => list.end(false),
             Some(Node::Closed) | None => {}
@@ -321,15 +324,16 @@ impl Columns {
     fn truncate(&mut self, node: usize, length: usize) {
         match self.nodes.get_mut(node) {
             Some(Node::Boolean(values)) => values.truncate(length),
-            Some(Node::Int64(values)) => values.truncate(length),
+            Some(Node::Int64(values) | Node::Timestamp(values)) => values.truncate(length),
             Some(Node::Float64(values)) => values.truncate(length),
             Some(Node::Date32(values)) => values.truncate(length),
-            Some(Node::Timestamp(values)) => values.truncate(length),
             Some(Node::Utf8(texts)) => texts.truncate(length),
             Some(Node::Struct(object)) => {
                 object.valid.truncate(length);
                 let members: Vec<usize> = object.members.iter().map(|member| member.node).collect();
-                members.into_iter().for_each(|node| self.truncate(node, length));
+                for node in members {
+                    self.truncate(node, length);
+                }
             }
             Some(Node::List(list)) => {
                 list.ends.truncate(length);
@@ -354,7 +358,7 @@ impl Columns {
             Node::Timestamp(values) => values.finish::<TimestampMicrosecondType>()?,
             Node::Utf8(texts) => {
                 let nulls = nulls(texts.valid);
-                Arc::new(StringArray::try_new(offsets(texts.ends), texts.text.into_bytes().into(), nulls)?)
+                Arc::new(StringArray::try_new(offsets(texts.ends), texts.joined.into_bytes().into(), nulls)?)
             }
             Node::Struct(object) => {
                 let arrays =
@@ -412,7 +416,7 @@ impl Sink for Columns {
             return;
         }
         self.elements += 1;
-        self.open.push(Open { node, element: self.elements, text: self.text.len(), expected: 0 });
+        self.open.push(Open { node, at, element: self.elements, text: self.text.len(), expected: 0 });
         if attributes.len() == 0 {
             return;
         }
@@ -430,7 +434,7 @@ impl Sink for Columns {
     }
 
     #[inline]
-    fn end(&mut self, at: usize, _name: &str) {
+    fn end(&mut self, _at: usize, _name: &str) {
         if self.skipped > 0 {
             self.skipped -= 1;
             return;
@@ -448,7 +452,7 @@ impl Sink for Columns {
                 self.key.clear();
                 self.key.push_str(TEXT);
             }
-            self.refuse(at, own);
+            self.refuse(open.at, own);
         }
         self.open.pop();
         self.text = text;
@@ -510,8 +514,8 @@ impl Text {
     /// Adds a value; false if there is no room for it.
     #[inline]
     fn push(&mut self, text: Option<&str>) -> bool {
-        self.text.push_str(text.unwrap_or_default());
-        let end = i32::try_from(self.text.len());
+        self.joined.push_str(text.unwrap_or_default());
+        let end = i32::try_from(self.joined.len());
         self.ends.push(end.unwrap_or(i32::MAX));
         self.valid.push(text.is_some());
         end.is_ok()
@@ -520,7 +524,7 @@ impl Text {
     fn truncate(&mut self, length: usize) {
         self.ends.truncate(length);
         self.valid.truncate(length);
-        self.text.truncate(self.ends.last().map_or(0, |end| *end as usize));
+        self.joined.truncate(self.ends.last().map_or(0, |end| *end as usize));
     }
 }
 

@@ -31,12 +31,6 @@ pub(crate) enum Cause {
     Empty,
 }
 
-impl Cause {
-    pub(super) fn forbidden(letter: char) -> Self {
-        Self::Syntax(format!("U+{:04X}, a character that no document may hold", u32::from(letter)))
-    }
-}
-
 pub(super) type Step<T> = Result<T, Halt>;
 
 /// A flaw of grammar.

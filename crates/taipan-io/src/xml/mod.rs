@@ -32,7 +32,7 @@ use rayon::slice::ParallelSlice;
 use self::columns::{Columns, Unfit};
 use self::find::Paths;
 use self::parser::{Cause, Flaw, Ignore, Parser, Progress};
-pub(crate) use self::parser::{Context, Rules};
+pub(crate) use self::parser::{MAX_DEPTH, Rules};
 use self::shape::Observer;
 pub(crate) use self::shape::{Shapes, join};
 pub(crate) use self::splitter::{Found, RecordPath, Splitter};
@@ -96,9 +96,9 @@ fn find(sample: &[u8], whole: bool, rules: Rules, refused: &Refused) -> Result<O
     let mut parser = Parser::new(rules);
     let mut paths = Paths::default();
     let mut at = 0;
-    let whole = whole && stop == chars::Stop::End;
+    let all = whole && stop == chars::Stop::End;
     loop {
-        match parser.step(text, &mut at, whole, &mut paths) {
+        match parser.step(text, &mut at, all, &mut paths) {
             Ok(Progress::Token) => {}
             Ok(Progress::End | Progress::More) => break,
             // It may be in a record that is to be rejected.
@@ -107,9 +107,11 @@ fn find(sample: &[u8], whole: bool, rules: Rules, refused: &Refused) -> Result<O
         }
     }
     let root = paths.root();
-    let path = paths.record(at).or_else(|| root.filter(|_| whole));
-    if path.is_none() && stop != chars::Stop::End && !(stop == chars::Stop::Cut && !whole) {
-        return Err(Fault::on_column(text.len(), ErrorKind::Encoding));
+    // Whoever looks for the records finds what is wrong with the bytes.
+    let wrong = stop.cause(whole);
+    let path = paths.record(at).or_else(|| root.filter(|_| whole || wrong.is_some()));
+    if let (None, Some(cause)) = (&path, wrong) {
+        return Err(fault(Flaw { at: text.len(), cause }));
     }
     Ok(path.map(RecordPath::of))
 }
@@ -148,19 +150,6 @@ pub(crate) fn survey(bytes: &[u8], found: &Found, known: Shapes, refused: &mut R
     let mut shapes = known;
     each_record(bytes, found, |parser, text, range| observe(parser, text, range, &mut shapes, refused))?;
     Ok(shapes)
-}
-
-/// Checks records and counts those that are well-formed.
-pub(crate) fn check(bytes: &[u8], found: &Found, refused: &mut Refused) -> Result<u64, Fault> {
-    let mut count = 0;
-    each_record(bytes, found, |parser, text, range| match parser.record(text, &mut Ignore) {
-        Ok(()) => {
-            count += 1;
-            Ok(())
-        }
-        Err(flaw) => refused.take(range.clone(), fault(flaw).shifted(range.start)),
-    })?;
-    Ok(count)
 }
 
 fn shapes(sample: &[u8], found: &Found, refused: &Refused) -> Result<Shapes, Fault> {
@@ -254,11 +243,16 @@ fn misfit(unfit: Unfit, parser: &mut Parser, text: &str, file: &Schema) -> Error
     ErrorKind::Misfit(Misfit { column, value: excerpt(value.as_bytes()), from, to })
 }
 
-fn fault(flaw: Flaw) -> Fault {
+/// A flaw in the user's words.
+pub(crate) fn fault(flaw: Flaw) -> Fault {
     match flaw.cause {
         Cause::Syntax(message) => Fault::on_column(flaw.at, ErrorKind::Syntax(message)),
         Cause::Encoding => Fault::on_column(flaw.at, ErrorKind::Encoding),
-        Cause::TooDeep(_) => Fault::on_column(flaw.at, ErrorKind::TooDeep),
+        Cause::TooDeep(MAX_DEPTH) => Fault::on_column(flaw.at, ErrorKind::TooDeep),
+        Cause::TooDeep(depth) => {
+            let message = format!("nested deeper than {depth} levels");
+            Fault::on_column(flaw.at, ErrorKind::Syntax(message))
+        }
         Cause::Empty => Fault::on_line(0, ErrorKind::Empty),
     }
 }

@@ -206,11 +206,6 @@ impl Parser {
             .into_iter()
     }
 
-    /// How many elements are open.
-    pub(crate) fn depth(&self) -> usize {
-        self.open.len()
-    }
-
     /// Whether an element may begin where the parser stands, and the text given goes on with its name.
     pub(crate) fn at_element(&self, text: &str, at: usize) -> bool {
         let bytes = text.as_bytes();
@@ -281,10 +276,11 @@ impl Parser {
     fn whole_record(&mut self, text: &str, sink: &mut impl Sink) -> Result<(), Flaw> {
         let mut cursor = Cursor::new(text, 0);
         while self.phase == Phase::Content {
+            let start = cursor.at;
             match self.content(&mut cursor, true, sink) {
                 Ok(()) => {}
                 Err(Halt::Flaw(flaw)) => return Err(flaw),
-                Err(Halt::More) => return Err(self.cut_off(text, cursor.at)),
+                Err(Halt::More) => return Err(self.cut_off(text, start)),
             }
         }
         if cursor.at < text.len() {

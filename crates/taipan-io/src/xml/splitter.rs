@@ -79,13 +79,22 @@ pub(crate) struct Splitter {
     context: Arc<Context>,
     /// How much text each entity stands for, once the first record has come.
     sizes: Option<HashMap<Box<str>, u64>>,
-    /// The record that goes on behind the last piece.
-    scan: Option<Scan>,
+    scan: Scan,
+    /// A record goes on behind the last piece.
+    scanning: bool,
 }
 
 impl Splitter {
     pub(crate) fn new(path: RecordPath, rules: Rules) -> Self {
-        Self { parser: Parser::new(rules), path, parents: None, context: Arc::default(), sizes: None, scan: None }
+        Self {
+            parser: Parser::new(rules),
+            path,
+            parents: None,
+            context: Arc::default(),
+            sizes: None,
+            scan: Scan::default(),
+            scanning: false,
+        }
     }
 
     /// Finds the records in the next piece of a document, which begins where the last one was left, and answers where it
@@ -101,31 +110,35 @@ impl Splitter {
                 Ok(Progress::Token) => {}
                 Ok(Progress::End) => return (at, None),
                 Ok(Progress::More) => {
-                    let cause = match stop {
-                        chars::Stop::End => return (at, None),
-                        chars::Stop::Cut if !last => return (at, None),
-                        chars::Stop::Cut | chars::Stop::Encoding => Cause::Encoding,
-                        chars::Stop::Forbidden(letter) => Cause::forbidden(letter),
-                    };
-                    return (at, Some(Flaw { at: text.len(), cause }));
+                    return (at, stop.cause(last).map(|cause| Flaw { at: text.len(), cause }));
                 }
                 Err(flaw) => return (at, Some(flaw)),
             }
         }
     }
 
+    /// The end of the record that begins with these bytes, as [`split`](Self::split) found it to be cut off.
+    pub(crate) fn behind_record(&mut self, bytes: &[u8]) -> Option<usize> {
+        self.scanning.then(|| self.scan.go_on(bytes, None))?
+    }
+
     /// Leaves a record that is too long to be kept: goes on to its end, or as far as there is of it.
     pub(crate) fn leave(&mut self, bytes: &[u8], last: bool) -> (usize, bool) {
-        let Some(scan) = &mut self.scan else { return (0, true) };
-        match scan.go_on(bytes, None) {
+        if !self.scanning {
+            return (0, true);
+        }
+        match self.scan.go_on(bytes, None) {
             Some(end) => {
-                self.scan = None;
+                self.scanning = false;
                 self.parser.skip(end);
                 (end, true)
             }
-            None if last => (bytes.len(), true),
+            None if last => {
+                self.scanning = false;
+                (bytes.len(), true)
+            }
             None => {
-                let done = std::mem::take(&mut scan.at);
+                let done = std::mem::take(&mut self.scan.at);
                 self.parser.skip(done);
                 (done, false)
             }
@@ -133,7 +146,7 @@ impl Splitter {
     }
 
     fn next(&mut self, text: &str, at: &mut usize, last: bool, found: &mut Found) -> Result<Progress, Flaw> {
-        if self.scan.is_some() {
+        if self.scanning {
             return self.record(text, at, last, found);
         }
         if self.parser.at_element(text, *at) {
@@ -141,9 +154,11 @@ impl Splitter {
             if end == text.len() && !last {
                 return Ok(Progress::More);
             }
-            if self.path.ends_in(text.get(*at + 1..end).unwrap_or_default()) && self.below_parents() {
+            let name = text.get(*at + 1..end).unwrap_or_default();
+            if self.path.ends_in(name) && self.below_parents() {
                 self.surround(found);
-                self.scan = Some(Scan::new(end - *at - 1));
+                self.scan.begin(name);
+                self.scanning = true;
                 return self.record(text, at, last, found);
             }
         }
@@ -176,13 +191,12 @@ impl Splitter {
     /// Takes the record that begins here, if its end is in sight.
     fn record(&mut self, text: &str, at: &mut usize, last: bool, found: &mut Found) -> Result<Progress, Flaw> {
         let bytes = text.as_bytes().get(*at..).unwrap_or_default();
-        let Some(scan) = &mut self.scan else { return Ok(Progress::Token) };
         let context = &self.context;
         let mut check = |length: usize| {
             let record = text.get(*at..*at + length).unwrap_or_default();
             Parser::within(context).begin_record(record).is_ok()
         };
-        let length = match scan.go_on(bytes, Some(&mut check)) {
+        let length = match self.scan.go_on(bytes, Some(&mut check)) {
             Some(length) => length,
             None if last => {
                 // It is never closed, which is a flaw of the document and not of the record.
@@ -194,7 +208,7 @@ impl Splitter {
             }
             None => return Ok(Progress::More),
         };
-        self.scan = None;
+        self.scanning = false;
         if found.contexts.is_empty() {
             found.contexts.push((found.records.len(), self.context.clone()));
         }
@@ -221,10 +235,10 @@ impl Splitter {
 }
 
 /// How far into a record its end was looked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Default)]
 struct Scan {
-    /// The length of the record's name.
-    name: usize,
+    /// The record's name.
+    name: Vec<u8>,
     /// Open elements; the record's own is one of them.
     depth: usize,
     /// From here on, behind a token.
@@ -239,8 +253,10 @@ struct Scan {
 type Check<'a> = Option<&'a mut dyn FnMut(usize) -> bool>;
 
 impl Scan {
-    fn new(name: usize) -> Self {
-        Self { name, depth: 0, at: 0, nested: false, broken: false }
+    fn begin(&mut self, name: &str) {
+        self.name.clear();
+        self.name.extend_from_slice(name.as_bytes());
+        (self.depth, self.at, self.nested, self.broken) = (0, 0, false, false);
     }
 
     /// Looks for the end of the record, which begins with these bytes, from where it was left.
@@ -257,7 +273,7 @@ impl Scan {
             }
             // The record is closed, or an element of its name inside it is.
             let end = at + memchr::memchr(b'>', bytes.get(at..)?)? + 1;
-            let own = closes(bytes, at, self.name)?;
+            let own = closes(bytes, at, &self.name)?;
             self.at = end;
             self.depth = self.depth.saturating_sub(1);
             match (self.depth, own) {
@@ -285,7 +301,7 @@ impl Scan {
     /// which, and where it is.
     fn tags(&mut self, bytes: &[u8]) -> Option<(bool, usize)> {
         let mut base = self.at;
-        let (mut depth, name) = (self.depth, self.name);
+        let mut depth = self.depth;
         while base < bytes.len() {
             let chunk = scan::chunk(bytes, base);
             let mut opening = scan::equal(&chunk, b'<');
@@ -303,7 +319,7 @@ impl Scan {
                 opening &= opening - 1;
                 match bytes.get(at + 1) {
                     Some(b'/') => {
-                        if depth <= 1 || self.broken || closes(bytes, at, name) != Some(false) {
+                        if depth <= 1 || self.broken || closes(bytes, at, &self.name) != Some(false) {
                             (self.depth, self.at) = (depth, at);
                             return Some((true, at));
                         }
@@ -377,15 +393,13 @@ impl Scan {
     }
 }
 
-/// Whether the end tag at an offset has the record's name, which is so long and stands at its beginning; nothing if that
-/// cannot be said yet.
+/// Whether the end tag at an offset has the record's name; nothing if that cannot be said yet.
 #[inline]
-fn closes(bytes: &[u8], at: usize, name: usize) -> Option<bool> {
-    let own = bytes.get(1..=name)?;
+fn closes(bytes: &[u8], at: usize, name: &[u8]) -> Option<bool> {
     let rest = bytes.get(at + 2..)?;
-    match rest.get(name) {
-        Some(byte) => Some((*byte == b'>' || chars::is_space(*byte)) && rest.starts_with(own)),
-        None => (!own.starts_with(rest)).then_some(false),
+    match rest.get(name.len()) {
+        Some(byte) => Some((*byte == b'>' || chars::is_space(*byte)) && rest.starts_with(name)),
+        None => (!name.starts_with(rest)).then_some(false),
     }
 }
 
