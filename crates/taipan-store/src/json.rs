@@ -1,8 +1,6 @@
 //! Values as JSON bytes, the way PostgreSQL writes them: a whole REAL has no fraction (`1`), an infinite one is the
 //! string `"Infinity"`, a timestamp has a `T`, bytes are `"\\x00ff"`, and a JSON column is embedded as it is.
 
-use std::sync::Arc;
-
 use serde_json::value::RawValue;
 
 use crate::kind::Kind;
@@ -45,11 +43,11 @@ pub(crate) fn write_cell(out: &mut Vec<u8>, kind: Kind, cell: Cell<'_>) {
 }
 
 /// A name as the key of an object, with its quotes and the colon.
-pub(crate) fn key(name: &str) -> Arc<str> {
+pub(crate) fn key(name: &str) -> String {
     let mut out = Vec::with_capacity(name.len() + 3);
     write_text(&mut out, name.as_bytes());
     out.push(b':');
-    String::from_utf8_lossy(&out).into()
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Whether the text is one JSON value.
@@ -59,16 +57,30 @@ pub(crate) fn is_valid(text: &[u8]) -> bool {
 
 /// Appends a string. Bytes that are not UTF-8 become U+FFFD.
 pub(crate) fn write_text(out: &mut Vec<u8>, text: &[u8]) {
-    let lossy;
-    let text = if std::str::from_utf8(text).is_ok() {
-        text
-    } else {
-        lossy = String::from_utf8_lossy(text).into_owned();
-        lossy.as_bytes()
-    };
     out.reserve(text.len() + 2);
     out.push(b'"');
-    let mut rest = text;
+    // Most text is short, and stands as it is.
+    if text.iter().all(|byte| PLAIN[usize::from(*byte)]) {
+        out.extend_from_slice(text);
+    } else {
+        write_escaped(out, &String::from_utf8_lossy(text));
+    }
+    out.push(b'"');
+}
+
+/// The ASCII characters that a JSON string holds unescaped.
+static PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0x20;
+    while byte < 0x80 {
+        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
+        byte += 1;
+    }
+    plain
+};
+
+fn write_escaped(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text.as_bytes();
     while let Some(at) = rest.iter().position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\') {
         let (plain, tail) = rest.split_at(at);
         out.extend_from_slice(plain);
@@ -78,7 +90,6 @@ pub(crate) fn write_text(out: &mut Vec<u8>, text: &[u8]) {
         }
     }
     out.extend_from_slice(rest);
-    out.push(b'"');
 }
 
 /// Appends a number in the shortest form that reads back the same. An infinity becomes a string; NaN, which no

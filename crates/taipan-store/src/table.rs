@@ -42,7 +42,7 @@ pub struct Column {
     /// Whether the declaration says nothing of the type, so that the kind was taken from the values.
     pub(crate) untyped: bool,
     /// The name as a JSON object's key, quoted and escaped.
-    pub(crate) key: Arc<str>,
+    pub(crate) key: String,
 }
 
 impl Table {

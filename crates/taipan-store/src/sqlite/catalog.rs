@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::types::Type;
-use rusqlite::{Connection, Error as Sqlite, ErrorCode, Result, Row};
+use rusqlite::{Connection, ErrorCode, Result, Row};
 
 use crate::kind::Kind;
 use crate::sql::quoted;
 use crate::table::{Column, Table};
 
-/// Reads the number that every change of the schema raises.
-pub(crate) const VERSION: &str = "PRAGMA main.schema_version";
 /// The table that records where imported tables came from.
 pub(crate) const SOURCES: &str = "_taipan_sources";
 /// The table that keeps artifacts.
@@ -55,16 +53,9 @@ pub(crate) fn is_reserved(name: &str) -> bool {
     starts("sqlite_") || starts("_taipan_")
 }
 
-/// The version of the schema; it begins a read where none is going on.
+/// The number that every change of the schema raises; asking begins a read where none is going on.
 pub(crate) fn version(connection: &Connection) -> Result<i64> {
-    let mut statement = connection.prepare_cached(VERSION)?;
-    let mut rows = statement.query([])?;
-    version_of(rows.next()?)
-}
-
-/// The version from the row that [`VERSION`] gives.
-pub(crate) fn version_of(row: Option<&Row<'_>>) -> Result<i64> {
-    row.ok_or(Sqlite::QueryReturnedNoRows)?.get(0)
+    connection.prepare_cached("PRAGMA main.schema_version")?.query_row([], |row| row.get(0))
 }
 
 /// Reads the tables and views. The caller holds the moment at which the schema has this version.

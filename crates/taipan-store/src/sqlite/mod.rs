@@ -9,6 +9,8 @@ mod connection;
 mod failure;
 mod functions;
 mod insert;
+mod keeper;
+mod moment;
 mod pool;
 mod read;
 mod stream;
@@ -103,13 +105,9 @@ impl Database {
     }
 
     #[inline]
-    fn read_with<T>(&self, reader: Reader, run: impl FnOnce(&Connection, &Catalog) -> Result<T>) -> Result<T> {
-        // The unfinished statement holds the moment for what follows, at the price of no further statement.
-        let mut version = reader.prepare_cached(catalog::VERSION).map_err(|error| self.failure(error))?;
-        let mut version = version.query([]).map_err(|error| self.failure(error))?;
-        let version = version.next().and_then(catalog::version_of).map_err(|error| self.failure(error))?;
-        let catalog = self.catalog(&reader, version)?;
-        run(&reader, &catalog)
+    fn read_with<T>(&self, mut reader: Reader, run: impl FnOnce(&Connection, &Catalog) -> Result<T>) -> Result<T> {
+        let (connection, catalog) = reader.enter(|connection, version| self.catalog(connection, version))?;
+        run(connection, catalog)
     }
 
     /// The tables at a version of the schema, reflected again if it is not the one known.
@@ -125,6 +123,12 @@ impl Database {
 
     fn failure(&self, error: rusqlite::Error) -> Error {
         self.location.failure(error)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.readers.close();
     }
 }
 

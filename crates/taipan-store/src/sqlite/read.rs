@@ -24,6 +24,9 @@ use crate::value::{Cell, Value};
 /// The batches a scan reads ahead.
 const AHEAD: usize = 2;
 
+/// Room for the rows of a page.
+const BODY: usize = 2048;
+
 /// A cell as a parameter, without a copy of its own.
 pub(crate) struct Bound<'a>(pub(crate) Cell<'a>);
 
@@ -57,7 +60,7 @@ impl Database {
         self.read(|connection, catalog| {
             let table = catalog.table(&select.table)?;
             let query = sql::select(select, table)?;
-            let mut body = Vec::with_capacity(512);
+            let mut body = Vec::with_capacity(BODY);
             let rows = write_rows(connection, &query, &mut body).map_err(|error| self.failure(error))?;
             let total = self.total(connection, table, select, count, rows)?;
             Ok(JsonPage { body, rows, total })
@@ -167,22 +170,35 @@ fn write_rows(connection: &Connection, query: &Query<'_>, body: &mut Vec<u8>) ->
     Ok(rows)
 }
 
-/// The kinds of a query's columns, and their keys in an object.
-pub(super) fn json_columns(query: &Query<'_>) -> Vec<(Kind, Arc<str>)> {
+/// A column of rows that are written as objects.
+pub(super) struct JsonColumn<'a> {
+    kind: Kind,
+    /// The key, quoted and escaped, with its colon.
+    key: Cow<'a, str>,
+}
+
+impl JsonColumn<'_> {
+    pub(super) fn into_owned(self) -> JsonColumn<'static> {
+        JsonColumn { kind: self.kind, key: Cow::Owned(self.key.into_owned()) }
+    }
+}
+
+pub(super) fn json_columns<'a>(query: &Query<'a>) -> Vec<JsonColumn<'a>> {
     let columns = query.columns.iter().map(|output| {
         let own_name = output.name == output.column.name;
-        (output.column.kind, if own_name { Arc::clone(&output.column.key) } else { json::key(output.name) })
+        let key = if own_name { Cow::Borrowed(&*output.column.key) } else { Cow::Owned(json::key(output.name)) };
+        JsonColumn { kind: output.column.kind, key }
     });
     columns.collect()
 }
 
 /// Appends a row as an object.
 #[inline]
-pub(super) fn write_json_row(body: &mut Vec<u8>, row: &Row<'_>, columns: &[(Kind, Arc<str>)]) -> SqliteResult<()> {
-    for (index, (kind, key)) in columns.iter().enumerate() {
+pub(super) fn write_json_row(body: &mut Vec<u8>, row: &Row<'_>, columns: &[JsonColumn<'_>]) -> SqliteResult<()> {
+    for (index, column) in columns.iter().enumerate() {
         body.push(if index == 0 { b'{' } else { b',' });
-        body.extend_from_slice(key.as_bytes());
-        json::write_cell(body, *kind, cell(row.get_ref(index)?));
+        body.extend_from_slice(column.key.as_bytes());
+        json::write_cell(body, column.kind, cell(row.get_ref(index)?));
     }
     body.push(b'}');
     Ok(())

@@ -13,7 +13,7 @@ use crate::kind::Kind;
 use crate::select::{Count, Select};
 use crate::sql::{self, Query};
 use crate::sqlite::Database;
-use crate::sqlite::read::{cell, count_rows, cursor, json_columns, write_json_row};
+use crate::sqlite::read::{JsonColumn, cell, count_rows, cursor, json_columns, write_json_row};
 use crate::stream::{Opening, Part, RowWriter, StreamOptions};
 use crate::table::Table;
 use crate::value::Value;
@@ -30,7 +30,9 @@ impl Database {
         options: StreamOptions,
         sink: impl FnMut(Part) -> ControlFlow<()>,
     ) -> Result<()> {
-        self.stream(select, options, sink, |query| Json { columns: json_columns(query) })
+        self.stream(select, options, sink, |query| Json {
+            columns: json_columns(query).into_iter().map(JsonColumn::into_owned).collect(),
+        })
     }
 
     pub(crate) fn stream_rows(
@@ -77,7 +79,7 @@ trait Form {
 }
 
 struct Json {
-    columns: Vec<(Kind, Arc<str>)>,
+    columns: Vec<JsonColumn<'static>>,
 }
 
 impl Form for Json {

@@ -23,6 +23,8 @@ impl<'a> Writer<'a> {
 
     /// Begins a transaction that rolls back unless it is committed, with the tables as they are in it.
     pub(super) fn begin(&self) -> Result<(Transaction<'_>, Arc<Catalog>)> {
+        // Readers that stay in the log's last transaction would keep this one from starting the log anew.
+        self.database.readers.leave_moments();
         let begin = || {
             let transaction = Transaction::new_unchecked(self, TransactionBehavior::Immediate)?;
             // Replacing a table that others refer to is right if its new rows are; so this is judged at the end.

@@ -4,6 +4,7 @@
 
 mod concurrent;
 mod foreign;
+mod moment;
 mod names;
 mod open;
 mod oracle;
