@@ -33,6 +33,7 @@ mod classes;
 mod cluster;
 mod decomposition;
 mod dummy;
+mod ensemble;
 mod error;
 mod estimator;
 mod gram;
@@ -48,11 +49,15 @@ mod simd;
 mod state;
 mod suggest;
 mod sum;
+mod tree;
 mod warning;
 
 pub use cluster::{Init, KMeans, KMeansAlgorithm, KMeansPredictor};
 pub use decomposition::{Components, Pca, PcaPredictor, SvdSolver};
 pub use dummy::{ConstantPredictor, DummyRegressor, Strategy};
+pub use ensemble::{
+    ExtraTreesClassifier, ExtraTreesRegressor, ForestPredictor, OutOfBag, RandomForestClassifier, RandomForestRegressor,
+};
 pub use error::{Error, ErrorKind, Place, Result};
 pub use estimator::{Attribute, Estimator, Kind, Predictor, Prepared, Training, Watch};
 pub use linear::{
@@ -63,4 +68,8 @@ pub use model::{Model, Scores};
 pub use param::{Auto, ClassWeight, Interval, IntoParam, Param, ParamType, ParamValue, Range, RangeKind};
 pub use random::{RandomState, Replace};
 pub use state::{Array, Element, State, Values};
+pub use tree::{
+    DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor, LabelCriterion,
+    MaxFeatures, NumberCriterion, PruningPath, Rows, SplitterChoice, Tree, TreePredictor,
+};
 pub use warning::Warning;

@@ -1,0 +1,254 @@
+//! Growing a tree: depth first, or best first when the number of leaves is limited.
+
+use std::cmp::Ordering;
+
+use super::columns::Columns;
+use super::criterion::{AbsoluteError, Criterion, Entropy, Gini, LabelCounts, Moments, Poisson, SquaredError, Targets};
+use super::nodes::{NewNode, Tree};
+use super::prune::prune;
+use super::split::{Limits, Nodes, Parent, PlainNodes, Split};
+use super::stream::SplitStream;
+
+/// The impurity that splits decrease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Measure {
+    Gini,
+    Entropy,
+    SquaredError,
+    AbsoluteError,
+    Poisson,
+}
+
+/// Parameters of a tree, resolved against the training data.
+#[derive(Debug, Clone)]
+pub(crate) struct Growth {
+    pub(crate) measure: Measure,
+    pub(crate) limits: Limits,
+    pub(crate) max_depth: usize,
+    pub(crate) min_samples_split: usize,
+    pub(crate) max_leaf_nodes: Option<usize>,
+    pub(crate) min_impurity_decrease: f64,
+    pub(crate) ccp_alpha: f64,
+}
+
+/// Grows a tree. `n_classes` per output; 1 for a number. `seed` starts the stream of splits.
+pub(crate) fn grow(columns: &Columns, targets: Targets<'_>, n_classes: &[usize], growth: &Growth, seed: u32) -> Tree {
+    match growth.measure {
+        Measure::Gini => plain(columns, targets, LabelCounts::<Gini>::new(targets, n_classes), n_classes, growth, seed),
+        Measure::Entropy => {
+            plain(columns, targets, LabelCounts::<Entropy>::new(targets, n_classes), n_classes, growth, seed)
+        }
+        Measure::SquaredError => {
+            plain(columns, targets, Moments::<SquaredError>::new(targets), n_classes, growth, seed)
+        }
+        Measure::Poisson => plain(columns, targets, Moments::<Poisson>::new(targets), n_classes, growth, seed),
+        Measure::AbsoluteError => plain(columns, targets, AbsoluteError::new(targets), n_classes, growth, seed),
+    }
+}
+
+fn plain<C: Criterion>(
+    columns: &Columns,
+    targets: Targets<'_>,
+    criterion: C,
+    n_classes: &[usize],
+    growth: &Growth,
+    seed: u32,
+) -> Tree {
+    let nodes = PlainNodes::new(columns, targets.weights, criterion, &growth.limits, SplitStream::new(seed));
+    grow_from(nodes, columns.n_features(), n_classes, growth)
+}
+
+/// Grows a tree from any source of nodes, then prunes it.
+pub(crate) fn grow_from(nodes: impl Nodes, n_features: usize, n_classes: &[usize], growth: &Growth) -> Tree {
+    let n_values = n_classes.iter().copied().max().unwrap_or(1);
+    let tree = Tree::new(n_features, n_classes.len(), n_values);
+    let builder = Builder { nodes, growth, tree };
+    let mut tree = match growth.max_leaf_nodes {
+        None => builder.depth_first(),
+        Some(max_leaf_nodes) => builder.best_first(max_leaf_nodes),
+    };
+    if growth.ccp_alpha > 0.0 {
+        tree = prune(&tree, growth.ccp_alpha);
+    }
+    tree.shrink();
+    tree
+}
+
+struct Builder<'a, N> {
+    nodes: N,
+    growth: &'a Growth,
+    tree: Tree,
+}
+
+/// Samples that will be a node.
+#[derive(Debug, Clone, Copy)]
+struct Task {
+    start: usize,
+    end: usize,
+    depth: usize,
+    place: Option<(usize, bool)>,
+    parent: Parent,
+}
+
+/// A node that was added, with its split if it has one.
+#[derive(Debug, Clone, Copy)]
+struct Added {
+    id: usize,
+    task: Task,
+    split: Option<Split>,
+    middle_value: f64,
+}
+
+impl<N: Nodes> Builder<'_, N> {
+    fn root(&self) -> Task {
+        let parent = Parent { impurity: f64::INFINITY, n_constant: 0, low: f64::NEG_INFINITY, high: f64::INFINITY };
+        Task { start: 0, end: self.nodes.n_samples(), depth: 0, place: None, parent }
+    }
+
+    /// Adds one node, after searching its split unless it must be a leaf.
+    fn add(&mut self, mut task: Task) -> Added {
+        let growth = self.growth;
+        let weight = self.nodes.enter(task.start, task.end);
+        if task.place.is_none() {
+            task.parent.impurity = self.nodes.impurity();
+        }
+        let impurity = task.parent.impurity;
+        let n_samples = task.end - task.start;
+        let must_be_leaf = task.depth >= growth.max_depth
+            || n_samples < growth.min_samples_split
+            || n_samples < 2 * growth.limits.min_samples_leaf
+            || weight < 2.0 * growth.limits.min_weight_leaf
+            || impurity <= f64::EPSILON;
+        let split = if must_be_leaf { None } else { Some(self.nodes.split(&mut task.parent)) };
+        let split = split.filter(|split| {
+            // Negated, so that an improvement that is not a number is no reason for a leaf.
+            let too_little = split.improvement + f64::EPSILON < growth.min_impurity_decrease;
+            split.position < task.end && !too_little
+        });
+        let id = self.tree.push(NewNode {
+            parent: task.place,
+            impurity,
+            n_samples,
+            weight,
+            split: split.map(|split| (split.feature, split.threshold, split.missing_left)),
+        });
+        let stride = self.tree.stride();
+        let value = &mut self.tree.value[id * stride..(id + 1) * stride];
+        self.nodes.value(value);
+        let mut middle_value = 0.0;
+        if growth.limits.monotonic.is_some() {
+            self.nodes.clip(value, task.parent.low, task.parent.high);
+            if split.is_some() {
+                middle_value = self.nodes.middle_value();
+            }
+        }
+        self.tree.max_depth = self.tree.max_depth.max(task.depth);
+        Added { id, task, split, middle_value }
+    }
+
+    fn children(&self, node: &Added, split: &Split) -> [Task; 2] {
+        let Task { start, end, depth, parent, .. } = node.task;
+        let (mut left, mut right) = (parent, parent);
+        left.impurity = split.impurity_left;
+        right.impurity = split.impurity_right;
+        match self.growth.limits.monotonic.as_ref().map_or(0, |directions| directions[split.feature]) {
+            0 => {}
+            1 => (left.high, right.low) = (node.middle_value, node.middle_value),
+            _ => (left.low, right.high) = (node.middle_value, node.middle_value),
+        }
+        let depth = depth + 1;
+        [
+            Task { start, end: split.position, depth, place: Some((node.id, true)), parent: left },
+            Task { start: split.position, end, depth, place: Some((node.id, false)), parent: right },
+        ]
+    }
+
+    fn depth_first(mut self) -> Tree {
+        let mut stack = vec![self.root()];
+        while let Some(task) = stack.pop() {
+            let node = self.add(task);
+            if let Some(split) = &node.split {
+                let [left, right] = self.children(&node, split);
+                stack.push(right);
+                stack.push(left);
+            }
+        }
+        self.tree
+    }
+
+    /// Splits the node whose split improves most, until there are `max_leaf_nodes` leaves.
+    fn best_first(mut self, max_leaf_nodes: usize) -> Tree {
+        let mut splits_left = max_leaf_nodes.saturating_sub(1);
+        let mut frontier = Frontier::default();
+        let root = self.root();
+        frontier.push(self.add(root));
+        let mut max_depth = 0;
+        while let Some(node) = frontier.pop() {
+            max_depth = max_depth.max(node.task.depth);
+            match &node.split {
+                Some(split) if splits_left > 0 => {
+                    splits_left -= 1;
+                    // Constants are not handed down here: nodes of different parents are visited in turn.
+                    let [left, right] = self.children(&node, split).map(|mut task| {
+                        task.parent.n_constant = 0;
+                        task
+                    });
+                    let (left, right) = (self.add(left), self.add(right));
+                    frontier.push(left);
+                    frontier.push(right);
+                }
+                _ => self.tree.make_leaf(node.id),
+            }
+        }
+        self.tree.max_depth = max_depth;
+        self.tree
+    }
+}
+
+/// A binary heap by improvement. Which of two equal ones comes first decides the tree, so the sift steps are those of a
+/// C++ standard library: down along the larger child to the bottom, then up.
+#[derive(Debug, Default)]
+struct Frontier(Vec<Added>);
+
+fn rank(node: &Added) -> f64 {
+    node.split.as_ref().map_or(0.0, |split| split.improvement)
+}
+
+impl Frontier {
+    fn push(&mut self, node: Added) {
+        self.0.push(node);
+        let hole = self.0.len() - 1;
+        self.up(hole, 0);
+    }
+
+    fn up(&mut self, mut hole: usize, top: usize) {
+        while hole > top {
+            let parent = (hole - 1) / 2;
+            if rank(&self.0[parent]).partial_cmp(&rank(&self.0[hole])) != Some(Ordering::Less) {
+                break;
+            }
+            self.0.swap(parent, hole);
+            hole = parent;
+        }
+    }
+
+    fn pop(&mut self) -> Option<Added> {
+        let last = self.0.len().checked_sub(1)?;
+        self.0.swap(0, last);
+        let best = self.0.pop();
+        let mut hole = 0;
+        // The hole, which holds what was last, sinks to the bottom first.
+        while 2 * hole + 2 < last {
+            let (left, right) = (2 * hole + 1, 2 * hole + 2);
+            let child = if rank(&self.0[right]) < rank(&self.0[left]) { left } else { right };
+            self.0.swap(hole, child);
+            hole = child;
+        }
+        if 2 * hole + 2 == last {
+            self.0.swap(hole, 2 * hole + 1);
+            hole = 2 * hole + 1;
+        }
+        self.up(hole, 0);
+        best
+    }
+}

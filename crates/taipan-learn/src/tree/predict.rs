@@ -1,0 +1,118 @@
+//! From rows to leaves and predictions, for one tree and for sums over many.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::input::{BLOCK_ROWS, Nan, check_predict};
+
+use super::data::rows;
+use super::nodes::{LEAF, Tree};
+use super::split::goes_left;
+
+impl Tree {
+    /// The leaf that the row falls into.
+    pub(crate) fn leaf(&self, row: &[f32]) -> usize {
+        let mut node = 0;
+        while self.children_left[node] != LEAF {
+            node = self.next(node, row);
+        }
+        node
+    }
+
+    fn next(&self, node: usize, row: &[f32]) -> usize {
+        let value = row[self.feature[node] as usize];
+        let left = goes_left(value, self.threshold[node], self.missing_go_to_left[node]);
+        (if left { self.children_left[node] } else { self.children_right[node] }) as usize
+    }
+
+    /// The nodes that the row passes, root first.
+    pub(crate) fn path(&self, row: &[f32]) -> Vec<usize> {
+        let mut path = vec![0];
+        let mut node = 0;
+        while self.children_left[node] != LEAF {
+            node = self.next(node, row);
+            path.push(node);
+        }
+        path
+    }
+}
+
+/// Computes `width` numbers per row of `x`, in blocks of rows on all cores: `compute` gets rows of 32-bit floats and the
+/// space for their numbers, which starts as zeros.
+///
+/// # Errors
+/// See [`Predictor::predict`](crate::Predictor::predict).
+pub(crate) fn by_blocks<T: Copy + Default + Send>(
+    x: ArrayView2<'_, f64>,
+    n_features: usize,
+    width: usize,
+    nan: Nan,
+    compute: impl Fn(&[f32], &mut [T]) + Sync,
+) -> Result<Array2<T>> {
+    check_predict(x, n_features, nan)?;
+    let mut out = vec![T::default(); x.nrows() * width];
+    out.par_chunks_mut(BLOCK_ROWS * width).enumerate().try_for_each(|(block, out)| {
+        let start = block * BLOCK_ROWS;
+        let rows = rows(x.slice(s![start..start + out.len() / width, ..]), start)?;
+        compute(&rows, out);
+        Ok(())
+    })?;
+    let n = out.len() / width;
+    Array2::from_shape_vec((n, width), out).map_err(|_| Error::overflow("the number of predictions"))
+}
+
+/// Adds each tree's prediction for each row, in tree order.
+pub(crate) fn add_values<'a>(trees: impl Iterator<Item = &'a Tree>, n_features: usize, rows: &[f32], sums: &mut [f64]) {
+    for tree in trees {
+        let stride = tree.stride();
+        for (row, sums) in rows.chunks_exact(n_features).zip(sums.chunks_exact_mut(stride)) {
+            for (sum, value) in sums.iter_mut().zip(tree.value_of(tree.leaf(row))) {
+                *sum += value;
+            }
+        }
+    }
+}
+
+/// Predictions of trees with class labels or numbers: what comes after the values of the leaves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Decoding<'a> {
+    /// Labels of each output; empty for regression.
+    pub(crate) classes: &'a [Vec<f64>],
+    pub(crate) n_outputs: usize,
+    /// Numbers per output in `values`.
+    pub(crate) n_values: usize,
+}
+
+impl Decoding<'_> {
+    /// One column per output: the most likely label, the first of equals; or the number itself.
+    pub(crate) fn predictions(&self, values: &Array2<f64>) -> Array2<f64> {
+        if self.classes.is_empty() {
+            return values.clone();
+        }
+        Array2::from_shape_fn((values.nrows(), self.n_outputs), |(row, k)| {
+            let shares = values.slice(s![row, k * self.n_values..k * self.n_values + self.classes[k].len()]);
+            let mut best = 0;
+            for (class, share) in shares.iter().enumerate() {
+                if *share > shares[best] {
+                    best = class;
+                }
+            }
+            self.classes[k][best]
+        })
+    }
+
+    /// Shares of the classes, one matrix per output.
+    pub(crate) fn probabilities(&self, values: &Array2<f64>) -> Vec<Array2<f64>> {
+        let columns = |k: usize| k * self.n_values..k * self.n_values + self.classes[k].len();
+        (0..self.classes.len()).map(|k| values.slice(s![.., columns(k)]).to_owned()).collect()
+    }
+}
+
+/// The only column, or the error of a model with several outputs.
+pub(crate) fn single(outputs: Array2<f64>) -> Result<Array1<f64>> {
+    match outputs.ncols() {
+        1 => Ok(outputs.index_axis_move(Axis(1), 0)),
+        n => Err(Error::shape("the model has several outputs; use predict_outputs", n, 1)),
+    }
+}
