@@ -205,6 +205,16 @@ impl Error {
         self
     }
 
+    /// Turns a feature index among some columns into one among all.
+    pub(crate) fn on_columns(mut self, columns: &[usize]) -> Self {
+        if let Some(Place::Value { array: "X", feature: Some(feature), .. }) = &mut self.0.place
+            && let Some(column) = columns.get(*feature)
+        {
+            *feature = *column;
+        }
+        self
+    }
+
     /// Makes an `Unsupported` error speak of the estimator that the user named.
     pub(crate) fn owned_by(mut self, estimator: &str) -> Self {
         if let ErrorKind::Unsupported { owner, .. } = &mut self.0.kind {

@@ -31,6 +31,7 @@
 mod blocks;
 mod classes;
 mod cluster;
+mod compose;
 mod decomposition;
 mod dummy;
 mod ensemble;
@@ -53,6 +54,7 @@ mod tree;
 mod warning;
 
 pub use cluster::{Init, KMeans, KMeansAlgorithm, KMeansPredictor};
+pub use compose::{ColumnTransformer, FittedColumnTransformer, FittedPipeline, Pipeline, Remainder};
 pub use decomposition::{Components, Pca, PcaPredictor, SvdSolver};
 pub use dummy::{ConstantPredictor, DummyRegressor, Strategy};
 pub use ensemble::{

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::estimator::{Estimator, Predictor};
 use crate::state::State;
 use crate::suggest::nearest;
-use crate::{cluster, decomposition, dummy, ensemble, linear, tree};
+use crate::{cluster, compose, decomposition, dummy, ensemble, linear, tree};
 
 /// What is known of one estimator; each family lists its own.
 pub(crate) struct Entry {
@@ -37,8 +37,15 @@ macro_rules! entry {
 pub(crate) use entry;
 
 /// The entries of each family of estimators.
-static FAMILIES: &[&[Entry]] =
-    &[cluster::ENTRIES, decomposition::ENTRIES, dummy::ENTRIES, ensemble::FORESTS, linear::ENTRIES, tree::ENTRIES];
+static FAMILIES: &[&[Entry]] = &[
+    cluster::ENTRIES,
+    compose::ENTRIES,
+    decomposition::ENTRIES,
+    dummy::ENTRIES,
+    ensemble::FORESTS, //
+    linear::ENTRIES,
+    tree::ENTRIES,
+];
 
 /// The names of all estimators, in alphabetical order.
 pub fn names() -> Vec<&'static str> {

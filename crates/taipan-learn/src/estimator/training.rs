@@ -87,6 +87,18 @@ impl<'a> Training<'a> {
         self
     }
 
+    /// Other features of the same rows.
+    #[must_use]
+    pub fn with_features<'b>(&'b self, x: ArrayView2<'b, f64>) -> Training<'b> {
+        Training {
+            x,
+            y: self.y.as_ref().map(|y| y.view()),
+            sample_weight: self.sample_weight.as_ref().map(|weights| weights.view()),
+            prepared: None,
+            watch: self.watch,
+        }
+    }
+
     /// Adds what was prepared of the matrix that the rows come from.
     #[must_use]
     pub fn prepared(mut self, prepared: Prepared<'a>) -> Self {

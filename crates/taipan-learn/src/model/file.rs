@@ -29,6 +29,8 @@ const MAGIC: &[u8; 8] = b"TPNMODEL";
 const VERSION: u32 = 2;
 const HEADER: usize = 24;
 const CHECKSUM: usize = 32;
+/// Models in models in models: far more than anyone builds, and few enough to restore them by recursion.
+const MAX_NESTING: usize = 16;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -211,6 +213,9 @@ fn read_arrays(heads: &[ArrayHead<'_>], mut numbers: &[u8]) -> Result<State> {
     let mut state = State::new();
     for head in heads {
         let name = &head.name;
+        if name.matches('/').count() > MAX_NESTING {
+            return Err(Error::malformed("models are nested too deeply"));
+        }
         if state.contains(name) {
             return Err(Error::malformed(format!("the array '{name}' is there twice")));
         }
