@@ -192,21 +192,19 @@ fn shapes_that_are_refused() {
             assert_eq!(refused(&x, &short), "y has another length than X: 4, expected 30", "{name}");
             let error = estimator.fit_on(&Training::unsupervised(x.view())).unwrap_err();
             assert_eq!(error.to_string(), "there is no y to learn from", "{name}");
+            let weights = Array1::ones(29);
+            let data = Training::supervised(x.view(), y.view()).sample_weight(weights.view());
+            let error = estimator.fit_on(&data).unwrap_err().to_string();
+            assert_eq!(error, "sample_weight has another length than X: 29, expected 30", "{name}");
         }
-        let weights = Array1::ones(29);
-        let data = Training::supervised(x.view(), y.view()).sample_weight(weights.view());
-        let error = estimator.fit_on(&data).unwrap_err().to_string();
-        assert_eq!(error, "sample_weight has another length than X: 29, expected 30", "{name}");
         let model = fit(estimator, &x, &y).unwrap();
         let wider = Array2::zeros((6, 3));
-        let methods: [fn(&dyn Predictor, ArrayView2<'_, f64>) -> Option<taipan_learn::Error>; 4] = [
-            |model, x| model.predict(x).err(),
-            |model, x| model.predict_proba(x).err(),
-            |model, x| model.decision_function(x).err(),
-            |model, x| model.transform(x).err(),
-        ];
-        for method in methods {
-            let error = method(&*model, wider.view()).expect("refused");
+        for error in [
+            model.predict(wider.view()).unwrap_err(),
+            model.predict_proba(wider.view()).unwrap_err(),
+            model.decision_function(wider.view()).unwrap_err(),
+            model.transform(wider.view()).unwrap_err(),
+        ] {
             let text = "X has another number of features than the training data: 3, expected 2";
             let unsupported = matches!(error.kind(), ErrorKind::Unsupported { .. });
             assert!(unsupported || error.to_string() == text, "{name}: {error}");
@@ -276,7 +274,7 @@ fn a_constant_target_is_predicted() {
         let model = match fit(estimator, &x, &Array1::from_elem(20, constant)) {
             Ok(model) => model,
             Err(error) => {
-                assert!(matches!(error.kind(), ErrorKind::TooFew { .. }), "{name}: {error}");
+                assert!(estimator.kind() == Kind::Classifier && is_refusal(error.kind()), "{name}: {error}");
                 return;
             }
         };

@@ -23,7 +23,7 @@ const STEPS_RANGE: Range =
 ///
 /// ```
 /// use ndarray::{Array1, array};
-/// use taipan_learn::{DummyRegressor, Estimator, Pipeline, Ridge};
+/// use taipan_learn::{Estimator, Pipeline, Predictor, Ridge};
 ///
 /// let mut model = Pipeline::new().step("fit", Ridge::new());
 /// model.set_param("fit__alpha", 0.0.into())?;
