@@ -3,9 +3,12 @@
 //! An object is a row, its keys the columns; any other value is a row with the one column `value`.
 
 mod columns;
+mod machine;
 mod record;
 mod shape;
 mod splitter;
+mod structure;
+mod walk;
 
 use std::ops::Range;
 use std::sync::Arc;

@@ -1,0 +1,399 @@
+//! Where the structure of a JSON text stands: its brackets, colons, commas, and the first bytes of its strings, numbers and
+//! words, found sixty-four bytes at a time.
+//!
+//! This is the first half of the fast path; `walk.rs` is the second. Whether a byte is in a string does not depend on
+//! where values begin, so all that must hold within strings is checked here, for fields that nobody asks for too: no
+//! control characters, escapes as they should be, UTF-8.
+
+use crate::scan::{Chunk, chunk, parity};
+
+/// The structure of a text.
+#[derive(Debug, Default)]
+pub(super) struct Structure {
+    /// Offsets of `{ } [ ] : ,` outside strings, and of the first bytes of everything else.
+    pub(super) at: Vec<u32>,
+    /// Whether there is a backslash in some string.
+    pub(super) escapes: bool,
+    /// Backslashes that escape something.
+    backslashes: Vec<u32>,
+}
+
+/// Something in a string is not as it should be, or the text ends within a string.
+#[derive(Debug, PartialEq)]
+pub(super) struct Broken;
+
+/// Which of sixty-four bytes are what.
+#[derive(Debug, Default, Clone, Copy, PartialEq)]
+struct Masks {
+    quote: u64,
+    backslash: u64,
+    /// `{ } [ ] : ,`
+    operator: u64,
+    blank: u64,
+    /// Below the space.
+    control: u64,
+    /// Beyond ASCII.
+    high: u64,
+}
+
+impl Structure {
+    /// Finds the structure of a text of less than 4 GiB, in place of what was found before.
+    pub(super) fn find(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+        self.at.clear();
+        self.backslashes.clear();
+        let ascii = scan(bytes, self)?;
+        self.escapes = !self.backslashes.is_empty();
+        if !self.backslashes.iter().all(|&at| escape_is_valid(bytes, at as usize)) {
+            return Err(Broken);
+        }
+        if !ascii && std::str::from_utf8(bytes).is_err() {
+            return Err(Broken);
+        }
+        Ok(())
+    }
+}
+
+/// Whether an escape is one of the eight, or a code unit that is no lone half of a pair.
+fn escape_is_valid(bytes: &[u8], at: usize) -> bool {
+    match bytes.get(at + 1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => true,
+        Some(b'u') => match unit(bytes, at) {
+            Some(0xD800..=0xDBFF) => matches!(unit(bytes, at + 6), Some(0xDC00..=0xDFFF)),
+            Some(0xDC00..=0xDFFF) => {
+                // The high half must be an escape itself, not the tail of an escaped backslash.
+                let high = at.checked_sub(6).and_then(|high| unit(bytes, high));
+                let backslashes =
+                    bytes.get(..at.saturating_sub(6)).unwrap_or_default().iter().rev().take_while(|b| **b == b'\\');
+                matches!(high, Some(0xD800..=0xDBFF)) && backslashes.count() % 2 == 0
+            }
+            Some(_) => true,
+            None => false,
+        },
+        _ => false,
+    }
+}
+
+/// The code unit of a `\uXXXX` at an offset.
+fn unit(bytes: &[u8], at: usize) -> Option<u32> {
+    let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
+}
+
+/// Fills the structure; answers whether the text is ASCII.
+fn scan(bytes: &[u8], structure: &mut Structure) -> Result<bool, Broken> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512bw") {
+            return x86::scan_avx512(bytes, structure);
+        }
+        if is_x86_feature_detected!("avx2") {
+            return x86::scan_avx2(bytes, structure);
+        }
+    }
+    scan_with(bytes, structure, plain_masks)
+}
+
+/// Eight bytes at a time would not be faster than what compilers make of this.
+fn plain_masks(chunk: &Chunk) -> Masks {
+    let mut masks = Masks::default();
+    for (i, &byte) in chunk.iter().enumerate() {
+        let bit = |is: bool| u64::from(is) << i;
+        masks.quote |= bit(byte == b'"');
+        masks.backslash |= bit(byte == b'\\');
+        masks.operator |= bit(matches!(byte, b'{' | b'}' | b'[' | b']' | b':' | b','));
+        masks.blank |= bit(matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        masks.control |= bit(byte < b' ');
+        masks.high |= bit(byte >= 0x80);
+    }
+    masks
+}
+
+#[inline(always)]
+fn scan_with(bytes: &[u8], structure: &mut Structure, masks: impl Fn(&Chunk) -> Masks) -> Result<bool, Broken> {
+    // All ones inside a string, and one after a backslash or within a word, at the first byte of the chunk.
+    let (mut inside, mut escaped, mut word) = (0u64, 0u64, 0u64);
+    let (mut high, mut control) = (0u64, 0u64);
+    let mut base = 0;
+    let mut step = |chunk: &Chunk, base: usize, valid: u64| {
+        let masks = masks(chunk);
+        let escapes = if masks.backslash | escaped == 0 {
+            0
+        } else {
+            let (starts, escapes, carry) = escapes(masks.backslash & valid, escaped);
+            escaped = carry;
+            // A backslash outside strings begins no value, which the walk finds.
+            let within = starts & (parity(masks.quote & !escapes) ^ inside);
+            flatten(&mut structure.backslashes, base, within);
+            escapes
+        };
+        let quotes = masks.quote & !escapes & valid;
+        let strings = parity(quotes) ^ inside;
+        inside = ((strings as i64) >> 63) as u64;
+        control |= masks.control & strings & valid;
+        high |= masks.high & valid;
+        let words = !(masks.operator | masks.blank | quotes) & valid;
+        let begins = quotes | words & !(words << 1 | word);
+        word = words >> 63;
+        let content = strings ^ quotes;
+        flatten(&mut structure.at, base, (masks.operator & valid | begins) & !content);
+    };
+    let (chunks, rest) = bytes.as_chunks::<64>();
+    for chunk in chunks {
+        step(chunk, base, u64::MAX);
+        base += 64;
+    }
+    if !rest.is_empty() {
+        step(&chunk(bytes, base), base, u64::MAX >> (64 - rest.len()));
+    }
+    if control != 0 || inside != 0 {
+        return Err(Broken);
+    }
+    Ok(high == 0)
+}
+
+/// The backslashes that escape something, the bytes that they escape, and whether the next chunk's first one is.
+#[inline(always)]
+fn escapes(backslashes: u64, carry: u64) -> (u64, u64, u64) {
+    let mut escaped = carry;
+    let mut rest = backslashes & !carry;
+    let (mut starts, mut next) = (0, 0);
+    while rest != 0 {
+        let bit = rest & rest.wrapping_neg();
+        starts |= bit;
+        escaped |= bit << 1;
+        next = bit >> 63;
+        rest &= !(bit | bit << 1);
+    }
+    (starts, escaped, next)
+}
+
+/// Appends the places of bits.
+#[inline(always)]
+fn flatten(places: &mut Vec<u32>, base: usize, mut bits: u64) {
+    if bits == 0 {
+        return;
+    }
+    let base = base as u32;
+    let count = bits.count_ones() as usize;
+    let start = places.len();
+    // Eight at a time, whether there are as many or not: a branch for each place costs more.
+    for _ in 0..count.div_ceil(8) {
+        let mut eight = [0; 8];
+        for place in &mut eight {
+            *place = base.wrapping_add(bits.trailing_zeros());
+            bits &= bits.wrapping_sub(1);
+        }
+        places.extend_from_slice(&eight);
+    }
+    places.truncate(start + count);
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    //! The same with the widest registers the processor has.
+    #![expect(unsafe_code, reason = "the scan reads every byte of a file, and is several times as fast so")]
+
+    use std::arch::x86_64::{
+        __m256i, __m512i, _mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set_epi64x,
+        _mm256_set1_epi8, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_movepi8_mask, _mm512_or_si512,
+        _mm512_set_epi64, _mm512_set1_epi8,
+    };
+
+    use super::{Broken, Chunk, Masks, Structure, scan_with};
+
+    pub(super) fn scan_avx512(bytes: &[u8], structure: &mut Structure) -> Result<bool, Broken> {
+        #[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2,popcnt,lzcnt")]
+        fn scan(bytes: &[u8], structure: &mut Structure) -> Result<bool, Broken> {
+            scan_with(bytes, structure, |chunk| masks_avx512(chunk))
+        }
+        assert!(is_x86_feature_detected!("avx512bw"));
+        // SAFETY: the processor was asked for AVX-512BW; none has it without the bit counting of earlier ones.
+        unsafe { scan(bytes, structure) }
+    }
+
+    pub(super) fn scan_avx2(bytes: &[u8], structure: &mut Structure) -> Result<bool, Broken> {
+        #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,lzcnt")]
+        fn scan(bytes: &[u8], structure: &mut Structure) -> Result<bool, Broken> {
+            scan_with(bytes, structure, |chunk| masks_avx2(chunk))
+        }
+        assert!(is_x86_feature_detected!("avx2"));
+        // SAFETY: the processor was asked for AVX2; none has it without the bit counting that came with it.
+        unsafe { scan(bytes, structure) }
+    }
+
+    /// Eight words of a chunk, which compilers load at once.
+    fn words(chunk: &Chunk) -> [i64; 8] {
+        let (words, _) = chunk.as_chunks::<8>();
+        let mut eight = [0; 8];
+        for (to, from) in eight.iter_mut().zip(words) {
+            *to = i64::from_le_bytes(*from);
+        }
+        eight
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn masks_avx512(chunk: &Chunk) -> Masks {
+        let [a, b, c, d, e, f, g, h] = words(chunk);
+        let bytes: __m512i = _mm512_set_epi64(h, g, f, e, d, c, b, a);
+        let equal = |bytes: __m512i, byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte as i8));
+        // Square brackets differ from curly ones in one bit, which no other byte that is compared here has clear.
+        let curly = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
+        Masks {
+            quote: equal(bytes, b'"'),
+            backslash: equal(bytes, b'\\'),
+            operator: equal(curly, b'{') | equal(curly, b'}') | equal(bytes, b':') | equal(bytes, b','),
+            blank: equal(bytes, b' ') | equal(bytes, b'\n') | equal(bytes, b'\t') | equal(bytes, b'\r'),
+            control: _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(b' ' as i8)),
+            high: _mm512_movepi8_mask(bytes),
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn masks_avx2(chunk: &Chunk) -> Masks {
+        let [a, b, c, d, e, f, g, h] = words(chunk);
+        let (low, high) = (half_avx2(_mm256_set_epi64x(d, c, b, a)), half_avx2(_mm256_set_epi64x(h, g, f, e)));
+        let both = |of: fn(&[u32; 6]) -> u32| u64::from(of(&low)) | u64::from(of(&high)) << 32;
+        Masks {
+            quote: both(|half| half[0]),
+            backslash: both(|half| half[1]),
+            operator: both(|half| half[2]),
+            blank: both(|half| half[3]),
+            control: both(|half| half[4]),
+            high: both(|half| half[5]),
+        }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2")]
+    fn half_avx2(bytes: __m256i) -> [u32; 6] {
+        let is = |bytes: __m256i, byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte as i8));
+        let bits = |mask: __m256i| _mm256_movemask_epi8(mask) as u32;
+        let or = |a: __m256i, b: __m256i| _mm256_or_si256(a, b);
+        let curly = or(bytes, _mm256_set1_epi8(0x20));
+        [
+            bits(is(bytes, b'"')),
+            bits(is(bytes, b'\\')),
+            bits(or(or(is(curly, b'{'), is(curly, b'}')), or(is(bytes, b':'), is(bytes, b',')))),
+            bits(or(or(is(bytes, b' '), is(bytes, b'\n')), or(is(bytes, b'\t'), is(bytes, b'\r')))),
+            bits(_mm256_cmpeq_epi8(_mm256_min_epu8(bytes, _mm256_set1_epi8(0x1f)), bytes)),
+            bits(bytes),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The structure by a plain reading of bytes.
+    fn plainly(bytes: &[u8]) -> Option<Vec<u32>> {
+        let mut places = Vec::new();
+        let (mut string, mut escaped, mut word) = (false, false, false);
+        for (at, &byte) in bytes.iter().enumerate() {
+            let quote = byte == b'"' && !escaped;
+            escaped = byte == b'\\' && !escaped;
+            if string {
+                string = !quote;
+                if byte < b' ' {
+                    return None;
+                }
+                continue;
+            }
+            match byte {
+                b'{' | b'}' | b'[' | b']' | b':' | b',' => places.push(at as u32),
+                b' ' | b'\t' | b'\n' | b'\r' => {}
+                _ if quote || !word => places.push(at as u32),
+                _ => {}
+            }
+            string = quote;
+            word = !quote && !matches!(byte, b'{' | b'}' | b'[' | b']' | b':' | b',' | b' ' | b'\t' | b'\n' | b'\r');
+        }
+        (!string).then_some(places)
+    }
+
+    type Scan = fn(&[u8], &mut Structure) -> Result<bool, Broken>;
+
+    /// Every way that this machine can go.
+    fn ways() -> Vec<Scan> {
+        let mut ways: Vec<Scan> = vec![|bytes, structure| scan_with(bytes, structure, plain_masks)];
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx2") {
+                ways.push(x86::scan_avx2);
+            }
+            if is_x86_feature_detected!("avx512bw") {
+                ways.push(x86::scan_avx512);
+            }
+        }
+        ways
+    }
+
+    fn check(bytes: &[u8]) {
+        let expected = plainly(bytes);
+        for (i, way) in ways().iter().enumerate() {
+            let mut structure = Structure::default();
+            let found = way(bytes, &mut structure);
+            assert_eq!(found.is_ok().then_some(&structure.at), expected.as_ref(), "way {i}: {}", bytes.escape_ascii());
+            if let Ok(ascii) = found {
+                assert_eq!(ascii, bytes.is_ascii());
+            }
+        }
+    }
+
+    #[test]
+    fn places() {
+        let mut structure = Structure::default();
+        structure.find(b"{\"a\": [12, true], \"b\\\"{\":\"\"} x\"y\"").unwrap();
+        assert_eq!(structure.at, [0, 1, 4, 6, 7, 9, 11, 15, 16, 18, 24, 25, 27, 29, 30]);
+        assert!(structure.escapes);
+        structure.find(b"1").unwrap();
+        assert_eq!((structure.at.as_slice(), structure.escapes), ([0].as_slice(), false));
+    }
+
+    #[test]
+    fn strings_are_checked() {
+        let pad = " ".repeat(61);
+        for text in super::super::machine::tests::VALID {
+            for text in [format!("{text}"), format!("{pad}{text}"), format!("{text}{pad}\"{text}")] {
+                check(text.as_bytes());
+            }
+            assert_eq!(Structure::default().find(text.as_bytes()), Ok(()), "{text}");
+        }
+        let cases: [&[u8]; 12] = [
+            b"\"\n\"",
+            b"\"\\x\"",
+            b"\"\\ud800\"",
+            b"\"\\udc00\"",
+            b"\"\\ud800\\\\udc00\"",
+            b"\"\\\\ud800\\udc00\"",
+            b"\"\\ud800\\ud800\\udc00\"",
+            b"\"\\u12g4\"",
+            b"\"\\u12\"",
+            b"\"\xff\"",
+            b"\"a",
+            b"\"a\\\"",
+        ];
+        for text in cases {
+            assert_eq!(Structure::default().find(text), Err(Broken), "{}", text.escape_ascii());
+        }
+        assert_eq!(Structure::default().find(b"\"\\\\\\ud83d\\ude00\\\\\""), Ok(()));
+    }
+
+    proptest! {
+        #[test]
+        fn every_way_is_the_plain_one(
+            bytes in prop::collection::vec(prop::sample::select(&b"{}[]:,\"\"\\\\ \t\n\r1at\x01\x7f\xc3\xa9\x3b\x1a\x0c\x5e"[..]), 0..200),
+        ) {
+            check(&bytes);
+        }
+
+        #[test]
+        fn every_byte_is_of_one_kind(bytes in prop::collection::vec(any::<u8>(), 0..150)) {
+            check(&bytes);
+        }
+    }
+}

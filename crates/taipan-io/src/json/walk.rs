@@ -1,0 +1,540 @@
+//! The second half of the fast path: along the structure of a text, checking that it is JSON and picking up the fields
+//! somebody asks for.
+//!
+//! It says nothing about what is wrong; for that, `machine.rs` reads the text again.
+
+use std::ops::Range;
+
+use super::record;
+use super::structure::Structure;
+
+/// Keys somebody asks for, and within their objects more of them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted {
+    keys: Vec<Key>,
+}
+
+#[derive(Debug, Clone)]
+struct Key {
+    name: String,
+    /// The slots that the value itself goes to.
+    slot: Option<usize>,
+    inner: Wanted,
+    /// The slots of this key and all within.
+    slots: Vec<usize>,
+}
+
+/// Where the values of fields stand; nothing for what is missing.
+pub(crate) type Slots = [Option<Range<usize>>];
+
+/// What stands between records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Values one after another.
+    Sequence,
+    /// The items of an array.
+    Array,
+    /// The members of an object, whose values are the records.
+    Members,
+}
+
+/// How a run of records ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Behind a whole record, and the comma after it if there is one: others may follow.
+    Open,
+    /// Behind the bracket at this offset, which closes the array or object of records.
+    Closed(usize),
+}
+
+/// A text whose structure was found.
+#[derive(Debug)]
+pub(crate) struct Walk<'a> {
+    bytes: &'a [u8],
+    at: &'a [u32],
+    escapes: bool,
+    limit: u32,
+}
+
+impl Wanted {
+    /// The fields under these paths; each value goes to the slot that its path has here. No path comes twice.
+    pub(crate) fn new<'p>(paths: impl Iterator<Item = &'p [String]>) -> Self {
+        let mut wanted = Self::default();
+        for (slot, path) in paths.enumerate() {
+            wanted.add(path, slot);
+        }
+        wanted
+    }
+
+    fn add(&mut self, path: &[String], slot: usize) {
+        let Some((name, rest)) = path.split_first() else { return };
+        let place = self.keys.iter().position(|key| key.name == *name).unwrap_or_else(|| {
+            let key = Key { name: name.clone(), slot: None, inner: Self::default(), slots: Vec::new() };
+            self.keys.push(key);
+            self.keys.len() - 1
+        });
+        if let Some(key) = self.keys.get_mut(place) {
+            key.slots.push(slot);
+            if rest.is_empty() {
+                key.slot = Some(slot);
+            } else {
+                key.inner.add(rest, slot);
+            }
+        }
+    }
+
+    #[inline]
+    fn find(&self, name: &[u8]) -> Option<&Key> {
+        self.keys.iter().find(|key| key.name.as_bytes() == name)
+    }
+}
+
+impl<'a> Walk<'a> {
+    pub(crate) fn new(bytes: &'a [u8], structure: &'a Structure, limit: u32) -> Self {
+        Self { bytes, at: &structure.at, escapes: structure.escapes, limit }
+    }
+
+    /// Goes along records, of which the first begins here, and hands each on with its fields, in order. `record` is told
+    /// where it stands, with its key if it has one, and where its value stands.
+    ///
+    /// Nothing if the text is not valid, or does not end behind a record and its comma. What was handed on until then
+    /// were valid records.
+    pub(crate) fn records(
+        &self,
+        form: Form,
+        wanted: &Wanted,
+        slots: &mut Slots,
+        mut record: impl FnMut(Range<usize>, Range<usize>, &Slots),
+    ) -> Option<Ending> {
+        let mut k = 0;
+        let mut after_comma = false;
+        loop {
+            let Some(start) = self.place(k) else {
+                return Some(Ending::Open);
+            };
+            match (form, self.byte(k)) {
+                (Form::Array, b']') | (Form::Members, b'}') if !after_comma => return Some(Ending::Closed(start + 1)),
+                _ => {}
+            }
+            if form == Form::Members {
+                if self.byte(k) != b'"' || self.byte(k + 1) != b':' {
+                    return None;
+                }
+                k += 2;
+            }
+            let (value, next) = self.record(k, wanted, slots)?;
+            record(start..value.end, value, slots);
+            k = next;
+            if form != Form::Sequence {
+                match self.byte(k) {
+                    b',' => k += 1,
+                    // A bracket, which closes, or the end, which comes too early: the cut is behind a comma.
+                    _ if self.place(k).is_some() => {
+                        let close = if form == Form::Array { b']' } else { b'}' };
+                        return if self.byte(k) == close { Some(Ending::Closed(self.place(k)? + 1)) } else { None };
+                    }
+                    _ => return None,
+                }
+                after_comma = true;
+            }
+        }
+    }
+
+    /// One record: where its value stands, and the place of what follows.
+    #[inline]
+    fn record(&self, k: usize, wanted: &Wanted, slots: &mut Slots) -> Option<(Range<usize>, usize)> {
+        slots.fill(None);
+        if self.byte(k) == b'{' {
+            let next = self.object(k, wanted, 1, slots)?;
+            return Some((self.place(k)?..self.place(next - 1)? + 1, next));
+        }
+        let next = self.value(k, 0)?;
+        let span = self.span(k, next)?;
+        if let Some(slot) = wanted.find(super::VALUE.as_bytes()).and_then(|key| key.slot)
+            && let Some(slot) = slots.get_mut(slot)
+        {
+            *slot = Some(span.clone());
+        }
+        Some((span, next))
+    }
+
+    /// An object some of whose keys are wanted.
+    fn object(&self, k: usize, wanted: &Wanted, depth: u32, slots: &mut Slots) -> Option<usize> {
+        if depth > self.limit {
+            return None;
+        }
+        let mut k = k + 1;
+        if self.byte(k) == b'}' {
+            return Some(k + 1);
+        }
+        loop {
+            if self.byte(k) != b'"' || self.byte(k + 1) != b':' {
+                return None;
+            }
+            let next = match self.wanted_key(k, wanted) {
+                None => self.value(k + 2, depth)?,
+                Some(key) => self.wanted_value(k + 2, key, depth, slots)?,
+            };
+            match self.byte(next) {
+                b',' => k = next + 1,
+                b'}' => return Some(next + 1),
+                _ => return None,
+            }
+        }
+    }
+
+    #[inline]
+    fn wanted_key<'w>(&self, k: usize, wanted: &'w Wanted) -> Option<&'w Key> {
+        let (start, colon) = (self.place(k)? + 1, self.place(k + 1)?);
+        // Nothing but blanks stands between the closing quote and the colon.
+        let mut end = colon.checked_sub(1)?;
+        while self.bytes.get(end) != Some(&b'"') {
+            end = end.checked_sub(1)?;
+        }
+        let name = self.bytes.get(start..end)?;
+        if self.escapes && name.contains(&b'\\') {
+            let name = record::string(std::str::from_utf8(self.bytes.get(start - 1..=end)?).ok()?)?;
+            return wanted.find(name.as_bytes());
+        }
+        wanted.find(name)
+    }
+
+    fn wanted_value(&self, k: usize, key: &Key, depth: u32, slots: &mut Slots) -> Option<usize> {
+        // Of equal keys the last one counts.
+        for &slot in &key.slots {
+            if let Some(slot) = slots.get_mut(slot) {
+                *slot = None;
+            }
+        }
+        let next = if self.byte(k) == b'{' && !key.inner.keys.is_empty() {
+            self.object(k, &key.inner, depth + 1, slots)?
+        } else {
+            self.value(k, depth)?
+        };
+        if let Some(slot) = key.slot.and_then(|slot| slots.get_mut(slot)) {
+            *slot = Some(self.span(k, next)?);
+        }
+        Some(next)
+    }
+
+    /// Any value within brackets of some depth; answers the place of what follows.
+    #[inline]
+    fn value(&self, k: usize, depth: u32) -> Option<usize> {
+        match self.byte(k) {
+            b'"' => Some(k + 1),
+            b'{' | b'[' => self.nested(k, depth),
+            first => self.scalar(k, first).then_some(k + 1),
+        }
+    }
+
+    #[inline]
+    fn scalar(&self, k: usize, first: u8) -> bool {
+        let Some(start) = self.place(k) else { return false };
+        let end = self.place(k + 1).unwrap_or(self.bytes.len());
+        let text = trimmed(self.bytes.get(start..end).unwrap_or_default());
+        match first {
+            b'-' | b'0'..=b'9' => is_number(text),
+            b't' => text == b"true",
+            b'f' => text == b"false",
+            b'n' => text == b"null",
+            _ => false,
+        }
+    }
+
+    /// An object or array of which nothing is wanted, without recursion.
+    fn nested(&self, mut k: usize, depth: u32) -> Option<usize> {
+        let mut open = Brackets::default();
+        'open: loop {
+            let object = self.byte(k) == b'{';
+            open.push(object);
+            if depth.saturating_add(open.depth) > self.limit {
+                return None;
+            }
+            k += 1;
+            let mut first = true;
+            loop {
+                // At an element, or at the bracket that closes what has none.
+                let mut byte = self.byte(k);
+                let object = open.top;
+                if !(first && byte == if object { b'}' } else { b']' }) {
+                    if object {
+                        if byte != b'"' || self.byte(k + 1) != b':' {
+                            return None;
+                        }
+                        k += 2;
+                        byte = self.byte(k);
+                    }
+                    match byte {
+                        b'"' => k += 1,
+                        b'{' | b'[' => continue 'open,
+                        _ if self.scalar(k, byte) => k += 1,
+                        _ => return None,
+                    }
+                }
+                // After a value, brackets close until a comma.
+                loop {
+                    match (self.byte(k), open.top) {
+                        (b',', _) => {
+                            k += 1;
+                            break;
+                        }
+                        (b'}', true) | (b']', false) => {
+                            k += 1;
+                            open.pop();
+                            if open.depth == 0 {
+                                return Some(k);
+                            }
+                        }
+                        _ => return None,
+                    }
+                }
+                first = false;
+            }
+        }
+    }
+
+    /// Where the value stands that begins at a place and is followed by another.
+    fn span(&self, k: usize, next: usize) -> Option<Range<usize>> {
+        let start = self.place(k)?;
+        let end = self.place(next).unwrap_or(self.bytes.len());
+        Some(start..start + trimmed(self.bytes.get(start..end)?).len())
+    }
+
+    #[inline]
+    fn place(&self, k: usize) -> Option<usize> {
+        self.at.get(k).map(|at| *at as usize)
+    }
+
+    /// The byte at a place of the structure; 0, which is never valid, behind the last.
+    #[inline]
+    fn byte(&self, k: usize) -> u8 {
+        self.place(k).and_then(|at| self.bytes.get(at)).copied().unwrap_or(0)
+    }
+}
+
+/// Brackets that are open: for each a bit, set for an object.
+#[derive(Default)]
+struct Brackets {
+    /// Those that were open before the last sixty-four.
+    below: Vec<u64>,
+    last: u64,
+    depth: u32,
+    top: bool,
+}
+
+impl Brackets {
+    #[inline]
+    fn push(&mut self, object: bool) {
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
+            self.below.push(self.last);
+        }
+        self.last = self.last << 1 | u64::from(object);
+        self.depth += 1;
+        self.top = object;
+    }
+
+    #[inline]
+    fn pop(&mut self) {
+        self.depth -= 1;
+        if self.depth > 0 && self.depth.is_multiple_of(64) {
+            self.last = self.below.pop().unwrap_or(0);
+        } else {
+            self.last >>= 1;
+        }
+        self.top = self.last & 1 == 1;
+    }
+}
+
+#[inline]
+fn trimmed(text: &[u8]) -> &[u8] {
+    let mut text = text;
+    while let [rest @ .., b' ' | b'\t' | b'\n' | b'\r'] = text {
+        text = rest;
+    }
+    text
+}
+
+/// The grammar of numbers.
+#[inline]
+fn is_number(text: &[u8]) -> bool {
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let whole = digits(text);
+    if whole == 0 || (whole > 1 && text.first() == Some(&b'0')) {
+        return false;
+    }
+    if whole == text.len() {
+        return true;
+    }
+    let mut rest = text.get(whole..).unwrap_or_default();
+    if let [b'.', fraction @ ..] = rest {
+        let length = digits(fraction);
+        if length == 0 {
+            return false;
+        }
+        rest = fraction.get(length..).unwrap_or_default();
+    }
+    match rest {
+        [] => true,
+        [b'e' | b'E', b'+' | b'-', exponent @ ..] | [b'e' | b'E', exponent @ ..] => {
+            !exponent.is_empty() && digits(exponent) == exponent.len()
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::machine::{self, MAX_DEPTH, tests::INVALID, tests::VALID};
+    use super::*;
+
+    /// The records of a text and their fields as text, if the fast path takes it.
+    fn walked(text: &[u8], form: Form, paths: &[&[&str]], limit: u32) -> Option<(Vec<String>, Ending)> {
+        let mut structure = Structure::default();
+        structure.find(text).ok()?;
+        let paths: Vec<Vec<String>> =
+            paths.iter().map(|path| path.iter().map(|name| (*name).to_owned()).collect()).collect();
+        let wanted = Wanted::new(paths.iter().map(Vec::as_slice));
+        let mut slots = vec![None; paths.len()];
+        let mut records = Vec::new();
+        let shown = |range: Range<usize>| String::from_utf8_lossy(&text[range]).into_owned();
+        let ending = Walk::new(text, &structure, limit).records(form, &wanted, &mut slots, |record, _, slots| {
+            let fields = slots.iter().map(|slot| slot.clone().map_or("-".to_owned(), shown));
+            records.push(format!("{} {}", shown(record), fields.collect::<Vec<_>>().join("|")));
+        })?;
+        Some((records, ending))
+    }
+
+    fn valid(text: &[u8], limit: u32) -> bool {
+        matches!(walked(text, Form::Sequence, &[], limit), Some((records, _)) if records.len() == 1)
+    }
+
+    #[test]
+    fn takes_what_the_machine_takes() {
+        for text in VALID {
+            assert!(valid(text.as_bytes(), MAX_DEPTH), "{text}");
+        }
+        for (text, ..) in INVALID {
+            assert!(!valid(text, MAX_DEPTH), "{}", text.escape_ascii());
+        }
+    }
+
+    /// Every invalid value is refused in a field that nobody asks for, wherever that is.
+    #[test]
+    fn skipped_fields_are_checked() {
+        for (text, ..) in INVALID {
+            for (before, after) in
+                [("{\"x\":1,\"y\":", "}"), ("{\"x\":1,\"y\":[{\"z\":", "}]}"), ("[[", ",1]]"), ("{\"y\":{\"x\":", "}}")]
+            {
+                let text = [before.as_bytes(), text, after.as_bytes()].concat();
+                if machine::check(&text, MAX_DEPTH).is_ok() {
+                    continue;
+                }
+                for path in [&[][..], &[&["x"][..]], &[&["y"]], &[&["y", "x"]]] {
+                    let found = walked(&text, Form::Sequence, path, MAX_DEPTH);
+                    assert!(!found.is_some_and(|(records, _)| records.len() == 1), "{}", text.escape_ascii());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn depth_is_limited() {
+        for levels in [1, 63, 64, 65, 128, 129, 1024, 1025] {
+            for (open, close, core) in [("[", "]", ""), ("{\"a\":", "}", "1"), ("[{\"a\":[", "]}]", "0,[],{}")] {
+                let text = [&open.repeat(levels), core, &close.repeat(levels)].concat();
+                for limit in [10, 64, 1024] {
+                    let expected = machine::check(text.as_bytes(), limit).is_ok();
+                    assert_eq!(valid(text.as_bytes(), limit), expected, "{levels} of {open}, {limit}");
+                    let path: &[&str] = &["a"; 70];
+                    let found = walked(text.as_bytes(), Form::Sequence, &[path], limit);
+                    assert_eq!(found.is_some(), expected, "{levels} of {open}, {limit}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fields_are_found() {
+        let paths: &[&[&str]] = &[&["a"], &["u", "c"], &["value"], &["u"]];
+        let cases = [
+            ("{\"a\": 1 ,\"b\":2}", "{\"a\": 1 ,\"b\":2} 1|-|-|-"),
+            (
+                "{\"u\":{\"c\" : \"x\" },\"a\":null}",
+                "{\"u\":{\"c\" : \"x\" },\"a\":null} null|\"x\"|-|{\"c\" : \"x\" }",
+            ),
+            ("{\"a\":1,\"a\":[2]}", "{\"a\":1,\"a\":[2]} [2]|-|-|-"),
+            ("{\"u\":{\"c\":1},\"u\":{\"d\":2}}", "{\"u\":{\"c\":1},\"u\":{\"d\":2}} -|-|-|{\"d\":2}"),
+            ("{\"u\":{\"c\":1},\"u\":5}", "{\"u\":{\"c\":1},\"u\":5} -|-|-|5"),
+            ("{\"\\u0061\":7}", "{\"\\u0061\":7} 7|-|-|-"),
+            ("{\"c\":7,\"a \":1}", "{\"c\":7,\"a \":1} -|-|-|-"),
+            ("5", "5 -|-|5|-"),
+            ("\"x\"", "\"x\" -|-|\"x\"|-"),
+            ("{\"value\":true}", "{\"value\":true} -|-|true|-"),
+        ];
+        for (text, expected) in cases {
+            let (records, ending) = walked(text.as_bytes(), Form::Sequence, paths, MAX_DEPTH).unwrap();
+            assert_eq!((records.as_slice(), ending), (&[expected.to_owned()][..], Ending::Open), "{text}");
+        }
+    }
+
+    #[test]
+    fn forms() {
+        let cases = [
+            (Form::Sequence, "{\"a\":1} \n{\"a\":2}", Some(("1 2", Ending::Open))),
+            (Form::Sequence, "{}{}", Some(("- -", Ending::Open))),
+            (Form::Sequence, " ", Some(("", Ending::Open))),
+            (Form::Sequence, "{},{}", None),
+            (Form::Array, "{\"a\":1},{\"a\":2},", Some(("1 2", Ending::Open))),
+            (Form::Array, "{\"a\":1},{\"a\":2} ] x", Some(("1 2", Ending::Closed(17)))),
+            (Form::Array, "]", Some(("", Ending::Closed(1)))),
+            (Form::Array, "{\"a\":1},]", None),
+            (Form::Array, "{\"a\":1}", None),
+            (Form::Array, "{\"a\":1}}", None),
+            (Form::Array, "{\"a\":1} {\"a\":2}]", None),
+            (Form::Members, "\"x\":{\"a\":1},\"y\" : {\"a\":2},", Some(("1 2", Ending::Open))),
+            (Form::Members, "\"x\":{\"a\":1}}", Some(("1", Ending::Closed(12)))),
+            (Form::Members, "}", Some(("", Ending::Closed(1)))),
+            (Form::Members, "\"x\":{\"a\":1},}", None),
+            (Form::Members, "{\"a\":1}}", None),
+        ];
+        for (form, text, expected) in cases {
+            let found = walked(text.as_bytes(), form, &[&["a"]], MAX_DEPTH).map(|(records, ending)| {
+                let fields: Vec<&str> = records.iter().filter_map(|record| record.rsplit(' ').next()).collect();
+                (fields.join(" "), ending)
+            });
+            assert_eq!(found, expected.map(|(fields, ending)| (fields.to_owned(), ending)), "{form:?} {text}");
+        }
+    }
+
+    proptest! {
+        /// The fast path and the plain one take the same texts.
+        #[test]
+        fn as_the_machine(
+            text in "[\\[\\]{},:\"\\\\ tfn0-9eE.+a\u{e9}\n-]{0,14}|(\\[|\\]|\\{|\\}|,|:|\"a\"|\"\\\\n\"|1|-2.5e3|true|null| ){0,16}",
+        ) {
+            prop_assert_eq!(valid(text.as_bytes(), 3), machine::check(text.as_bytes(), 3).is_ok(), "{}", text);
+        }
+
+        /// So too when some bytes of a valid text are replaced.
+        #[test]
+        fn as_the_machine_on_broken_texts(
+            which in 0..VALID.len(),
+            breaks in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+        ) {
+            let mut text = format!("{{\"k\":{},\"a\":[0,\"\\ud83d\\ude00é\",{{}}]}}", VALID[which]).into_bytes();
+            for (at, byte) in breaks {
+                let at = at.index(text.len());
+                text[at] = byte;
+            }
+            prop_assert_eq!(valid(&text, 5), machine::check(&text, 5).is_ok(), "{}", text.escape_ascii());
+        }
+
+        #[test]
+        fn as_the_machine_on_bytes(text in prop::collection::vec(any::<u8>(), 0..20)) {
+            prop_assert_eq!(valid(&text, 5), machine::check(&text, 5).is_ok());
+        }
+    }
+}
