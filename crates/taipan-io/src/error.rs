@@ -10,6 +10,7 @@ use std::path::Path;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 
+use crate::condition::{ConditionError, Mismatch};
 use crate::fetch::Failure;
 
 /// The result of this crate's calls.
@@ -96,6 +97,12 @@ pub enum ErrorKind {
         /// Why the last record was rejected.
         reason: String,
     },
+    /// A condition that cannot be read, or that names a field which is not there.
+    #[error("{0}")]
+    Condition(ConditionError),
+    /// A value that a condition compares with something of another kind.
+    #[error("{0}")]
+    Mismatch(Mismatch),
     /// Values nested deeper than 1,024 levels.
     #[error("nested deeper than 1024 levels")]
     TooDeep,
@@ -207,6 +214,12 @@ impl From<ErrorKind> for io::Error {
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
         Self(Box::new(Inner { kind: ErrorKind::Io, place: None, source: Some(Box::new(error)) }))
+    }
+}
+
+impl From<ConditionError> for Error {
+    fn from(error: ConditionError) -> Self {
+        Self::new(ErrorKind::Condition(error))
     }
 }
 

@@ -73,6 +73,11 @@ impl Bound {
         columns
     }
 
+    /// The column that each field of the condition is in.
+    pub(crate) fn field_columns(&self) -> impl Iterator<Item = usize> {
+        self.paths.iter().map(|path| path.first().copied().unwrap_or_default())
+    }
+
     /// Prepares a batch of the schema.
     ///
     /// # Errors

@@ -164,6 +164,11 @@ impl FieldPath {
     pub fn names(&self) -> &[String] {
         &self.names
     }
+
+    /// The same path in another spelling.
+    pub(crate) fn spelled(&self, spell: impl FnOnce(&[String]) -> Vec<String>) -> Self {
+        Self { names: spell(&self.names), quoted: self.quoted }
+    }
 }
 
 impl fmt::Display for FieldPath {

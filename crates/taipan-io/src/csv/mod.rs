@@ -3,6 +3,7 @@
 mod asked;
 mod columns;
 mod parser;
+mod select;
 mod sniff;
 
 use std::borrow::Cow;
@@ -19,6 +20,7 @@ pub use self::asked::Ragged;
 use self::columns::{Column, Unfit, bare};
 pub(crate) use self::parser::{Dialect, Newline};
 use self::parser::{Flaw, Parser, Rows};
+pub(crate) use self::select::Selector;
 pub(crate) use self::sniff::dialect;
 use crate::error::{ErrorKind, Fault, Misfit, excerpt};
 use crate::given::Nulls;

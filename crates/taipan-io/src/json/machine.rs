@@ -125,9 +125,14 @@ impl Machine {
     pub(crate) fn read(&mut self, byte: u8) -> Result<Step, Wrong> {
         let blank = matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
         match self.state {
-            State::Value | State::FirstItem | State::NextItem | State::FirstKey | State::NextKey | State::Colon
+            State::Value
+            | State::FirstItem
+            | State::NextItem
+            | State::FirstKey
+            | State::NextKey
+            | State::Colon
+            | State::After
                 if blank => {}
-            State::After if blank => {}
             State::FirstItem if byte == b']' => return Ok(self.close()),
             State::NextItem if byte == b']' => return wrong(TRAILING_COMMA),
             State::Value | State::FirstItem | State::NextItem => return self.begin(byte),

@@ -5,6 +5,7 @@
 mod columns;
 mod machine;
 mod record;
+mod select;
 mod shape;
 mod splitter;
 mod structure;
@@ -19,6 +20,7 @@ use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
 use self::columns::{Column, Keys};
+pub(crate) use self::select::{Scratch, Selector, Tally, on_one_line};
 pub(crate) use self::shape::Members;
 use self::shape::{Shape, settle};
 use self::splitter::Flaw;

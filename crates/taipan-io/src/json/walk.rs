@@ -27,26 +27,6 @@ struct Key {
 /// Where the values of fields stand; nothing for what is missing.
 pub(crate) type Slots = [Option<Range<usize>>];
 
-/// What stands between records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// Values one after another.
-    Sequence,
-    /// The items of an array.
-    Array,
-    /// The members of an object, whose values are the records.
-    Members,
-}
-
-/// How a run of records ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// Behind a whole record, and the comma after it if there is one: others may follow.
-    Open,
-    /// Behind the bracket at this offset, which closes the array or object of records.
-    Closed(usize),
-}
-
 /// A text whose structure was found.
 #[derive(Debug)]
 pub(crate) struct Walk<'a> {
@@ -94,55 +74,15 @@ impl<'a> Walk<'a> {
         Self { bytes, at: &structure.at, escapes: structure.escapes, limit }
     }
 
-    /// Goes along records, of which the first begins here, and hands each on with its fields, in order. `record` is told
-    /// where it stands, with its key if it has one, and where its value stands.
-    ///
-    /// Nothing if the text is not valid, or does not end behind a record and its comma. What was handed on until then
-    /// were valid records.
-    pub(crate) fn records(
-        &self,
-        form: Form,
-        wanted: &Wanted,
-        slots: &mut Slots,
-        mut record: impl FnMut(Range<usize>, Range<usize>, &Slots),
-    ) -> Option<Ending> {
-        let mut k = 0;
-        let mut after_comma = false;
-        loop {
-            let Some(start) = self.place(k) else {
-                return Some(Ending::Open);
-            };
-            match (form, self.byte(k)) {
-                (Form::Array, b']') | (Form::Members, b'}') if !after_comma => return Some(Ending::Closed(start + 1)),
-                _ => {}
-            }
-            if form == Form::Members {
-                if self.byte(k) != b'"' || self.byte(k + 1) != b':' {
-                    return None;
-                }
-                k += 2;
-            }
-            let (value, next) = self.record(k, wanted, slots)?;
-            record(start..value.end, value, slots);
-            k = next;
-            if form != Form::Sequence {
-                match self.byte(k) {
-                    b',' => k += 1,
-                    // A bracket, which closes, or the end, which comes too early: the cut is behind a comma.
-                    _ if self.place(k).is_some() => {
-                        let close = if form == Form::Array { b']' } else { b'}' };
-                        return if self.byte(k) == close { Some(Ending::Closed(self.place(k)? + 1)) } else { None };
-                    }
-                    _ => return None,
-                }
-                after_comma = true;
-            }
-        }
+    /// The place behind a comma, if there is one.
+    #[inline]
+    pub(crate) fn behind_comma(&self, k: usize) -> usize {
+        if self.byte(k) == b',' { k + 1 } else { k }
     }
 
     /// One record: where its value stands, and the place of what follows.
     #[inline]
-    fn record(&self, k: usize, wanted: &Wanted, slots: &mut Slots) -> Option<(Range<usize>, usize)> {
+    pub(crate) fn record(&self, k: usize, wanted: &Wanted, slots: &mut Slots) -> Option<(Range<usize>, usize)> {
         slots.fill(None);
         if self.byte(k) == b'{' {
             let next = self.object(k, wanted, 1, slots)?;
@@ -390,8 +330,8 @@ mod tests {
     use super::super::machine::{self, MAX_DEPTH, tests::INVALID, tests::VALID};
     use super::*;
 
-    /// The records of a text and their fields as text, if the fast path takes it.
-    fn walked(text: &[u8], form: Form, paths: &[&[&str]], limit: u32) -> Option<(Vec<String>, Ending)> {
+    /// The values of a text that stand one after another, and their fields as text, if the fast path takes them.
+    fn walked(text: &[u8], paths: &[&[&str]], limit: u32) -> Option<Vec<String>> {
         let mut structure = Structure::default();
         structure.find(text).ok()?;
         let paths: Vec<Vec<String>> =
@@ -400,15 +340,19 @@ mod tests {
         let mut slots = vec![None; paths.len()];
         let mut records = Vec::new();
         let shown = |range: Range<usize>| String::from_utf8_lossy(&text[range]).into_owned();
-        let ending = Walk::new(text, &structure, limit).records(form, &wanted, &mut slots, |record, _, slots| {
+        let walk = Walk::new(text, &structure, limit);
+        let mut k = 0;
+        while walk.place(k).is_some() {
+            let (record, next) = walk.record(k, &wanted, &mut slots)?;
             let fields = slots.iter().map(|slot| slot.clone().map_or("-".to_owned(), shown));
             records.push(format!("{} {}", shown(record), fields.collect::<Vec<_>>().join("|")));
-        })?;
-        Some((records, ending))
+            k = next;
+        }
+        Some(records)
     }
 
     fn valid(text: &[u8], limit: u32) -> bool {
-        matches!(walked(text, Form::Sequence, &[], limit), Some((records, _)) if records.len() == 1)
+        walked(text, &[], limit).is_some_and(|records| records.len() == 1)
     }
 
     #[test]
@@ -433,8 +377,8 @@ mod tests {
                     continue;
                 }
                 for path in [&[][..], &[&["x"][..]], &[&["y"]], &[&["y", "x"]]] {
-                    let found = walked(&text, Form::Sequence, path, MAX_DEPTH);
-                    assert!(!found.is_some_and(|(records, _)| records.len() == 1), "{}", text.escape_ascii());
+                    let found = walked(&text, path, MAX_DEPTH);
+                    assert!(found.is_none_or(|records| records.len() != 1), "{}", text.escape_ascii());
                 }
             }
         }
@@ -449,7 +393,7 @@ mod tests {
                     let expected = machine::check(text.as_bytes(), limit).is_ok();
                     assert_eq!(valid(text.as_bytes(), limit), expected, "{levels} of {open}, {limit}");
                     let path: &[&str] = &["a"; 70];
-                    let found = walked(text.as_bytes(), Form::Sequence, &[path], limit);
+                    let found = walked(text.as_bytes(), &[path], limit);
                     assert_eq!(found.is_some(), expected, "{levels} of {open}, {limit}");
                 }
             }
@@ -475,37 +419,7 @@ mod tests {
             ("{\"value\":true}", "{\"value\":true} -|-|true|-"),
         ];
         for (text, expected) in cases {
-            let (records, ending) = walked(text.as_bytes(), Form::Sequence, paths, MAX_DEPTH).unwrap();
-            assert_eq!((records.as_slice(), ending), (&[expected.to_owned()][..], Ending::Open), "{text}");
-        }
-    }
-
-    #[test]
-    fn forms() {
-        let cases = [
-            (Form::Sequence, "{\"a\":1} \n{\"a\":2}", Some(("1 2", Ending::Open))),
-            (Form::Sequence, "{}{}", Some(("- -", Ending::Open))),
-            (Form::Sequence, " ", Some(("", Ending::Open))),
-            (Form::Sequence, "{},{}", None),
-            (Form::Array, "{\"a\":1},{\"a\":2},", Some(("1 2", Ending::Open))),
-            (Form::Array, "{\"a\":1},{\"a\":2} ] x", Some(("1 2", Ending::Closed(17)))),
-            (Form::Array, "]", Some(("", Ending::Closed(1)))),
-            (Form::Array, "{\"a\":1},]", None),
-            (Form::Array, "{\"a\":1}", None),
-            (Form::Array, "{\"a\":1}}", None),
-            (Form::Array, "{\"a\":1} {\"a\":2}]", None),
-            (Form::Members, "\"x\":{\"a\":1},\"y\" : {\"a\":2},", Some(("1 2", Ending::Open))),
-            (Form::Members, "\"x\":{\"a\":1}}", Some(("1", Ending::Closed(12)))),
-            (Form::Members, "}", Some(("", Ending::Closed(1)))),
-            (Form::Members, "\"x\":{\"a\":1},}", None),
-            (Form::Members, "{\"a\":1}}", None),
-        ];
-        for (form, text, expected) in cases {
-            let found = walked(text.as_bytes(), form, &[&["a"]], MAX_DEPTH).map(|(records, ending)| {
-                let fields: Vec<&str> = records.iter().filter_map(|record| record.rsplit(' ').next()).collect();
-                (fields.join(" "), ending)
-            });
-            assert_eq!(found, expected.map(|(fields, ending)| (fields.to_owned(), ending)), "{form:?} {text}");
+            assert_eq!(walked(text.as_bytes(), paths, MAX_DEPTH).unwrap(), [expected], "{text}");
         }
     }
 

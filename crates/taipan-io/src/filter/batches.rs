@@ -1,0 +1,42 @@
+//! From one format to another: records become batches, and their kept rows are written anew.
+
+use std::io::Write;
+
+use arrow::compute::filter_record_batch;
+
+use super::{Filter, Filtered, Rejects};
+use crate::error::{Error, ErrorKind, Result};
+use crate::reject::Reject;
+use crate::write::{BatchWriter, Output};
+
+pub(super) fn run(
+    filter: Filter,
+    output: Output,
+    writer: &mut impl Write,
+    mut rejects: Rejects<impl FnMut(&[Reject]) -> Result<()>>,
+) -> Result<Filtered> {
+    // Rows that were written cannot be taken back when a type turns out too narrow, so types are settled first.
+    let input = filter.input.settled(None)?;
+    let bound = filter.condition.bind(input.schema()).map_err(|error| Error::from(error).in_source(input.name()))?;
+    let name = input.name().to_owned();
+    let mut writer = BatchWriter::new(output, writer, input.schema());
+    let mut done = Filtered::default();
+    let mut batches = input.read_once().batches(None)?;
+    while let Some(batch) = batches.next() {
+        let batch = batch?;
+        rejects.take(&batches.take_rejects())?;
+        let rows = bound.rows(&batch)?;
+        let mask = rows.mask().map_err(|(_, mismatch)| {
+            // Which line it was is no longer known.
+            Error::new(ErrorKind::Mismatch(mismatch)).in_source(&name)
+        })?;
+        let kept = filter_record_batch(&batch, &mask)?;
+        writer.write(&kept)?;
+        done.records += batch.num_rows() as u64;
+        done.kept += kept.num_rows() as u64;
+    }
+    rejects.take(&batches.take_rejects())?;
+    writer.finish()?;
+    done.rejected = rejects.count;
+    Ok(done)
+}
