@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use arrow::datatypes::DataType;
 
-use super::parser::{Dialect, Parser, Rows, unquote};
-use super::{STRIDE, fault, text_of};
+use super::parser::{Parser, Rows, unquote};
+use super::{Reading, STRIDE, fault, text_of};
 use crate::condition::{Condition, Mismatch, Scalar};
 use crate::error::{ErrorKind, Fault};
 use crate::reject::Refused;
@@ -27,12 +27,12 @@ impl Selector {
     pub(crate) fn select(
         &self,
         bytes: &[u8],
-        dialect: Dialect,
+        reading: Reading,
         refused: &mut Refused,
         mut keep: impl FnMut(&[u8]),
     ) -> Result<(u64, u64), Fault> {
         let (text, broken) = text_of(bytes, refused)?;
-        let mut parser = Parser::new(text.as_bytes(), dialect);
+        let mut parser = Parser::new(text.as_bytes(), reading.dialect);
         let mut rows = Rows::new(self.width);
         let (mut judged, mut kept) = (0, 0);
         loop {
@@ -48,10 +48,10 @@ impl Selector {
                 fields.clear();
                 fields.extend(places.iter().map(|column| {
                     let field = column.get(row).and_then(|range| text.get(range.clone())).unwrap_or_default();
-                    Field::new(field)
+                    Field::new(field, reading)
                 }));
                 let scalar = |i: usize| match (fields.get(i), self.columns.get(i)) {
-                    (Some(field), Some((_, data_type))) => field.scalar(data_type),
+                    (Some(field), Some((_, data_type))) => field.scalar(data_type, reading),
                     _ => Scalar::Null,
                 };
                 match self.condition.evaluate(scalar) {
@@ -81,27 +81,28 @@ fn mismatched(rows: &Rows, row: usize, mismatch: Mismatch) -> Fault {
 /// A field as text columns have it.
 struct Field<'a> {
     text: Cow<'a, str>,
-    /// It is empty and has no quotes.
+    /// It stands for null where columns are text.
     missing: bool,
 }
 
 impl<'a> Field<'a> {
-    fn new(field: &'a str) -> Self {
-        let text = match unquote(field.as_bytes()) {
+    fn new(field: &'a str, reading: Reading) -> Self {
+        let quoted = field.as_bytes().first() == Some(&reading.dialect.quote);
+        let text = match unquote(field.as_bytes(), reading.dialect) {
             Cow::Borrowed(text) => std::str::from_utf8(text).map_or(Cow::Borrowed(field), Cow::Borrowed),
             Cow::Owned(text) => Cow::Owned(String::from_utf8_lossy(&text).into_owned()),
         };
-        Self { text, missing: field.is_empty() }
+        Self { text, missing: !quoted && reading.nulls.is_null_text(field.as_bytes()) }
     }
 
     /// The field as a value of its column; what does not fit there is the number or text that it is.
-    fn scalar(&self, data_type: &DataType) -> Scalar<'_> {
+    fn scalar(&self, data_type: &DataType, reading: Reading) -> Scalar<'_> {
         if *data_type == DataType::Utf8 {
             return if self.missing { Scalar::Null } else { Scalar::Text(&self.text) };
         }
         let text = self.text.trim_ascii();
         let bytes = text.as_bytes();
-        if value::is_missing(bytes) {
+        if reading.nulls.is_missing(bytes) {
             return Scalar::Null;
         }
         let day = || value::date(bytes).map(Scalar::Date);

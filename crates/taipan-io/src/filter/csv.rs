@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use super::{Filter, Filtered, Rejects};
 use crate::ahead::Ahead;
-use crate::csv::Selector;
+use crate::csv::{Newline, Reading, Selector};
 use crate::error::{Error, Result};
 use crate::format::after_bom;
 use crate::input::Layout;
@@ -25,12 +25,10 @@ pub(super) fn run(
     let to_header = input.source().bytes(0)?.take(input.data().byte).read_to_end(&mut head);
     to_header.map_err(|error| Error::of_named(error, input.name()))?;
     let head = after_bom(&head);
-    let newline: &[u8] = if dialect.newline == b'\r' {
-        b"\r"
-    } else if head.ends_with(b"\r\n") {
-        b"\r\n"
-    } else {
-        b"\n"
+    let newline: &[u8] = match dialect.newline {
+        Newline::Cr => b"\r",
+        _ if head.ends_with(b"\r\n") => b"\r\n",
+        _ => b"\n",
     };
     writer.write_all(head)?;
     if !head.is_empty() && !head.ends_with(newline) {
@@ -39,7 +37,8 @@ pub(super) fn run(
     let mut parts = Ahead::new(input.read_once().blocks(Some(&[]))?, move |blocks, block| {
         let mut kept = Vec::new();
         let done = blocks.work(block, |bytes, _, refused| {
-            selector.select(bytes, dialect, refused, |row| {
+            let reading = Reading { dialect, nulls: blocks.input().options().null_texts() };
+            selector.select(bytes, reading, refused, |row| {
                 kept.extend_from_slice(row);
                 kept.extend_from_slice(newline);
             })

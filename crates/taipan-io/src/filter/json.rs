@@ -60,8 +60,8 @@ pub(super) fn run(
         let lock = || scratches.lock().unwrap_or_else(PoisonError::into_inner);
         let mut scratch = lock().pop().unwrap_or_default();
         let mut kept = Vec::new();
-        let done = blocks.work(block, |bytes, records, refused| {
-            selector.select(bytes, records, &mut scratch, refused, |record| {
+        let done = blocks.work(block, |bytes, found, refused| {
+            selector.select(bytes, &found.records, &mut scratch, refused, |record| {
                 kept.extend_from_slice(&between);
                 if lines {
                     on_one_line(record, &mut kept);
