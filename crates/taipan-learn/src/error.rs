@@ -81,6 +81,12 @@ pub enum ErrorKind {
         /// "NaN", "inf" or "-inf".
         value: String,
     },
+    /// A category that the training data did not have.
+    #[error("{value} was not among the categories of the training data")]
+    UnknownCategory {
+        /// The category.
+        value: String,
+    },
     /// The numbers are too large: the named result is not finite.
     #[error("{what} overflowed; the numbers are too large, so scale them down")]
     Overflow {

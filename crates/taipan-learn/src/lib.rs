@@ -44,6 +44,7 @@ pub mod metrics;
 mod model;
 pub mod model_selection;
 mod param;
+mod preprocessing;
 mod random;
 pub mod registry;
 mod simd;
@@ -56,7 +57,7 @@ mod warning;
 pub use cluster::{Init, KMeans, KMeansAlgorithm, KMeansPredictor};
 pub use compose::{ColumnTransformer, FittedColumnTransformer, FittedPipeline, Pipeline, Remainder};
 pub use decomposition::{Components, Pca, PcaPredictor, SvdSolver};
-pub use dummy::{ConstantPredictor, DummyRegressor, Strategy};
+pub use dummy::{ClassStrategy, ConstantPredictor, DummyClassifier, DummyRegressor, PriorPredictor, Strategy};
 pub use ensemble::{
     ExtraTreesClassifier, ExtraTreesRegressor, ForestPredictor, OutOfBag, RandomForestClassifier, RandomForestRegressor,
 };
@@ -68,6 +69,11 @@ pub use linear::{
 };
 pub use model::{Model, Scores};
 pub use param::{Auto, ClassWeight, Interval, IntoParam, Param, ParamType, ParamValue, Range, RangeKind};
+pub use preprocessing::{
+    Drop, FeatureRange, ImputeStrategy, Label, LabelEncoder, LabelMap, MinFrequency, MinMaxScaler, MinMaxScalerFitted,
+    OneHotEncoder, OneHotEncoderFitted, OrdinalEncoder, OrdinalEncoderFitted, SimpleImputer, SimpleImputerFitted,
+    StandardScaler, StandardScalerFitted, UnknownCategory, UnknownOrdinal,
+};
 pub use random::{RandomState, Replace};
 pub use state::{Array, Element, State, Values};
 pub use tree::{

@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::estimator::{Estimator, Predictor};
 use crate::state::State;
 use crate::suggest::nearest;
-use crate::{cluster, compose, decomposition, dummy, ensemble, linear, tree};
+use crate::{cluster, compose, decomposition, dummy, ensemble, linear, preprocessing, tree};
 
 /// What is known of one estimator; each family lists its own.
 pub(crate) struct Entry {
@@ -38,12 +38,13 @@ pub(crate) use entry;
 
 /// The entries of each family of estimators.
 static FAMILIES: &[&[Entry]] = &[
-    cluster::ENTRIES,
+    cluster::ENTRIES, //
     compose::ENTRIES,
     decomposition::ENTRIES,
     dummy::ENTRIES,
-    ensemble::FORESTS, //
+    ensemble::FORESTS,
     linear::ENTRIES,
+    preprocessing::ENTRIES,
     tree::ENTRIES,
 ];
 

@@ -231,12 +231,13 @@ impl PcaPredictor {
         self.noise_variance
     }
 
-    /// The covariance of the features by the model: of the components kept, and noise.
+    /// The covariance of the features by the model: of the components kept, and noise. With `whiten`, scikit-learn counts
+    /// each component by its variance once more, and so does this.
     pub fn covariance(&self) -> Array2<f64> {
         let features = self.mean.len();
         let mut covariance = Array2::from_diag(&Array1::from_elem(features, self.noise_variance));
         for (axis, variance) in self.components.rows().into_iter().zip(&self.explained_variance) {
-            let above = (variance - self.noise_variance).max(0.0);
+            let above = (variance - self.noise_variance).max(0.0) * if self.whiten { *variance } else { 1.0 };
             for ((i, j), entry) in covariance.indexed_iter_mut() {
                 *entry += above * axis[i] * axis[j];
             }

@@ -1,20 +1,18 @@
-//! `DummyRegressor`: the baseline that ignores its features. A real model must beat it.
+//! The baseline of numbers.
 
-use ndarray::{Array1, ArrayView1, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::error::{Error, Result};
-use crate::estimator::{Attribute, Estimator, Predictor, Training, choices, estimator};
-use crate::input::{Nan, check_predict, check_supervised};
+use crate::estimator::{Attribute, Estimator, Predictor, Training, choices, estimator, unsupported};
+use crate::input::{Nan, check_outputs, check_predict};
+use crate::linear::check_weights;
 use crate::param::{ParamValue, Range};
-use crate::registry::{Entry, entry};
 use crate::state::State;
-use crate::sum::mean;
-
-pub(crate) const ENTRIES: &[Entry] = &[entry!(DummyRegressor, ConstantPredictor)];
+use crate::sum::{mean, pairwise_sum};
 
 estimator! {
     /// Predicts the same value for every row: the mean, the median or a quantile of the training targets, or a given
-    /// constant. Parity with scikit-learn: exact.
+    /// constant. Of one target or several, with or without sample weights. Parity with scikit-learn: exact.
     pub struct DummyRegressor: Regressor -> ConstantPredictor {
         /// What to predict: mean, median, quantile or constant.
         strategy: Strategy = Strategy::Mean, Strategy::RANGE;
@@ -46,20 +44,33 @@ impl DummyRegressor {
     /// See [`Estimator::fit_on`]; also `InvalidParam` when the strategy needs `constant` or `quantile` and it is not set.
     pub fn fit_on(&self, data: &Training<'_>) -> Result<ConstantPredictor> {
         self.check_params()?;
-        let y = check_supervised(data, Nan::Refused)?;
-        let constant = match self.strategy {
-            Strategy::Mean => mean(y.len(), |i| y[i]),
-            Strategy::Median => median(y),
-            Strategy::Quantile => {
-                let q = self.quantile.ok_or_else(|| self.missing("quantile"))?;
-                quantile(y, q)
-            }
-            Strategy::Constant => self.constant.ok_or_else(|| self.missing("constant"))?,
-        };
-        if !constant.is_finite() {
+        let y = check_outputs(data, Nan::Refused)?;
+        check_weights(self.name(), data.sample_weight)?;
+        let constants: Vec<f64> =
+            y.columns().into_iter().map(|y| self.constant_of(y, data.sample_weight)).collect::<Result<_>>()?;
+        if !constants.iter().all(|constant| constant.is_finite()) {
             return Err(Error::overflow("the fit"));
         }
-        Ok(ConstantPredictor { constant, n_features: data.x.ncols() })
+        Ok(ConstantPredictor { constants, n_features: data.x.ncols() })
+    }
+
+    fn constant_of(&self, y: ArrayView1<'_, f64>, weights: Option<ArrayView1<'_, f64>>) -> Result<f64> {
+        Ok(match (self.strategy, weights) {
+            (Strategy::Constant, _) => self.constant.ok_or_else(|| self.missing("constant"))?,
+            (Strategy::Mean, None) => mean(y.len(), |i| y[i]),
+            (Strategy::Mean, Some(weights)) => {
+                pairwise_sum(y.len(), |i| y[i] * weights[i]) / pairwise_sum(y.len(), |i| weights[i])
+            }
+            (Strategy::Median, None) => median(y),
+            (Strategy::Median, Some(weights)) => weighted_quantile(y, weights, 0.5),
+            (Strategy::Quantile, weights) => {
+                let q = self.quantile.ok_or_else(|| self.missing("quantile"))?;
+                match weights {
+                    None => quantile(y, q),
+                    Some(weights) => weighted_quantile(y, weights, q * 100.0 / 100.0),
+                }
+            }
+        })
     }
 
     fn missing(&self, param: &str) -> Error {
@@ -71,43 +82,72 @@ impl DummyRegressor {
 /// A fitted [`DummyRegressor`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConstantPredictor {
-    constant: f64,
+    /// One per target.
+    constants: Vec<f64>,
     n_features: usize,
 }
 
 impl ConstantPredictor {
-    /// The value predicted for every row.
+    /// The value predicted for every row, of the first target.
     pub fn constant(&self) -> f64 {
-        self.constant
+        self.constants[0]
+    }
+
+    /// The value predicted for every row, of each target.
+    pub fn constants(&self) -> &[f64] {
+        &self.constants
     }
 
     pub(crate) fn from_state(mut state: State) -> Result<Self> {
-        let constant = state.take_scalar("constant")?;
+        let constants = if state.contains("constants") {
+            state.take_vector("constants")?
+        } else {
+            vec![state.take_scalar("constant")?]
+        };
         let n_features = state.take_count("n_features")?;
         state.finish()?;
-        if n_features == 0 {
+        if n_features == 0 || constants.is_empty() {
             return Err(Error::malformed("the model has no features"));
         }
-        Ok(Self { constant, n_features })
+        Ok(Self { constants, n_features })
     }
 }
 
 impl Predictor for ConstantPredictor {
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
+        if self.constants.len() > 1 {
+            return Err(unsupported(self, "predict one value per row, for it learnt several targets"));
+        }
+        Ok(self.predict_outputs(x)?.index_axis_move(Axis(1), 0))
+    }
+
+    fn predict_outputs(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         check_predict(x, self.n_features, Nan::Refused)?;
-        Ok(Array1::from_elem(x.nrows(), self.constant))
+        Ok(Array2::from_shape_fn((x.nrows(), self.constants.len()), |(_, k)| self.constants[k]))
     }
 
     fn n_features(&self) -> usize {
         self.n_features
     }
 
+    fn n_outputs(&self) -> usize {
+        self.constants.len()
+    }
+
     fn attributes(&self) -> Vec<(&'static str, Attribute)> {
-        vec![("constant", Attribute::Scalar(self.constant))]
+        let constant = match self.constants[..] {
+            [constant] => Attribute::Scalar(constant),
+            _ => Attribute::Vector(self.constants.clone()),
+        };
+        vec![("constant", constant)]
     }
 
     fn state(&self) -> State {
-        State::new().with_scalar("constant", self.constant).with_integer("n_features", self.n_features as i64)
+        let state = match self.constants[..] {
+            [constant] => State::new().with_scalar("constant", constant),
+            _ => State::new().with_vector("constants", &self.constants),
+        };
+        state.with_integer("n_features", self.n_features as i64)
     }
 }
 
@@ -116,6 +156,24 @@ fn median(y: ArrayView1<'_, f64>) -> f64 {
     let y = sorted(y);
     let middle = y.len() / 2;
     if y.len() % 2 == 1 { y[middle] } else { y[middle - 1].midpoint(y[middle]) }
+}
+
+/// The least value up to which the share `q` of the weight lies.
+fn weighted_quantile(y: ArrayView1<'_, f64>, weights: ArrayView1<'_, f64>, q: f64) -> f64 {
+    let mut order: Vec<usize> = (0..y.len()).collect();
+    order.sort_by(|&a, &b| y[a].total_cmp(&y[b]));
+    let mut sum = 0.0;
+    let cumulated: Vec<f64> = order
+        .iter()
+        .map(|&i| {
+            sum += weights[i];
+            sum
+        })
+        .collect();
+    // The least value that weighs something, for a share of 0.
+    let target = (q * sum).max(f64::from_bits(1));
+    let at = cumulated.partition_point(|sum| *sum < target).min(order.len() - 1);
+    y[order[at]]
 }
 
 /// NumPy's `percentile(y, 100·q)`: linear interpolation, from whichever neighbour is nearer, so that it is monotonic.
