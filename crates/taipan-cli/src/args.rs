@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
@@ -47,6 +48,8 @@ pub(crate) struct Global {
 pub(crate) enum Command {
     /// Show the first rows of a file
     Head(Head),
+    /// Fetch URLs, many at once
+    Fetch(Fetch),
     /// Run SQL over files and databases
     Query(Query),
     /// Import files into a database
@@ -92,15 +95,71 @@ pub(crate) struct Printing {
 #[command(after_help = "\
 Examples:
   taipan head tips.csv
-  taipan head -n 20 products.json --format ndjson")]
+  taipan head -n 20 products.json --format ndjson
+  taipan head https://example.org/data.csv.gz
+  zcat log.csv.gz | taipan head -")]
 pub(crate) struct Head {
-    /// A CSV or JSON file
+    /// A file, a URL, or - for standard input
     pub(crate) file: PathBuf,
     /// How many rows
     #[arg(short = 'n', long = "rows", value_name = "N", default_value_t = 5)]
     pub(crate) rows: usize,
     #[command(flatten)]
     pub(crate) printing: Printing,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+For each URL its status, bytes, time and error are printed, in the order given. One that fails stops no other, and makes
+the exit code 1. Without -o and --ndjson the content is counted and thrown away.
+
+Examples:
+  taipan fetch https://example.org/a.csv https://example.org/b.csv -o downloads
+  taipan fetch --from-file urls.txt --ndjson pages.ndjson --concurrency 200 --per-host 20
+  taipan fetch --from-file urls.txt --polite -o pages")]
+pub(crate) struct Fetch {
+    /// What to fetch
+    #[arg(value_name = "URL", required_unless_present = "from_file")]
+    pub(crate) urls: Vec<String>,
+    /// A file with a URL on each line (- for standard input); blank lines and lines that begin with # are left out
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from_file: Option<PathBuf>,
+    /// Write each content to a file in this folder, named as its URL ends
+    #[arg(short, long, value_name = "FOLDER", conflicts_with = "ndjson")]
+    pub(crate) output: Option<PathBuf>,
+    /// Write one line of JSON for each URL, content included, to a file (- for standard output)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ndjson: Option<PathBuf>,
+    /// How the report is printed [default: table in a terminal, csv elsewhere]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// How many at once
+    #[arg(long, value_name = "N", default_value = "64")]
+    pub(crate) concurrency: NonZeroUsize,
+    /// How many at once from one host
+    #[arg(long, value_name = "N", default_value = "8")]
+    pub(crate) per_host: NonZeroUsize,
+    /// How often to try again after 429, 5xx, a timeout or a broken connection
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) retries: u32,
+    /// Seconds that connecting may take
+    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub(crate) connect_timeout: Duration,
+    /// Seconds that one URL may take, all attempts together
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    /// The largest content, such as 100MiB or 2GB
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = size)]
+    pub(crate) max_size: usize,
+    /// Do as each site's robots.txt asks
+    #[arg(long)]
+    pub(crate) polite: bool,
+    /// Refuse addresses that are not public, also behind names and redirects
+    #[arg(long)]
+    pub(crate) public_only: bool,
+    /// The name to go by
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user_agent: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -311,6 +370,12 @@ fn fraction(text: &str) -> Result<f64, String> {
     }
 }
 
+/// A number of seconds.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.filter(|seconds| !seconds.is_zero()).ok_or_else(|| "expected a number of seconds above 0".to_owned())
+}
+
 /// A number of bytes: `1000`, `256MiB`, `2GB`.
 fn size(text: &str) -> Result<usize, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -342,6 +407,15 @@ mod tests {
     #[test]
     fn the_declaration_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn seconds_are_read() {
+        for (text, expected) in
+            [("10", Some(10.0)), ("0.5", Some(0.5)), ("0", None), ("-1", None), ("x", None), ("1e99", None)]
+        {
+            assert_eq!(seconds(text).ok().map(|seconds| seconds.as_secs_f64()), expected, "{text}");
+        }
     }
 
     #[test]

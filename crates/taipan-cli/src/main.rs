@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     let Arguments { command, global } = Arguments::parse();
     let result = match command {
         Command::Head(args) => commands::head::run(&args),
+        Command::Fetch(args) => commands::fetch::run(&args, &global),
         Command::Query(args) => commands::query::run(&args, &global),
         Command::Import(args) => commands::import::run(&args, &global),
         Command::Train(args) => commands::train::run(&args, &global),

@@ -8,8 +8,14 @@ use crate::args::Head;
 use crate::message::{counted, grouped};
 use crate::output::Printer;
 
+/// How much of a stream types are inferred on.
+const STREAMED: usize = 1 << 20;
+
 pub(crate) fn run(args: &Head) -> Result<()> {
-    let mut input = Input::open(&args.file, &ReadOptions::default()).map_err(Error::from)?;
+    // A sample from the net or a pipe is waited for, so it is a smaller one.
+    let options =
+        if args.file.is_file() { ReadOptions::default() } else { ReadOptions::default().sample_bytes(STREAMED) };
+    let mut input = Input::open(&args.file, &options).map_err(Error::from)?;
     let batches = loop {
         match first_rows(&input, args.rows) {
             Err(error) => match error.kind() {
