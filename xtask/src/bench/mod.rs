@@ -9,12 +9,15 @@
 //! | [`measure`] | time, CPU and memory of one command |
 //! | [`server`] | a server under load: start, drive with wrk, memory, stop |
 //! | [`report`] | medians, ratios, tables, `RESULTS.md` |
-//! | [`startup`], [`csv_query`], [`rest_read`] | jobs of the program |
+//! | [`pages`] | a server of small pages, for clients |
+//! | [`startup`], [`csv_query`], [`rest_read`], [`fetch`] | jobs of the program |
 //! | [`learn`] | jobs of taipan-learn, against scikit-learn |
 
 mod csv_query;
+mod fetch;
 mod learn;
 mod measure;
+mod pages;
 mod report;
 mod rest_read;
 mod server;
@@ -43,8 +46,8 @@ pub(crate) struct Options {
 
 type Job = fn(&Setting) -> Result<Section>;
 
-const JOBS: [(&str, Job); 3] =
-    [("startup", startup::run), ("csv-query", csv_query::run), ("rest-read", rest_read::run)];
+const JOBS: [(&str, Job); 4] =
+    [("startup", startup::run), ("csv-query", csv_query::run), ("rest-read", rest_read::run), ("fetch", fetch::run)];
 
 /// Whether `bench` knows the name.
 pub(crate) fn is_job(name: &str) -> bool {
