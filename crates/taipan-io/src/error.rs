@@ -162,7 +162,8 @@ impl Error {
         Self::new(kind).in_source(&path.display().to_string())
     }
 
-    pub(crate) fn of_io(error: io::Error, path: &Path) -> Self {
+    /// The system's error about a file, named by its path.
+    pub fn of_io(error: io::Error, path: &Path) -> Self {
         Self::of_named(error, &path.display().to_string())
     }
 

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use taipan::Error;
 use taipan::arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use taipan::arrow::record_batch::RecordBatch;
@@ -16,10 +16,10 @@ use taipan::io::AtomicFile;
 use taipan::io::fetch::{FetchOptions, Fetched, Fetcher, Keep};
 
 use crate::args::{Fetch, Global, Printing};
-use crate::message::{counted, duration, grouped};
+use crate::message::{counted, duration, grouped, printable};
 use crate::output::Printer;
 
-/// Lines of the report written together when nobody is watching.
+/// Lines of the report printed together when nobody watches.
 const LINES: usize = 256;
 
 pub(crate) fn run(args: &Fetch, global: &Global) -> Result<()> {
@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Fetch, global: &Global) -> Result<()> {
 fn options(args: &Fetch) -> Result<FetchOptions> {
     let keep = match (&args.output, &args.ndjson) {
         (Some(folder), _) => {
-            fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+            fs::create_dir_all(folder).map_err(|error| of_io(error, folder))?;
             Keep::Folder(folder.clone())
         }
         (None, Some(_)) => Keep::Body,
@@ -91,13 +91,17 @@ fn options(args: &Fetch) -> Result<FetchOptions> {
     })
 }
 
+fn of_io(error: io::Error, path: &Path) -> Error {
+    taipan::io::Error::of_io(error, path).into()
+}
+
 /// The URLs of the command line, then those of the file, which is read as they are needed; and what kept it from being
 /// read to its end.
 fn urls(args: &Fetch) -> Result<(impl Iterator<Item = String>, Rc<RefCell<Option<io::Error>>>)> {
     let file: Box<dyn BufRead> = match &args.from_file {
         None => Box::new(io::empty()),
         Some(path) if path.as_os_str() == "-" => Box::new(io::stdin().lock()),
-        Some(path) => Box::new(BufReader::new(File::open(path).with_context(|| path.display().to_string())?)),
+        Some(path) => Box::new(BufReader::new(File::open(path).map_err(|error| of_io(error, path))?)),
     };
     let unread = Rc::new(RefCell::new(None));
     let place = unread.clone();
@@ -153,42 +157,61 @@ impl Write for Records {
 }
 
 /// What is said of each URL.
-struct Report {
-    printer: Printer,
-    lines: Vec<Fetched>,
-    /// Lines that are printed together.
-    together: usize,
-    with_files: bool,
+enum Report {
+    /// To a person who watches: each line at once.
+    Live,
+    Rows {
+        printer: Printer,
+        waiting: Vec<Fetched>,
+        with_files: bool,
+    },
 }
 
 impl Report {
     fn new(args: &Fetch) -> Result<Self> {
+        if args.format.is_none() && io::stdout().is_terminal() {
+            return Ok(Self::Live);
+        }
         let with_files = args.output.is_some();
         let printing = Printing { format: args.format, output: None };
         let printer = Printer::new(&printing, &batch(&[], with_files)?.schema())?;
-        let together = if io::stdout().is_terminal() { 1 } else { LINES };
-        Ok(Self { printer, lines: Vec::new(), together, with_files })
+        Ok(Self::Rows { printer, waiting: Vec::new(), with_files })
     }
 
     fn add(&mut self, mut fetched: Fetched) -> Result<()> {
-        fetched.body = None;
-        self.lines.push(fetched);
-        if self.lines.len() >= self.together {
-            self.print()?;
+        match self {
+            Self::Live => {
+                writeln!(io::stdout(), "{}", printable(&line(&fetched)))?;
+            }
+            Self::Rows { printer, waiting, with_files } => {
+                fetched.body = None;
+                waiting.push(fetched);
+                if waiting.len() == LINES {
+                    printer.write(&batch(waiting, *with_files)?)?;
+                    waiting.clear();
+                }
+            }
         }
         Ok(())
     }
 
-    fn print(&mut self) -> Result<()> {
-        self.printer.write(&batch(&self.lines, self.with_files)?)?;
-        self.lines.clear();
+    fn finish(self) -> Result<()> {
+        if let Self::Rows { mut printer, waiting, with_files } = self {
+            printer.write(&batch(&waiting, with_files)?)?;
+            printer.finish()?;
+        }
         Ok(())
     }
+}
 
-    fn finish(mut self) -> Result<()> {
-        self.print()?;
-        self.printer.finish()?;
-        Ok(())
+/// `200      1,234 bytes   0.12 s  https://example.org/`, and the error behind it.
+fn line(fetched: &Fetched) -> String {
+    let status = fetched.status.map_or_else(|| "-".to_owned(), |status| status.to_string());
+    let (bytes, time) = (grouped(fetched.bytes), duration(fetched.elapsed.as_secs_f64()));
+    let line = format!("{status:<3} {bytes:>15} bytes {time:>8}  {}", fetched.url);
+    match &fetched.failure {
+        Some(failure) => format!("{line}  {failure}"),
+        None => line,
     }
 }
 
