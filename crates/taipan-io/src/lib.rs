@@ -24,11 +24,15 @@
 //! a type is widened, never guessed wrong. [`Input::settled`] gathers all misfits of a file in one pass. Whoever brings threads of their own (a query engine's partitions) pulls
 //! [`Blocks`] instead of [`Batches`].
 //!
+//! What is opened is a path, a URL, or `-` for standard input; compressed or not, in UTF-8 or another encoding, both told
+//! by the content. What can be read only once is kept, compressed, as far as it was read, so that a second reading is
+//! possible; [`Input::read_once`] does without. [`fetch`] gets many URLs at once.
+//!
 //! The other way, a [`BatchWriter`] writes CSV, JSON or NDJSON into any [`std::io::Write`]; an [`AtomicFile`] is one that
 //! appears under its name only when it is whole.
 //!
 //! Inside: `csv` and `json` each hold a parser without I/O (`csv/parser.rs`, `json/splitter.rs`: bytes in, positions
-//! out), the columns built from what it finds, and the inference; `blocks` reads files, `ahead` brings the threads, for `batches`
+//! out), the columns built from what it finds, and the inference; `source` opens what was named, `blocks` reads it, `ahead` brings the threads, for `batches`
 //! and for `settle`.
 
 mod ahead;
