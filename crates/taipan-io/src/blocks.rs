@@ -4,7 +4,7 @@
 //! [`parse`](Blocks::parse) in turn. The first blocks are small, so that the head of a file comes at once.
 
 use std::io::{self, Cursor, Read};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::RecordBatch;
@@ -41,6 +41,8 @@ pub struct Blocks {
     bytes_read: AtomicU64,
     /// The size of the last block's buffer.
     buffer: AtomicUsize,
+    /// Whether the last block was handed out.
+    exhausted: AtomicBool,
 }
 
 /// Some whole records of a file, not yet parsed.
@@ -101,7 +103,16 @@ impl Blocks {
         let reader = Reader::new(&input)?;
         let bytes_read = AtomicU64::new(reader.position.byte);
         let (reader, spare) = (Mutex::new(reader), Mutex::default());
-        Ok(Self { input, projection, schema, reader, spare, bytes_read, buffer: AtomicUsize::default() })
+        Ok(Self {
+            input,
+            projection,
+            schema,
+            reader,
+            spare,
+            bytes_read,
+            buffer: AtomicUsize::default(),
+            exhausted: AtomicBool::default(),
+        })
     }
 
     pub(crate) fn input(&self) -> &Input {
@@ -197,6 +208,9 @@ impl Blocks {
             self.buffer.store(block.data.len(), Ordering::Relaxed);
         }
         self.bytes_read.store(reader.position.byte, Ordering::Relaxed);
+        // Beside the lock, which is held for as long as a pipe has nothing to say.
+        let exhausted = reader.done || (reader.at_end && reader.carry.is_empty() && reader.failed.is_none());
+        self.exhausted.store(exhausted, Ordering::Release);
         (reader.blocks - 1, block)
     }
 
@@ -208,8 +222,7 @@ impl Blocks {
 
     /// Whether the last block was handed out.
     pub(crate) fn exhausted(&self) -> bool {
-        let reader = lock(&self.reader);
-        reader.done || (reader.at_end && reader.carry.is_empty() && reader.failed.is_none())
+        self.exhausted.load(Ordering::Acquire)
     }
 }
 

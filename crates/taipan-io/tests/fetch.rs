@@ -16,7 +16,7 @@ use self::server::{Reply, Request, Server};
 
 /// Options that lose no time.
 fn quick() -> FetchOptions {
-    FetchOptions::default().backoff(Duration::from_millis(1)).idle_timeout(Duration::from_millis(300)).keep(Keep::Body)
+    FetchOptions::default().backoff(Duration::from_millis(1)).idle_timeout(Duration::from_secs(5)).keep(Keep::Body)
 }
 
 fn fetch(options: FetchOptions, urls: &[String]) -> Vec<Fetched> {
@@ -166,10 +166,10 @@ fn another_content_is_never_joined_to_the_first() {
 #[test]
 fn a_server_that_stalls_is_left() {
     let server = Server::new(|request: &Request| match request.path.as_str() {
-        "/silent" => Reply::ok("x").after(Duration::from_secs(5)),
+        "/silent" => Reply::ok("x").after(Duration::from_secs(10)),
         _ => Reply::ok("0123456789").stall(5),
     });
-    let options = quick().retries(1).connect_timeout(Duration::from_millis(10));
+    let options = quick().retries(1).connect_timeout(Duration::from_secs(1)).idle_timeout(Duration::from_millis(300));
     assert_eq!(shown(one(options.clone(), server.url("/silent"))), "- timed out waiting for an answer");
     assert_eq!(shown(one(options.clone(), server.url("/half"))), "200 timed out waiting for data");
     let options = options.idle_timeout(Duration::from_secs(10)).timeout(Duration::from_millis(200));

@@ -241,6 +241,50 @@ pub struct Fetching<'a, I> {
     receiver: Receiver<(usize, Fetched)>,
 }
 
+/// The duty to hand something out for a URL. If the task that has it ends otherwise, that is told: whoever waits for its
+/// turn would wait for ever.
+struct Promise {
+    number: usize,
+    url: String,
+    sender: Sender<(usize, Fetched)>,
+    kept: bool,
+}
+
+impl Promise {
+    fn keep(mut self, fetched: Fetched) {
+        self.kept = true;
+        // A receiver that is gone wants no more.
+        let _ = self.sender.send((self.number, fetched));
+    }
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        if !self.kept {
+            let failure = Some(Failure::Broken("its task was given up".to_owned()));
+            let fetched = Fetched { failure, ..Fetched::new(std::mem::take(&mut self.url)) };
+            let _ = self.sender.send((self.number, fetched));
+        }
+    }
+}
+
+impl Fetched {
+    fn new(url: String) -> Self {
+        Self {
+            url,
+            location: None,
+            status: None,
+            content_type: None,
+            bytes: 0,
+            elapsed: Duration::ZERO,
+            attempts: 0,
+            failure: None,
+            body: None,
+            path: None,
+        }
+    }
+}
+
 impl Fetcher {
     /// A fetcher with its own connections and threads.
     ///
@@ -286,10 +330,8 @@ impl<I: Iterator<Item = String>> Fetching<'_, I> {
             let Some(url) = self.urls.next() else { return };
             let place = Place::new(&shared.options.keep, &url, &mut self.names);
             let (number, shared, sender) = (self.taken, shared.clone(), self.sender.clone());
-            let task = runtime.spawn(async move {
-                // A receiver that is gone wants no more.
-                let _ = sender.send((number, shared.fetch(url, place).await));
-            });
+            let promise = Promise { number, url: url.clone(), sender, kept: false };
+            let task = runtime.spawn(async move { promise.keep(shared.fetch(url, place).await) });
             self.under_way.push_back(task.abort_handle());
             self.taken += 1;
         }
@@ -325,18 +367,7 @@ impl<I> Drop for Fetching<'_, I> {
 
 impl Shared {
     async fn fetch(&self, url: String, place: Place) -> Fetched {
-        let mut fetched = Fetched {
-            url,
-            location: None,
-            status: None,
-            content_type: None,
-            bytes: 0,
-            elapsed: Duration::ZERO,
-            attempts: 0,
-            failure: None,
-            body: None,
-            path: None,
-        };
+        let mut fetched = Fetched::new(url);
         let parsed = match parse(&fetched.url) {
             Ok(parsed) => parsed,
             Err(failure) => return Fetched { failure: Some(failure), ..fetched },
