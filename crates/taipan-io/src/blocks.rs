@@ -65,6 +65,7 @@ pub(crate) struct Position {
     pub(crate) characters: u64,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug)]
 struct Reader {
     source: Bytes,
@@ -77,6 +78,8 @@ struct Reader {
     at_end: bool,
     /// What comes next is the rest of a bad record.
     skipping: bool,
+    /// Bytes without a record are handed out too.
+    keeps_all: bool,
     /// The fault behind the last block.
     failed: Option<Error>,
     done: bool,
@@ -117,6 +120,12 @@ impl Blocks {
 
     pub(crate) fn input(&self) -> &Input {
         &self.input
+    }
+
+    /// The same blocks with all of the file in them: what stands where no record is comes as a block without any.
+    pub(crate) fn keeping_all(self) -> Self {
+        lock(&self.reader).keeps_all = true;
+        self
     }
 
     /// The schema of the batches: the projected columns.
@@ -250,6 +259,7 @@ impl Reader {
             blocks: 0,
             at_end: false,
             skipping: false,
+            keeps_all: false,
             failed: None,
             done: false,
         })
@@ -301,7 +311,7 @@ impl Reader {
                 }
                 // Else the next block begins with the bad record, and is it.
             }
-            if !nothing {
+            if !nothing || (self.keeps_all && end > 0) {
                 let position = self.position;
                 self.position = position.after(data.get(..end).unwrap_or_default(), self.splitter.newline());
                 if self.failed.is_none() {

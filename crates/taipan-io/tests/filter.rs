@@ -281,3 +281,78 @@ proptest! {
         prop_assert_eq!((done.records, done.kept), (records.len() as u64, kept.len() as u64));
     }
 }
+
+#[test]
+fn xml_keeps_the_document_around_its_records() {
+    let document = "<?xml version=\"1.0\"?>\n<!-- all -->\n<rows kind='x'>\n  <note>kept</note>\n  <row id='1'><v>150</v></row>\n\
+                    \x20 <row id='2'>\n    <v>7</v>\n  </row>\n  <!-- between -->\n  <row id='3'><v> 1e3 </v></row>\n  <row id='4'/>\n</rows>\n";
+    let expected = "<?xml version=\"1.0\"?>\n<!-- all -->\n<rows kind='x'>\n  <note>kept</note>\n  <row id='1'><v>150</v></row>\n\
+                    \x20 <!-- between -->\n  <row id='3'><v> 1e3 </v></row>\n</rows>\n";
+    check("t.xml", document, "v > 100", None, expected);
+    check("t.xml", document, "\"@id\" = 1 OR v = 1000", None, expected);
+    let none =
+        "<?xml version=\"1.0\"?>\n<!-- all -->\n<rows kind='x'>\n  <note>kept</note>\n  <!-- between -->\n</rows>\n";
+    check("t.xml", document, "v > 10000", None, none);
+    check("t.xml", document, "v > 100", Some(Output::NdJson), "{\"@id\":1,\"v\":150.0}\n{\"@id\":3,\"v\":1000.0}\n");
+}
+
+#[test]
+fn xml_fields_are_elements_attributes_and_texts() {
+    let record = |inner: &str| format!("<r><i>{inner}</i><i><a>x</a><a>y</a></i></r>");
+    let cases = [
+        ("<u><c>D&amp;E</c></u>", "u.c = 'D&E'"),
+        ("<u c='5'>text</u>", "u.\"@c\" < 6"),
+        ("<u c='5'>text</u>", "u = 'text'"),
+        ("<u c='5'>text</u>", "u.\"#text\" = 'text'"),
+        ("<n:u xmlns:n='x'>2024-01-02</n:u>", "\"n:u\" < DATE '2024-02-01'"),
+        ("<i>9007199254740993</i>", "i > 9007199254740992"),
+        ("<u><![CDATA[<b>]]></u>", "u LIKE '<%'"),
+        ("<u/>", "u = ''"),
+    ];
+    for (inner, condition) in cases {
+        let expected = format!("<r><i>{inner}</i></r>");
+        check("t.xml", record(inner), condition, None, &expected);
+    }
+    let file = file("t.xml", record("<u>1</u>"));
+    let (text, done, _) = filtered(&file.path, "u = 1 AND none IS NULL", None, &ReadOptions::default()).unwrap();
+    assert_eq!(text, "<r><i><u>1</u></i></r>");
+    assert_eq!((done.records, done.kept, done.missing), (2, 1, vec!["none".to_owned()]));
+    let error = filtered(&file.path, "a = 'x'", None, &ReadOptions::default()).unwrap_err().to_string();
+    assert!(error.contains("t.xml:1:"), "{error}");
+}
+
+#[test]
+fn xml_rejects_go_and_the_rest_stays() {
+    let file = file("t.xml", "<r>\n<i><v>5</v></i>\n<i><v>6</b></i>\n<i><v>x</v></i>\n<i><v>7</v></i>\n</r>\n");
+    for block in [1, 20, 1000] {
+        let options = ReadOptions::default().on_error(OnError::Reject).block_bytes(block);
+        let (text, done, rejects) = filtered(&file.path, "v > 5", None, &options).unwrap();
+        assert_eq!(text, "<r>\n<i><v>7</v></i>\n</r>\n", "{block}");
+        assert_eq!((done.records, done.kept, done.rejected, rejects.len()), (2, 1, 2, 2));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn xml_output_does_not_depend_on_blocks(
+        pieces in prop::collection::vec(prop::sample::select(vec![
+            "<i><v>1</v></i>", "<i><v>9</v></i>", "<i/>", " ", "\n", "text", "<!-- c -->", "<j><i><v>9</v></i></j>", "<k/>",
+        ]), 1..30),
+        block in 1usize..200,
+    ) {
+        let document = format!("<r>{}</r>", pieces.concat());
+        let file = file("t.xml", &document);
+        let options = ReadOptions::default().record("i").unwrap();
+        let (whole, done, _) = filtered(&file.path, "v > 5", None, &options).unwrap();
+        let (text, again, _) = filtered(&file.path, "v > 5", None, &options.clone().block_bytes(block)).unwrap();
+        prop_assert_eq!(&text, &whole);
+        prop_assert_eq!(again, done.clone());
+        prop_assert_eq!(whole.matches("<v>").count() as u64, done.kept);
+        prop_assert_eq!(whole.matches("<k/>").count(), document.matches("<k/>").count());
+        prop_assert_eq!(whole.replace(['\n', ' '], ""), document.replace("<i><v>1</v></i>", "").replace("<i/>", "").replace(['\n', ' '], ""));
+        let (all, ..) = filtered(&file.path, "v > 5 OR v <= 5 OR v IS NULL", None, &options).unwrap();
+        prop_assert_eq!(all, document);
+    }
+}

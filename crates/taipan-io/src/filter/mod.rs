@@ -21,6 +21,7 @@
 mod batches;
 mod csv;
 mod json;
+mod xml;
 
 use std::io::Write;
 
@@ -58,10 +59,10 @@ impl Filter {
     /// A filter that writes what it reads.
     ///
     /// # Errors
-    /// [`ErrorKind::Condition`] if the condition names a column that the input does not have. Records of JSON may have
-    /// what the first ones have not; there, [`Filtered::missing`] tells in the end.
+    /// [`ErrorKind::Condition`] if the condition names a column that the input does not have. Records of JSON and XML may
+    /// have what the first ones have not; there, [`Filtered::missing`] tells in the end.
     pub fn new(input: Input, condition: &Condition) -> Result<Self> {
-        if input.format() != Format::Json {
+        if input.format() == Format::Csv {
             condition.bind(input.schema()).map_err(|error| Error::from(error).in_source(input.name()))?;
         }
         Ok(Self { input, condition: condition.clone(), output: None })
@@ -87,6 +88,7 @@ impl Filter {
             (Format::Json, Some(Output::Json)) => json::run(self, json::Shape::Array, writer, rejects),
             (Format::Json, Some(Output::NdJson)) => json::run(self, json::Shape::Lines, writer, rejects),
             (Format::Csv, None | Some(Output::Csv)) => csv::run(self, writer, rejects),
+            (Format::Xml, None) => xml::run(self, writer, rejects),
             (_, output) => batches::run(self, output.unwrap_or(Output::NdJson), writer, rejects),
         }
     }

@@ -16,6 +16,7 @@ mod entity;
 mod find;
 mod namespace;
 mod parser;
+mod select;
 mod shape;
 mod splitter;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use self::columns::{Columns, Unfit};
 use self::find::Paths;
 use self::parser::{Cause, Flaw, Ignore, Parser, Progress};
 pub(crate) use self::parser::{MAX_DEPTH, Rules};
+pub(crate) use self::select::{Selector, Tally};
 use self::shape::Observer;
 pub(crate) use self::shape::{Shapes, join};
 pub(crate) use self::splitter::{Found, RecordPath, Splitter};
@@ -80,7 +82,10 @@ pub(crate) fn infer(
     let (_, flaw) = splitter.split(sample, whole, &mut found);
     // A fault inside a record stands before one found behind it.
     let shapes = shapes(sample, &found, refused)?;
-    if let Some(flaw) = flaw {
+    // Who sets bad records aside has the good ones first, and then meets the flaw again.
+    if let Some(flaw) = flaw
+        && (found.records.is_empty() || !refused.takes())
+    {
         return Err(fault(flaw));
     }
     if found.records.is_empty() && !whole {
@@ -150,6 +155,13 @@ pub(crate) fn survey(bytes: &[u8], found: &Found, known: Shapes, refused: &mut R
     let mut shapes = known;
     each_record(bytes, found, |parser, text, range| observe(parser, text, range, &mut shapes, refused))?;
     Ok(shapes)
+}
+
+/// Checks records.
+pub(crate) fn check(bytes: &[u8], found: &Found, refused: &mut Refused) -> Result<(), Fault> {
+    each_record(bytes, found, |parser, text, range| {
+        parser.record(text, &mut Ignore).or_else(|flaw| refused.take(range.clone(), fault(flaw).shifted(range.start)))
+    })
 }
 
 fn shapes(sample: &[u8], found: &Found, refused: &Refused) -> Result<Shapes, Fault> {

@@ -290,15 +290,6 @@ impl Parser {
         Ok(())
     }
 
-    /// Checks the beginning of a record.
-    pub(crate) fn begin_record(&mut self, text: &str) -> Result<(), Flaw> {
-        match self.record(text, &mut Ignore) {
-            Err(flaw) if flaw.at < text.len() => Err(flaw),
-            // No more than its end is missing.
-            _ => Ok(()),
-        }
-    }
-
     /// The flaw of a document that ends inside a token at an offset.
     fn cut_off(&self, text: &str, at: usize) -> Flaw {
         let rest = text.as_bytes().get(at..).unwrap_or_default();

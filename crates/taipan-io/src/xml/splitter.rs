@@ -119,7 +119,7 @@ impl Splitter {
 
     /// The end of the record that begins with these bytes, as [`split`](Self::split) found it to be cut off.
     pub(crate) fn behind_record(&mut self, bytes: &[u8]) -> Option<usize> {
-        self.scanning.then(|| self.scan.go_on(bytes, None))?
+        self.scanning.then(|| self.scan.go_on(bytes))?
     }
 
     /// Leaves a record that is too long to be kept: goes on to its end, or as far as there is of it.
@@ -127,7 +127,7 @@ impl Splitter {
         if !self.scanning {
             return (0, true);
         }
-        match self.scan.go_on(bytes, None) {
+        match self.scan.go_on(bytes) {
             Some(end) => {
                 self.scanning = false;
                 self.parser.skip(end);
@@ -191,12 +191,7 @@ impl Splitter {
     /// Takes the record that begins here, if its end is in sight.
     fn record(&mut self, text: &str, at: &mut usize, last: bool, found: &mut Found) -> Result<Progress, Flaw> {
         let bytes = text.as_bytes().get(*at..).unwrap_or_default();
-        let context = &self.context;
-        let mut check = |length: usize| {
-            let record = text.get(*at..*at + length).unwrap_or_default();
-            Parser::within(context).begin_record(record).is_ok()
-        };
-        let length = match self.scan.go_on(bytes, Some(&mut check)) {
+        let length = match self.scan.go_on(bytes) {
             Some(length) => length,
             None if last => {
                 // It is never closed, which is a flaw of the document and not of the record.
@@ -243,63 +238,49 @@ struct Scan {
     depth: usize,
     /// From here on, behind a token.
     at: usize,
-    /// An element of the record's name was seen to close inside it, rightly.
-    nested: bool,
+    /// Elements of the record's name that are open inside it.
+    own: usize,
     /// The record is no element; it ends where its name is closed.
     broken: bool,
 }
-
-/// Whether a record may go on behind so many of its bytes.
-type Check<'a> = Option<&'a mut dyn FnMut(usize) -> bool>;
 
 impl Scan {
     fn begin(&mut self, name: &str) {
         self.name.clear();
         self.name.extend_from_slice(name.as_bytes());
-        (self.depth, self.at, self.nested, self.broken) = (0, 0, false, false);
+        (self.depth, self.at, self.own, self.broken) = (0, 0, 0, false);
     }
 
     /// Looks for the end of the record, which begins with these bytes, from where it was left.
-    fn go_on(&mut self, bytes: &[u8], mut check: Check<'_>) -> Option<usize> {
+    fn go_on(&mut self, bytes: &[u8]) -> Option<usize> {
         loop {
-            let (closing, at) = self.tags(bytes)?;
-            if !closing {
-                // Markup of another kind, or a tag that the short cut cannot take.
-                self.at = self.markup(bytes, at)?;
-                if self.depth == 0 {
-                    return Some(self.at);
-                }
-                continue;
-            }
-            // The record is closed, or an element of its name inside it is.
-            let end = at + memchr::memchr(b'>', bytes.get(at..)?)? + 1;
-            let own = closes(bytes, at, &self.name)?;
-            self.at = end;
-            self.depth = self.depth.saturating_sub(1);
-            match (self.depth, own) {
-                (0, true) => return Some(end),
-                // Something else is closed where the record should be.
-                (0, false) => {
-                    self.broken = true;
-                    self.depth = 1;
-                }
-                (_, true) if self.broken => return Some(end),
-                (_, true) if !self.nested => {
-                    if let Some(check) = &mut check
-                        && !check(end)
-                    {
-                        return Some(end);
+            match self.tags(bytes)? {
+                Stop::Markup(at) => {
+                    self.at = markup(bytes, at)?;
+                    if self.depth == 0 {
+                        return Some(self.at);
                     }
-                    self.nested = true;
                 }
-                _ => {}
+                Stop::EndTag(at) => {
+                    let end = at + memchr::memchr(b'>', bytes.get(at..)?)? + 1;
+                    let own = closes(bytes, at, &self.name)?;
+                    self.at = end;
+                    match (self.depth, own) {
+                        // Its own end, or that of a broken record, which has more open or less.
+                        (_, true) if self.own == 0 => return Some(end),
+                        (_, true) => self.own -= 1,
+                        // Something else is closed where the record should be.
+                        (0 | 1, false) => self.broken = true,
+                        _ => {}
+                    }
+                    self.depth = self.depth.saturating_sub(1).max(1);
+                }
             }
         }
     }
 
-    /// Goes through plain tags and text up to an end tag that may be the record's, or to what is no plain tag; answers
-    /// which, and where it is.
-    fn tags(&mut self, bytes: &[u8]) -> Option<(bool, usize)> {
+    /// Goes through plain tags and text up to an end tag that may be the record's, or to what is no plain tag.
+    fn tags(&mut self, bytes: &[u8]) -> Option<Stop> {
         let mut base = self.at;
         let mut depth = self.depth;
         while base < bytes.len() {
@@ -319,47 +300,48 @@ impl Scan {
                 opening &= opening - 1;
                 match bytes.get(at + 1) {
                     Some(b'/') => {
-                        if depth <= 1 || self.broken || closes(bytes, at, &self.name) != Some(false) {
+                        if depth <= 1 || closes(bytes, at, &self.name) != Some(false) {
                             (self.depth, self.at) = (depth, at);
-                            return Some((true, at));
+                            return Some(Stop::EndTag(at));
                         }
                         depth -= 1;
                     }
-                    Some(b'!' | b'?') | None => {
+                    Some(b'!' | b'?') => {
                         (self.depth, self.at) = (depth, at);
-                        return bytes.get(at + 1).map(|_| (false, at));
+                        return Some(Stop::Markup(at));
+                    }
+                    None => {
+                        (self.depth, self.at) = (depth, at);
+                        return None;
                     }
                     Some(_) => {
                         let ends = closing & rest;
                         let end = ends & ends.wrapping_neg();
                         // The bits from the tag's start to before its end.
                         let inside = end.wrapping_sub(1) & rest;
-                        if end == 0 || quotes & inside != 0 {
-                            // A tag with quotes, or one that goes on behind the chunk.
-                            let Some((end, empty)) = tag_end(bytes, at) else {
-                                (self.depth, self.at) = (depth, at);
-                                return None;
-                            };
-                            depth += usize::from(!empty);
-                            if depth == 0 {
-                                (self.depth, self.at) = (0, at);
-                                return Some((false, at));
-                            }
-                            behind = end.max(at + 1);
-                            if behind >= base + 64 {
-                                break;
-                            }
-                            opening &= !0u64 << (behind - base);
-                            behind = base + 64;
-                            continue;
-                        }
-                        let last = end.trailing_zeros() as usize + base;
-                        if bytes.get(last - 1) != Some(&b'/') {
-                            depth += 1;
-                        } else if depth == 0 {
+                        let (behind_tag, empty) = if end != 0 && (quotes | opening) & inside == 0 {
+                            let last = base + end.trailing_zeros() as usize;
+                            (last + 1, bytes.get(last - 1) == Some(&b'/'))
+                        } else if let Some(tag) = tag_end(bytes, at) {
+                            tag
+                        } else {
+                            (self.depth, self.at) = (depth, at);
+                            return None;
+                        };
+                        if depth == 0 && empty {
                             (self.depth, self.at) = (0, at);
-                            return Some((false, at));
+                            return Some(Stop::Markup(at));
                         }
+                        if !empty {
+                            self.own += usize::from(depth > 0 && opens(bytes, at, &self.name));
+                            depth += 1;
+                        }
+                        if behind_tag >= base + 64 {
+                            behind = behind_tag;
+                            break;
+                        }
+                        // A quoted value may hold the byte that begins a tag.
+                        opening &= !0u64 << (behind_tag - base);
                     }
                 }
             }
@@ -369,28 +351,41 @@ impl Scan {
         // The last bytes may be the beginning of something.
         None
     }
+}
 
-    /// Steps over a comment, a section, an instruction or a tag.
-    fn markup(&mut self, bytes: &[u8], at: usize) -> Option<usize> {
-        let rest = bytes.get(at..)?;
-        let until = |from: usize, word: &[u8]| {
-            let inside = rest.get(from..)?;
-            memchr::memmem::find(inside, word).map(|length| at + from + length + word.len())
-        };
-        match rest {
-            [b'<', b'?', ..] => until(2, b"?>"),
-            [b'<', b'!', b'-', b'-', ..] => until(4, b"-->"),
-            _ if rest.starts_with(b"<![CDATA[") => until(9, b"]]>"),
-            // It may still become one of these.
-            _ if b"<!--".starts_with(rest) || b"<![CDATA[".starts_with(rest) => None,
-            [b'<', b'!', ..] => Some(at + 2),
-            _ => {
-                let (end, empty) = tag_end(bytes, at)?;
-                self.depth += usize::from(!empty);
-                Some(end)
-            }
-        }
+/// Steps over a comment, a section, an instruction or a tag.
+fn markup(bytes: &[u8], at: usize) -> Option<usize> {
+    let rest = bytes.get(at..)?;
+    let until = |from: usize, word: &[u8]| {
+        let inside = rest.get(from..)?;
+        memchr::memmem::find(inside, word).map(|length| at + from + length + word.len())
+    };
+    match rest {
+        [b'<', b'?', ..] => until(2, b"?>"),
+        [b'<', b'!', b'-', b'-', ..] => until(4, b"-->"),
+        _ if rest.starts_with(b"<![CDATA[") => until(9, b"]]>"),
+        // It may still become one of these.
+        _ if b"<!--".starts_with(rest) || b"<![CDATA[".starts_with(rest) => None,
+        [b'<', b'!', ..] => Some(at + 2),
+        _ => Some(tag_end(bytes, at)?.0),
     }
+}
+
+/// What a scan has come to.
+enum Stop {
+    /// An end tag.
+    EndTag(usize),
+    /// A comment, a section, an instruction, or a record that is one empty tag.
+    Markup(usize),
+}
+
+/// Whether the start tag at an offset has the record's name. The tag is there as a whole.
+#[inline]
+fn opens(bytes: &[u8], at: usize, name: &[u8]) -> bool {
+    bytes.get(at + 1..).is_some_and(|rest| {
+        rest.starts_with(name)
+            && rest.get(name.len()).is_some_and(|byte| matches!(byte, b'>' | b'/') || chars::is_space(*byte))
+    })
 }
 
 /// Whether the end tag at an offset has the record's name; nothing if that cannot be said yet.
