@@ -24,7 +24,7 @@
 //! - A parameter out of range, a NaN, a wrong shape or a damaged file is an [`Error`] that names it, never a panic.
 
 #![allow(clippy::needless_pass_by_value, reason = "an array view is a reference already")]
-#![allow(dead_code, reason = "what the estimators to come share")]
+#![allow(dead_code, reason = "what families of estimators share is not used by all of them")]
 #![allow(clippy::inline_always, reason = "loops are compiled for each kind of processor only where they are inlined")]
 #![allow(clippy::float_cmp, reason = "class labels and split values are floats that are equal or not")]
 
