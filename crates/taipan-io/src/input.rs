@@ -297,7 +297,9 @@ impl Input {
                 .map_err(|error| broken(&source, error, Position::default(), &sample))?;
             let of_kind = |kind| Error::new(kind).in_source(source.name());
             let known = options.format.or_else(|| Format::of_path(&source.format_name())).is_some();
-            let strict = !(known && options.on_error == OnError::Reject);
+            // JSON's own parser knows at which line and column a NUL stands.
+            let json = format(&source, after_bom(&sample), options) == Ok(Format::Json);
+            let strict = !(json || known && options.on_error == OnError::Reject);
             refuse_binary(&sample, strict).map_err(of_kind)?;
             let text = after_bom(&sample);
             let mark = (sample.len() - text.len()) as u64;
