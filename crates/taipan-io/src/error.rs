@@ -181,6 +181,14 @@ impl Error {
         &self.0.kind
     }
 
+    /// What the user may have meant, where that is known.
+    pub fn hint(&self) -> Option<&str> {
+        match self.kind() {
+            ErrorKind::Condition(error) => error.hint(),
+            _ => None,
+        }
+    }
+
     /// Where, if it is known.
     pub fn place(&self) -> Option<&Place> {
         self.0.place.as_ref()

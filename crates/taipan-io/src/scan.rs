@@ -52,6 +52,18 @@ pub(crate) fn equal(chunk: &Chunk, needle: u8) -> u64 {
     chunk.iter().enumerate().fold(0, |mask, (i, byte)| mask | u64::from(*byte == needle) << i)
 }
 
+/// Eight words of a chunk, which compilers load into a register at once.
+#[inline]
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn words(chunk: &Chunk) -> [i64; 8] {
+    let (words, _) = chunk.as_chunks::<8>();
+    let mut eight = [0; 8];
+    for (to, from) in eight.iter_mut().zip(words) {
+        *to = i64::from_le_bytes(*from);
+    }
+    eight
+}
+
 /// Bit `i` is the parity of the bits up to and including `i`: set from an opening quote to just before its closing one.
 #[inline]
 pub(crate) fn parity(mut mask: u64) -> u64 {

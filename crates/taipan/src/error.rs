@@ -74,6 +74,7 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match &self.kind {
             ErrorKind::Query(error) => self.hint.as_deref().or_else(|| error.hint()),
+            ErrorKind::Read(error) => self.hint.as_deref().or_else(|| error.hint()),
             _ => self.hint.as_deref(),
         }
     }

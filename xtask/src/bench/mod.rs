@@ -10,11 +10,12 @@
 //! | [`server`] | a server under load: start, drive with wrk, memory, stop |
 //! | [`report`] | medians, ratios, tables, `RESULTS.md` |
 //! | [`pages`] | a server of small pages, for clients |
-//! | [`startup`], [`csv_query`], [`rest_read`], [`fetch`] | jobs of the program |
+//! | [`startup`], [`csv_query`], [`json_filter`], [`rest_read`], [`fetch`] | jobs of the program |
 //! | [`learn`] | jobs of taipan-learn, against scikit-learn |
 
 mod csv_query;
 mod fetch;
+mod json_filter;
 mod learn;
 mod measure;
 mod pages;
@@ -46,8 +47,14 @@ pub(crate) struct Options {
 
 type Job = fn(&Setting) -> Result<Section>;
 
-const JOBS: [(&str, Job); 4] =
-    [("startup", startup::run), ("csv-query", csv_query::run), ("rest-read", rest_read::run), ("fetch", fetch::run)];
+const JOBS: [(&str, Job); 6] = [
+    ("startup", startup::run),
+    ("csv-query", csv_query::run),
+    ("json-filter", json_filter::lines),
+    ("json-array", json_filter::array),
+    ("rest-read", rest_read::run),
+    ("fetch", fetch::run),
+];
 
 /// Whether `bench` knows the name.
 pub(crate) fn is_job(name: &str) -> bool {

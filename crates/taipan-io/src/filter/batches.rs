@@ -12,7 +12,7 @@ use crate::write::{BatchWriter, Output};
 pub(super) fn run(
     filter: Filter,
     output: Output,
-    writer: &mut impl Write,
+    writer: &mut (impl Write + Send),
     mut rejects: Rejects<impl FnMut(&[Reject]) -> Result<()>>,
 ) -> Result<Filtered> {
     // Rows that were written cannot be taken back when a type turns out too narrow, so types are settled first.

@@ -24,6 +24,7 @@ mod json;
 mod xml;
 
 use std::io::Write;
+use std::num::NonZeroUsize;
 
 use arrow::datatypes::{DataType, Fields, Schema};
 
@@ -40,6 +41,7 @@ pub struct Filter {
     input: Input,
     condition: Condition,
     output: Option<Output>,
+    threads: Option<NonZeroUsize>,
 }
 
 /// What came of it.
@@ -65,7 +67,7 @@ impl Filter {
         if input.format() == Format::Csv {
             condition.bind(input.schema()).map_err(|error| Error::from(error).in_source(input.name()))?;
         }
-        Ok(Self { input, condition: condition.clone(), output: None })
+        Ok(Self { input, condition: condition.clone(), output: None, threads: None })
     }
 
     /// Writes another format than that of the input.
@@ -75,13 +77,40 @@ impl Filter {
         self
     }
 
+    /// Computes on so many threads; on those of the pool it is called in, one per core, unless set. What is written does
+    /// not depend on it.
+    #[must_use]
+    pub fn threads(mut self, threads: Option<NonZeroUsize>) -> Self {
+        self.threads = threads;
+        self
+    }
+
     /// Reads the input once and writes what meets the condition. Bad records, where they do not end it, are handed to
     /// `reject`, in the order of the file.
     ///
     /// # Errors
     /// Those of reading the input; [`ErrorKind::Mismatch`] for a value that does not compare with what the condition
     /// compares it with; [`ErrorKind::TooManyRejects`]; those of writing and of `reject`.
-    pub fn run(self, writer: &mut impl Write, reject: impl FnMut(&[Reject]) -> Result<()>) -> Result<Filtered> {
+    pub fn run(
+        self,
+        writer: &mut (impl Write + Send),
+        reject: impl FnMut(&[Reject]) -> Result<()> + Send,
+    ) -> Result<Filtered> {
+        match self.threads {
+            None => self.run_here(writer, reject),
+            Some(threads) => {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build();
+                let pool = pool.map_err(|error| Error::from(std::io::Error::other(error)))?;
+                pool.install(|| self.run_here(writer, reject))
+            }
+        }
+    }
+
+    fn run_here(
+        self,
+        writer: &mut (impl Write + Send),
+        reject: impl FnMut(&[Reject]) -> Result<()> + Send,
+    ) -> Result<Filtered> {
         let rejects = Rejects { limit: self.input.options().reject_limit(), count: 0, sink: reject };
         match (self.input.format(), self.output) {
             (Format::Json, None) => json::run(self, json::Shape::AsRead, writer, rejects),

@@ -2,6 +2,7 @@
 //!
 //! An object is a row, its keys the columns; any other value is a row with the one column `value`.
 
+mod brackets;
 mod columns;
 mod machine;
 mod record;

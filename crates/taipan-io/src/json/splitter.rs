@@ -7,10 +7,8 @@
 
 use std::ops::Range;
 
-use crate::scan;
-
-/// Deeper nesting is refused.
-pub(crate) const MAX_DEPTH: u32 = 1024;
+use super::brackets::{self, TooDeep};
+use super::machine::MAX_DEPTH;
 
 /// Finds records one after another; keeps what was seen between them, so that files can come in parts.
 #[derive(Debug, Clone, Default)]
@@ -99,7 +97,7 @@ impl Splitter {
     ) -> Result<Option<Range<usize>>, Flaw> {
         let start = *position;
         let end = match bytes.get(start) {
-            Some(b'{' | b'[') => nested_end(bytes, start)?,
+            Some(b'{' | b'[') => brackets::end(bytes, start, MAX_DEPTH).map_err(|TooDeep(at)| Flaw::TooDeep { at })?,
             Some(b'"') => string_end(bytes, start),
             _ => scalar_end(bytes, start).or(last.then_some(bytes.len())),
         };
@@ -139,57 +137,6 @@ fn found(bytes: &[u8], at: usize) -> String {
         Some(letter) => format!("`{}`", letter.escape_debug()),
         None => "the end of the file".to_owned(),
     }
-}
-
-/// Where the object or array that starts here ends: where as many brackets were closed as opened, outside strings.
-fn nested_end(bytes: &[u8], start: usize) -> Result<Option<usize>, Flaw> {
-    let mut depth = 0;
-    let mut base = start;
-    // All ones inside a string, and one after a backslash, at the first byte of the chunk.
-    let (mut inside, mut escaped) = (0, 0);
-    while base < bytes.len() {
-        let chunk = scan::chunk(bytes, base);
-        let (escapes, carry) = escaped_bytes(scan::equal(&chunk, b'\\'), escaped);
-        escaped = carry;
-        let quotes = scan::equal(&chunk, b'"') & !escapes;
-        let strings = scan::parity(quotes) ^ inside;
-        inside = if strings >> 63 == 1 { u64::MAX } else { 0 };
-        let opening = (scan::equal(&chunk, b'{') | scan::equal(&chunk, b'[')) & !strings;
-        let closing = (scan::equal(&chunk, b'}') | scan::equal(&chunk, b']')) & !strings;
-        let mut brackets = opening | closing;
-        while brackets != 0 {
-            let at = base + brackets.trailing_zeros() as usize;
-            let bit = brackets & brackets.wrapping_neg();
-            brackets ^= bit;
-            if opening & bit != 0 {
-                depth += 1;
-                if depth > MAX_DEPTH {
-                    return Err(Flaw::TooDeep { at });
-                }
-            } else {
-                depth -= 1;
-                if depth == 0 {
-                    return Ok(Some(at + 1));
-                }
-            }
-        }
-        base += 64;
-    }
-    Ok(None)
-}
-
-/// The bytes that follow an escaping backslash, and whether the next chunk's first one does.
-fn escaped_bytes(backslashes: u64, carry: u64) -> (u64, u64) {
-    let mut escaped = carry;
-    let mut rest = backslashes & !carry;
-    let mut next = 0;
-    while rest != 0 {
-        let bit = rest & rest.wrapping_neg();
-        escaped |= bit << 1;
-        next = bit >> 63;
-        rest &= !(bit | bit << 1);
-    }
-    (escaped, next)
 }
 
 fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
@@ -286,18 +233,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn escapes_are_those_of_a_plain_scan(backslashes: u64, dense: u64, carried: bool) {
-            let backslashes = backslashes | dense;
-            let (escaped, next) = escaped_bytes(backslashes, u64::from(carried));
-            let mut after = carried;
-            for i in 0..64 {
-                prop_assert_eq!(escaped >> i & 1 == 1, after);
-                after = !after && backslashes >> i & 1 == 1;
-            }
-            prop_assert_eq!(next == 1, after);
-        }
-
         #[test]
         fn parts_of_any_size_give_the_same_records(text in "[\\[\\]{},:\"\\\\a1 \n]{0,150}", part in 1usize..80) {
             // A flaw's offset counts from the part, so only the records are compared.

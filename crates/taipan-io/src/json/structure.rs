@@ -201,6 +201,7 @@ mod x86 {
     };
 
     use super::{Broken, Chunk, Masks, Structure, scan_with};
+    use crate::scan::words;
 
     pub(super) fn scan_avx512(bytes: &[u8], structure: &mut Structure) -> Result<bool, Broken> {
         #[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2,popcnt,lzcnt")]
@@ -220,16 +221,6 @@ mod x86 {
         assert!(is_x86_feature_detected!("avx2"));
         // SAFETY: the processor was asked for AVX2; none has it without the bit counting that came with it.
         unsafe { scan(bytes, structure) }
-    }
-
-    /// Eight words of a chunk, which compilers load at once.
-    fn words(chunk: &Chunk) -> [i64; 8] {
-        let (words, _) = chunk.as_chunks::<8>();
-        let mut eight = [0; 8];
-        for (to, from) in eight.iter_mut().zip(words) {
-            *to = i64::from_le_bytes(*from);
-        }
-        eight
     }
 
     #[inline]

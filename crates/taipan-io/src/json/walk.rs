@@ -12,6 +12,8 @@ use super::structure::Structure;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
     keys: Vec<Key>,
+    /// A bit for each length that some key has, those of 63 bytes and more together.
+    lengths: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -51,6 +53,7 @@ impl Wanted {
         let place = self.keys.iter().position(|key| key.name == *name).unwrap_or_else(|| {
             let key = Key { name: name.clone(), slot: None, inner: Self::default(), slots: Vec::new() };
             self.keys.push(key);
+            self.lengths |= 1 << name.len().min(63);
             self.keys.len() - 1
         });
         if let Some(key) = self.keys.get_mut(place) {
@@ -65,6 +68,10 @@ impl Wanted {
 
     #[inline]
     fn find(&self, name: &[u8]) -> Option<&Key> {
+        // Most keys are wanted by nobody, and of another length.
+        if self.lengths >> name.len().min(63) & 1 == 0 {
+            return None;
+        }
         self.keys.iter().find(|key| key.name.as_bytes() == name)
     }
 }
@@ -108,12 +115,20 @@ impl<'a> Walk<'a> {
             return Some(k + 1);
         }
         loop {
-            if self.byte(k) != b'"' || self.byte(k + 1) != b':' {
+            // The key, the colon, the value and what follows it: most values are no brackets.
+            let &[key, colon, value, behind] = self.at.get(k..)?.first_chunk::<4>()?;
+            let (key, colon, value, behind) = (key as usize, colon as usize, value as usize, behind as usize);
+            if self.bytes.get(key) != Some(&b'"') || self.bytes.get(colon) != Some(&b':') {
                 return None;
             }
-            let next = match self.wanted_key(k, wanted) {
-                None => self.value(k + 2, depth)?,
-                Some(key) => self.wanted_value(k + 2, key, depth, slots)?,
+            let next = match self.wanted_key(key + 1, colon, wanted) {
+                Some(wanted) => self.wanted_value(k + 2, wanted, depth, slots)?,
+                None => match self.bytes.get(value)? {
+                    b'"' => k + 3,
+                    b'{' | b'[' => self.nested(k + 2, depth)?,
+                    _ if is_scalar(self.bytes.get(value..)?, behind - value) => k + 3,
+                    _ => return None,
+                },
             };
             match self.byte(next) {
                 b',' => k = next + 1,
@@ -123,9 +138,9 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// What is wanted of the value of the key whose text begins at an offset and whose colon is at another.
     #[inline]
-    fn wanted_key<'w>(&self, k: usize, wanted: &'w Wanted) -> Option<&'w Key> {
-        let (start, colon) = (self.place(k)? + 1, self.place(k + 1)?);
+    fn wanted_key<'w>(&self, start: usize, colon: usize, wanted: &'w Wanted) -> Option<&'w Key> {
         // Nothing but blanks stands between the closing quote and the colon.
         let mut end = colon.checked_sub(1)?;
         while self.bytes.get(end) != Some(&b'"') {
@@ -163,22 +178,16 @@ impl<'a> Walk<'a> {
         match self.byte(k) {
             b'"' => Some(k + 1),
             b'{' | b'[' => self.nested(k, depth),
-            first => self.scalar(k, first).then_some(k + 1),
+            _ => self.scalar(k).then_some(k + 1),
         }
     }
 
+    /// Whether a number or word stands at a place.
     #[inline]
-    fn scalar(&self, k: usize, first: u8) -> bool {
+    fn scalar(&self, k: usize) -> bool {
         let Some(start) = self.place(k) else { return false };
         let end = self.place(k + 1).unwrap_or(self.bytes.len());
-        let text = trimmed(self.bytes.get(start..end).unwrap_or_default());
-        match first {
-            b'-' | b'0'..=b'9' => is_number(text),
-            b't' => text == b"true",
-            b'f' => text == b"false",
-            b'n' => text == b"null",
-            _ => false,
-        }
+        self.bytes.get(start..).is_some_and(|rest| is_scalar(rest, end - start))
     }
 
     /// An object or array of which nothing is wanted, without recursion.
@@ -207,7 +216,7 @@ impl<'a> Walk<'a> {
                     match byte {
                         b'"' => k += 1,
                         b'{' | b'[' => continue 'open,
-                        _ if self.scalar(k, byte) => k += 1,
+                        _ if self.scalar(k) => k += 1,
                         _ => return None,
                     }
                 }
@@ -294,17 +303,47 @@ fn trimmed(text: &[u8]) -> &[u8] {
     text
 }
 
-/// The grammar of numbers.
+/// Whether the first bytes, so many of them, are a number or a word, and blanks.
 #[inline]
+fn is_scalar(bytes: &[u8], length: usize) -> bool {
+    // A short integer, which most numbers are, without a branch for each digit.
+    if let Some(eight) = bytes.first_chunk::<8>()
+        && length <= 8
+    {
+        let word = u64::from_le_bytes(*eight);
+        let negative = word as u8 == b'-';
+        let digits = if negative { word >> 8 } else { word };
+        let count = length - usize::from(negative);
+        if leading_digits(digits) >= count && count > 0 {
+            return count == 1 || digits as u8 != b'0';
+        }
+    }
+    let text = trimmed(bytes.get(..length).unwrap_or_default());
+    match text.first() {
+        Some(b't') => text == b"true",
+        Some(b'f') => text == b"false",
+        Some(b'n') => text == b"null",
+        _ => is_number(text),
+    }
+}
+
+/// How many of eight bytes, from the first on, are digits.
+#[inline]
+fn leading_digits(word: u64) -> usize {
+    const SEVENS: u64 = 0x7F7F_7F7F_7F7F_7F7F;
+    let digits = word ^ 0x3030_3030_3030_3030;
+    // A byte above nine gets its highest bit, and no byte carries into the next.
+    let others = (((digits & SEVENS) + 0x7676_7676_7676_7676) | digits) & !SEVENS;
+    others.trailing_zeros() as usize / 8
+}
+
+/// The grammar of numbers.
 fn is_number(text: &[u8]) -> bool {
     let text = text.strip_prefix(b"-").unwrap_or(text);
     let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let whole = digits(text);
     if whole == 0 || (whole > 1 && text.first() == Some(&b'0')) {
         return false;
-    }
-    if whole == text.len() {
-        return true;
     }
     let mut rest = text.get(whole..).unwrap_or_default();
     if let [b'.', fraction @ ..] = rest {
