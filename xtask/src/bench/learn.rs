@@ -33,14 +33,52 @@ struct Job {
     rounds: usize,
 }
 
-const JOBS: &[Job] = &[Job {
-    name: "grid-iris",
-    task: "GridSearchCV over a RandomForestClassifier on iris (150 × 4): `n_estimators` 50, 100, 200 × `max_depth`\n\
+const JOBS: &[Job] = &[
+    Job {
+        name: "grid-iris",
+        task: "GridSearchCV over a RandomForestClassifier on iris (150 × 4): `n_estimators` 50, 100, 200 × `max_depth`\n\
            3, 5, 7, five folds, then the best refitted: 46 forests. The same best parameters and scores.",
-    parts: &[("search", Some(40.0))],
-    tolerance: 0.0,
-    rounds: 5,
-}];
+        parts: &[("search", Some(40.0))],
+        tolerance: 0.0,
+        rounds: 5,
+    },
+    Job {
+        name: "linear",
+        task: "LinearRegression and Ridge on 1,000,000 × 20 normal numbers. The same weights to a relative 1e-9.",
+        parts: &[("ols", Some(3.0)), ("ridge", Some(3.0))],
+        tolerance: 1e-9,
+        rounds: 5,
+    },
+    Job {
+        name: "logistic",
+        task: "LogisticRegression (L-BFGS) on 1,000,000 × 20 normal numbers. The same weights to a relative 1e-6.",
+        parts: &[("fit", Some(2.0))],
+        tolerance: 1e-6,
+        rounds: 5,
+    },
+    Job {
+        name: "lasso",
+        task: "Lasso (alpha 0.01) on 100,000 × 200 normal numbers, of which 20 features count. The same weights to a\n\
+               relative 1e-9, in as many steps.",
+        parts: &[("fit", Some(2.0))],
+        tolerance: 1e-9,
+        rounds: 5,
+    },
+    Job {
+        name: "pca",
+        task: "PCA on 1,000,000 × 50 numbers, two components. The same ratios to a relative 1e-9.",
+        parts: &[("fit", Some(1.5))],
+        tolerance: 1e-9,
+        rounds: 5,
+    },
+    Job {
+        name: "kmeans",
+        task: "KMeans with 20 clusters on 500,000 × 20 numbers. The same inertia to a relative 1e-9, in as many steps.",
+        parts: &[("fit", Some(2.0))],
+        tolerance: 1e-9,
+        rounds: 5,
+    },
+];
 
 pub(crate) fn is_job(name: &str) -> bool {
     names().any(|job| job == name)

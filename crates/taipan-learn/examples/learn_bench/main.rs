@@ -4,6 +4,7 @@
 //! JSON: the seconds of each part, and the result, for the harness to compare.
 
 mod grid_iris;
+mod linear;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -32,7 +33,14 @@ impl Report {
 
 type Job = fn(&mut Report) -> taipan_learn::Result<()>;
 
-const JOBS: &[(&str, Job)] = &[("grid-iris", grid_iris::run)];
+const JOBS: &[(&str, Job)] = &[
+    ("grid-iris", grid_iris::run),
+    ("linear", linear::linear),
+    ("logistic", linear::logistic),
+    ("lasso", linear::lasso),
+    ("pca", linear::pca),
+    ("kmeans", linear::kmeans),
+];
 
 fn main() -> ExitCode {
     let name = std::env::args().nth(1).unwrap_or_default();
