@@ -50,6 +50,10 @@ pub(crate) enum Command {
     Head(Head),
     /// Fetch URLs, many at once
     Fetch(Fetch),
+    /// Show the columns of a file: types, nulls, least and greatest values
+    Schema(Schema),
+    /// Check that a file is well-formed by the standard of its format
+    Validate(Validate),
     /// Run SQL over files and databases
     Query(Query),
     /// Import files into a database
@@ -160,6 +164,37 @@ pub(crate) struct Fetch {
     /// The name to go by
     #[arg(long, value_name = "NAME")]
     pub(crate) user_agent: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  taipan schema tips.csv
+  taipan schema orders.xml --record order --format json -o schema.json")]
+pub(crate) struct Schema {
+    /// A CSV, JSON or XML file, a URL, or - for standard input
+    pub(crate) file: PathBuf,
+    /// The elements of XML that are records: item, channel/item or /rss/channel/item [default: found]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) record: Option<String>,
+    #[command(flatten)]
+    pub(crate) printing: Printing,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  taipan validate orders.xml
+  taipan validate events.ndjson --all")]
+pub(crate) struct Validate {
+    /// A CSV, JSON or XML file, a URL, or - for standard input
+    pub(crate) file: PathBuf,
+    /// Tell each fault, not the first one only
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The elements of XML that are records: item, channel/item or /rss/channel/item [default: found]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) record: Option<String>,
 }
 
 #[derive(Debug, Args)]

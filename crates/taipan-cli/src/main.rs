@@ -21,6 +21,8 @@ fn main() -> ExitCode {
     let result = match command {
         Command::Head(args) => commands::head::run(&args),
         Command::Fetch(args) => commands::fetch::run(&args, &global),
+        Command::Schema(args) => commands::schema::run(&args, &global),
+        Command::Validate(args) => commands::validate::run(&args, &global),
         Command::Query(args) => commands::query::run(&args, &global),
         Command::Import(args) => commands::import::run(&args, &global),
         Command::Train(args) => commands::train::run(&args, &global),

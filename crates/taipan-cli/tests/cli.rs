@@ -349,3 +349,44 @@ fn a_closed_pipe_is_no_error() {
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "value\n");
 }
+
+#[test]
+fn validate_says_where_a_file_is_not_well_formed() {
+    let place = Workplace::new();
+    let ran = place.run(&["validate", "tips.csv"]);
+    assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, "", "tips.csv: well-formed, 244 records\n"));
+    place.write(
+        "rows.xml",
+        "<rows>\n<row><a>1</a></row>\n<row><a>2</b></row>\n<row><a>3</a></row>\n<row>&x;</row>\n</rows>\n",
+    );
+    let ran = place.run(&["validate", "rows.xml"]);
+    assert_eq!(ran.code, 1);
+    assert_eq!(ran.stdout, "rows.xml:3:10: `</b>` where `</a>` was expected\n");
+    assert_eq!(ran.stderr, "error: rows.xml: not well-formed, 1 fault\n");
+    let ran = place.run(&["validate", "rows.xml", "--all", "--record", "row"]);
+    assert_eq!(ran.code, 1);
+    assert_eq!(ran.stdout.lines().count(), 2);
+    assert_eq!(ran.stderr, "error: rows.xml: not well-formed, 2 faults beside 2 records\n");
+}
+
+#[test]
+fn schema_tells_columns_types_and_extremes() {
+    let place = Workplace::new();
+    place.write("rows.xml", "<rows><row id='1'><u><c>DE</c></u></row><row id='7'/></rows>");
+    let text = place.ok(&["schema", "rows.xml", "--format", "csv"]);
+    assert_eq!(text, "column,type,nulls,min,max,example\n@id,integer,0,1,7,1\nu,object,1,,,\nu.c,text,1,DE,DE,DE\n");
+    let found: serde_json::Value =
+        serde_json::from_str(&place.ok(&["schema", "rows.xml", "--format", "json"])).unwrap();
+    assert_eq!(found["rows"], 2);
+    assert_eq!(
+        found["columns"][1]["fields"][0],
+        json!({"name": "c", "type": "text", "nulls": 1, "min": "DE", "max": "DE", "example": "DE"})
+    );
+}
+
+#[test]
+fn head_reads_xml() {
+    let place = Workplace::new();
+    place.write("rows.xml", "<rows><row id='1'><v>2.5</v></row><row id='7'><v>4</v></row></rows>");
+    assert_eq!(place.ok(&["head", "rows.xml", "-n", "1", "--format", "ndjson"]), "{\"@id\":1,\"v\":2.5}\n");
+}

@@ -8,10 +8,13 @@ pub(crate) mod import;
 pub(crate) mod plot;
 pub(crate) mod predict;
 pub(crate) mod query;
+pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod train;
+pub(crate) mod validate;
 
 use anyhow::Result;
+use taipan::io::ReadOptions;
 use taipan::query::{Engine, EngineOptions};
 use taipan::{Error, Relation, open_database};
 
@@ -24,6 +27,15 @@ fn engine(global: &Global, db: Option<&str>) -> Result<Engine> {
         options = options.store(open_database(url)?);
     }
     Ok(Engine::new(&options).map_err(Error::from)?)
+}
+
+/// How a file is read of which the command line says no more than where its records are.
+fn reading(record: Option<&str>) -> Result<ReadOptions> {
+    let options = ReadOptions::default();
+    Ok(match record {
+        Some(path) => options.record(path).map_err(Error::from)?,
+        None => options,
+    })
 }
 
 /// A file, a query or a table; a name that looks like a file but is none is an error about the file.

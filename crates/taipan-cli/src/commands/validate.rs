@@ -1,0 +1,35 @@
+//! `taipan validate`
+
+use std::io::Write;
+
+use anyhow::{Result, bail};
+use taipan::Error;
+use taipan::io::{Checks, validate};
+
+use super::reading;
+use crate::args::{Global, Validate};
+use crate::message::{counted, printable};
+
+pub(crate) fn run(args: &Validate, global: &Global) -> Result<()> {
+    let checks = if args.all { Checks::All } else { Checks::First };
+    let mut stdout = std::io::stdout().lock();
+    let mut written = Ok(());
+    let found = validate(&args.file, &reading(args.record.as_deref())?, checks, |flaw| {
+        if written.is_ok() {
+            written = writeln!(stdout, "{}", printable(&flaw.to_string()));
+        }
+    })
+    .map_err(Error::from)?;
+    written.and_then(|()| stdout.flush())?;
+    let name = args.file.display();
+    let records = counted(found.records, "record");
+    if !found.is_valid() {
+        // Behind the first fault nothing was counted.
+        let beside = if args.all { format!(" beside {records}") } else { String::new() };
+        bail!("{name}: not well-formed, {}{beside}", counted(found.faults, "fault"));
+    }
+    if !global.quiet {
+        eprintln!("{name}: well-formed, {records}");
+    }
+    Ok(())
+}
