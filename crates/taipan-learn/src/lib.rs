@@ -59,7 +59,9 @@ pub use compose::{ColumnTransformer, FittedColumnTransformer, FittedPipeline, Pi
 pub use decomposition::{Components, Pca, PcaPredictor, SvdSolver};
 pub use dummy::{ClassStrategy, ConstantPredictor, DummyClassifier, DummyRegressor, PriorPredictor, Strategy};
 pub use ensemble::{
-    ExtraTreesClassifier, ExtraTreesRegressor, ForestPredictor, OutOfBag, RandomForestClassifier, RandomForestRegressor,
+    BoostingInit, BoostingPredictor, ExtraTreesClassifier, ExtraTreesRegressor, ForestPredictor,
+    GradientBoostingClassifier, GradientBoostingRegressor, LabelLoss, NumberLoss, OutOfBag, RandomForestClassifier,
+    RandomForestRegressor,
 };
 pub use error::{Error, ErrorKind, Place, Result};
 pub use estimator::{Attribute, Estimator, Kind, Predictor, Prepared, Training, Watch};

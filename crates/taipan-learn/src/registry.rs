@@ -42,6 +42,7 @@ static FAMILIES: &[&[Entry]] = &[
     compose::ENTRIES,
     decomposition::ENTRIES,
     dummy::ENTRIES,
+    ensemble::BOOSTING,
     ensemble::FORESTS,
     linear::ENTRIES,
     preprocessing::ENTRIES,

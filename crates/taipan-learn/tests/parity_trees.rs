@@ -12,9 +12,10 @@ use ndarray::{Array1, Array2, ArrayView1};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use taipan_learn::{
-    DecisionTreeClassifier, DecisionTreeRegressor, Estimator, ExtraTreeClassifier, ExtraTreeRegressor,
-    ExtraTreesClassifier, ExtraTreesRegressor, ForestPredictor, ParamValue, Predictor, RandomForestClassifier,
-    RandomForestRegressor, RandomState, Training, Tree, TreePredictor, registry,
+    BoostingPredictor, DecisionTreeClassifier, DecisionTreeRegressor, Estimator, ExtraTreeClassifier,
+    ExtraTreeRegressor, ExtraTreesClassifier, ExtraTreesRegressor, ForestPredictor, GradientBoostingClassifier,
+    GradientBoostingRegressor, ParamValue, Predictor, RandomForestClassifier, RandomForestRegressor, RandomState,
+    Training, Tree, TreePredictor, registry,
 };
 
 /// Training data made from a seed, by the draws that `trees.py` makes.
@@ -144,6 +145,7 @@ fn digest_of<'a>(trees: impl Iterator<Item = &'a Tree>) -> String {
 enum Fitted {
     Tree(TreePredictor),
     Forest(ForestPredictor),
+    Boosting(BoostingPredictor),
 }
 
 impl Fitted {
@@ -158,6 +160,7 @@ impl Fitted {
         fit! {
             Tree: DecisionTreeClassifier DecisionTreeRegressor ExtraTreeClassifier ExtraTreeRegressor;
             Forest: RandomForestClassifier RandomForestRegressor ExtraTreesClassifier ExtraTreesRegressor;
+            Boosting: GradientBoostingClassifier GradientBoostingRegressor;
         }
         panic!("{estimator:?}")
     }
@@ -166,6 +169,7 @@ impl Fitted {
         match self {
             Self::Tree(model) => model,
             Self::Forest(model) => model,
+            Self::Boosting(model) => model,
         }
     }
 
@@ -173,6 +177,7 @@ impl Fitted {
         match self {
             Self::Tree(model) => digest_of(std::iter::once(model.tree())),
             Self::Forest(model) => digest_of(model.trees()),
+            Self::Boosting(model) => digest_of(model.trees()),
         }
     }
 
@@ -180,6 +185,7 @@ impl Fitted {
         match self {
             Self::Tree(model) => model.feature_importances(),
             Self::Forest(model) => model.feature_importances(),
+            Self::Boosting(model) => model.feature_importances(),
         }
     }
 }
@@ -199,6 +205,8 @@ fn differences(case: &Value) -> Vec<String> {
     let model = fitted.predictor();
     let predictions: Vec<f64> = if model.classes().is_empty() {
         model.predict_outputs(data.x.view()).unwrap().into_iter().collect()
+    } else if let Fitted::Boosting(model) = &fitted {
+        model.decision_function(data.x.view()).unwrap().into_iter().collect()
     } else {
         model.predict_proba_outputs(data.x.view()).unwrap().into_iter().flatten().collect()
     };
@@ -206,6 +214,9 @@ fn differences(case: &Value) -> Vec<String> {
     if let (Fitted::Tree(tree), true) = (&fitted, case["path"].is_string()) {
         let path = tree.cost_complexity_pruning_path();
         compare("path", bits(path.ccp_alphas.iter().chain(&path.impurities)));
+    }
+    if let Fitted::Boosting(boosting) = &fitted {
+        compare("train_score", bits(boosting.train_score()));
     }
     if let (Fitted::Forest(forest), Some(score)) = (&fitted, case["oob"].as_f64()) {
         let out_of_bag = forest.out_of_bag().unwrap();
@@ -254,4 +265,9 @@ fn trees_are_the_same() {
 #[test]
 fn forests_are_the_same() {
     all_equal("forest");
+}
+
+#[test]
+fn boosting_is_the_same() {
+    all_equal("boosting");
 }

@@ -78,6 +78,34 @@ const JOBS: &[Job] = &[
         tolerance: 1e-9,
         rounds: 5,
     },
+    Job {
+        name: "forest",
+        task: "RandomForestClassifier of 50 trees from 100,000 × 20 normal numbers, two classes. The same trees.",
+        parts: &[("fit", Some(4.0))],
+        tolerance: 0.0,
+        rounds: 3,
+    },
+    Job {
+        name: "forest-large",
+        task: "The same from 1,000,000 × 20.",
+        parts: &[("fit", Some(4.0))],
+        tolerance: 0.0,
+        rounds: 1,
+    },
+    Job {
+        name: "forest-predict",
+        task: "The forest of 100,000 rows gives class probabilities for 1,000,000. The same ones.",
+        parts: &[("predict", Some(8.0))],
+        tolerance: 1e-9,
+        rounds: 3,
+    },
+    Job {
+        name: "gradient-boosting",
+        task: "GradientBoostingRegressor of 100 rounds from 100,000 × 20 normal numbers. The same trees.",
+        parts: &[("fit", Some(4.0))],
+        tolerance: 0.0,
+        rounds: 1,
+    },
 ];
 
 pub(crate) fn is_job(name: &str) -> bool {

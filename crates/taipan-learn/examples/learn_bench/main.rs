@@ -5,6 +5,7 @@
 
 mod grid_iris;
 mod linear;
+mod trees;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -40,6 +41,10 @@ const JOBS: &[(&str, Job)] = &[
     ("lasso", linear::lasso),
     ("pca", linear::pca),
     ("kmeans", linear::kmeans),
+    ("forest", trees::small),
+    ("forest-large", trees::large),
+    ("forest-predict", trees::predict),
+    ("gradient-boosting", trees::boosting),
 ];
 
 fn main() -> ExitCode {

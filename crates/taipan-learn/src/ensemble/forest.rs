@@ -4,6 +4,7 @@
 //! the beginning of one of 200.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -204,12 +205,18 @@ impl Plan<'_> {
             let by_class = by_class.transpose()?;
             prepared.weigh(by_class);
         }
+        prepared.rank(&self.shape);
         let bootstrap = self.bootstrap.then(|| Bootstrap::new(&prepared, self.max_samples));
 
         let seeds = seeds(self.random_state, self.n_estimators);
         let n_before = forest.trees.len();
-        let grown: Vec<Result<Arc<Tree>>> =
-            seeds[n_before..].par_iter().map(|&seed| self.tree(&prepared, bootstrap.as_ref(), seed)).collect();
+        let n_done = AtomicUsize::new(n_before);
+        let grow = |&seed: &u32| {
+            let tree = self.tree(&prepared, bootstrap.as_ref(), seed)?;
+            data.step(n_done.fetch_add(1, Ordering::Relaxed) + 1, self.n_estimators)?;
+            Ok(tree)
+        };
+        let grown: Vec<Result<Arc<Tree>>> = seeds[n_before..].par_iter().map(grow).collect();
         for tree in grown {
             forest.trees.push(tree?);
         }

@@ -9,7 +9,9 @@ use crate::estimator::{Attribute, Predictor, Training, unsupported};
 use crate::input::Nan;
 use crate::state::State;
 use crate::sum::pairwise_sum;
-use crate::tree::{Decoding, Prepared, Tree, add_values, by_blocks, n_values, single, take_trees, with_trees};
+use crate::tree::{
+    Decoding, Prepared, Tree, add_values, by_blocks, compacted, n_values, single, take_trees, with_trees,
+};
 
 /// A fitted forest. Parity with scikit-learn: exact, every node; predictions add up in tree order.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -167,8 +169,9 @@ impl ForestPredictor {
     fn values(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         let stride = self.trees.first().map_or(1, |tree| tree.stride());
         let n_trees = self.trees.len() as f64;
+        let trees = compacted(self.trees(), x.nrows());
         by_blocks(x, self.n_features, stride, Nan::Missing, |rows, out| {
-            add_values(self.trees(), self.n_features, rows, out);
+            add_values(&trees, self.n_features, rows, out);
             for value in out {
                 *value /= n_trees;
             }

@@ -10,11 +10,17 @@ use crate::param::{ClassWeight, ParamType};
 use crate::sum::pairwise_sum;
 
 use super::columns::{Columns, Missing};
+use super::grow::Measure;
+use super::params::Shape;
+use super::ranks::{Order, Ranks};
+use super::split::Splitter;
 
 /// Features, encoded targets and weights.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) columns: Columns,
+    /// What the fast paths read; see [`rank`](Self::rank).
+    pub(crate) ranks: Option<Ranks>,
     /// Row by row; class numbers or real values.
     pub(crate) y: Vec<f64>,
     /// Labels of each output; empty for regression.
@@ -77,7 +83,19 @@ impl Prepared {
                 return Err(Error::invalid("fit", "sample_weight", "0 for every row", "above 0 for some row"));
             }
         }
-        Ok(Self { columns, y, classes, n_classes, weights })
+        Ok(Self { columns, ranks: None, y, classes, n_classes, weights })
+    }
+
+    /// Computes ranks, where a tree of this shape reads them.
+    pub(crate) fn rank(&mut self, shape: &Shape) {
+        if self.n_outputs() != 1 || shape.splitter != Splitter::Best {
+            return;
+        }
+        self.ranks = match shape.measure {
+            Measure::Gini | Measure::Entropy => Ranks::of(&self.columns, Order::Dropped),
+            Measure::SquaredError => Ranks::of(&self.columns, Order::Kept),
+            Measure::AbsoluteError | Measure::Poisson => None,
+        };
     }
 
     pub(crate) fn n_outputs(&self) -> usize {

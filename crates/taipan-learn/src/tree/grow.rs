@@ -3,9 +3,15 @@
 use std::cmp::Ordering;
 
 use super::columns::Columns;
-use super::criterion::{AbsoluteError, Criterion, Entropy, Gini, LabelCounts, Moments, Poisson, SquaredError, Targets};
+use super::counting::CountingNodes;
+use super::criterion::{
+    AbsoluteError, Criterion, Entropy, Gini, LabelCounts, LabelImpurity, Moments, Poisson, SquaredError, Targets,
+};
+use super::data::n_values;
 use super::nodes::{NewNode, Tree};
+use super::ordered::OrderedNodes;
 use super::prune::prune;
+use super::ranks::Ranks;
 use super::split::{Limits, Nodes, Parent, PlainNodes, Split};
 use super::stream::SplitStream;
 
@@ -31,37 +37,57 @@ pub(crate) struct Growth {
     pub(crate) ccp_alpha: f64,
 }
 
-/// Grows a tree. `n_classes` per output; 1 for a number. `seed` starts the stream of splits.
-pub(crate) fn grow(columns: &Columns, targets: Targets<'_>, n_classes: &[usize], growth: &Growth, seed: u32) -> Tree {
+/// What a tree grows from. `n_classes` per output; 1 for a number. `seed` starts the stream of splits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source<'a> {
+    pub(crate) columns: &'a Columns,
+    /// If they were computed; some paths need them.
+    pub(crate) ranks: Option<&'a Ranks>,
+    pub(crate) targets: Targets<'a>,
+    pub(crate) n_classes: &'a [usize],
+    pub(crate) seed: u32,
+}
+
+/// Grows a tree.
+pub(crate) fn grow(source: &Source<'_>, growth: &Growth) -> Tree {
     match growth.measure {
-        Measure::Gini => plain(columns, targets, LabelCounts::<Gini>::new(targets, n_classes), n_classes, growth, seed),
-        Measure::Entropy => {
-            plain(columns, targets, LabelCounts::<Entropy>::new(targets, n_classes), n_classes, growth, seed)
-        }
-        Measure::SquaredError => {
-            plain(columns, targets, Moments::<SquaredError>::new(targets), n_classes, growth, seed)
-        }
-        Measure::Poisson => plain(columns, targets, Moments::<Poisson>::new(targets), n_classes, growth, seed),
-        Measure::AbsoluteError => plain(columns, targets, AbsoluteError::new(targets), n_classes, growth, seed),
+        Measure::Gini => labels::<Gini>(source, growth),
+        Measure::Entropy => labels::<Entropy>(source, growth),
+        Measure::SquaredError => squared_error(source, growth),
+        Measure::Poisson => plain(source, Moments::<Poisson>::new(source.targets), growth),
+        Measure::AbsoluteError => plain(source, AbsoluteError::new(source.targets), growth),
     }
 }
 
-fn plain<C: Criterion>(
-    columns: &Columns,
-    targets: Targets<'_>,
-    criterion: C,
-    n_classes: &[usize],
-    growth: &Growth,
-    seed: u32,
-) -> Tree {
-    let nodes = PlainNodes::new(columns, targets.weights, criterion, &growth.limits, SplitStream::new(seed));
-    grow_from(nodes, columns.n_features(), n_classes, growth)
+fn labels<I: LabelImpurity>(source: &Source<'_>, growth: &Growth) -> Tree {
+    let stream = SplitStream::new(source.seed);
+    let counting = source
+        .ranks
+        .and_then(|ranks| CountingNodes::<I>::new(ranks, source.targets, source.n_classes, &growth.limits, stream));
+    match counting {
+        Some(nodes) => grow_from(nodes, source, growth),
+        None => plain(source, LabelCounts::<I>::new(source.targets, source.n_classes), growth),
+    }
+}
+
+fn squared_error(source: &Source<'_>, growth: &Growth) -> Tree {
+    let stream = SplitStream::new(source.seed);
+    let ranks = source.ranks.filter(|ranks| ranks.has_order());
+    match ranks.and_then(|ranks| OrderedNodes::new(ranks, source.targets, &growth.limits, stream)) {
+        Some(nodes) => grow_from(nodes, source, growth),
+        None => plain(source, Moments::<SquaredError>::new(source.targets), growth),
+    }
+}
+
+fn plain<C: Criterion>(source: &Source<'_>, criterion: C, growth: &Growth) -> Tree {
+    let stream = SplitStream::new(source.seed);
+    let nodes = PlainNodes::new(source.columns, source.targets.weights, criterion, &growth.limits, stream);
+    grow_from(nodes, source, growth)
 }
 
 /// Grows a tree from any source of nodes, then prunes it.
-pub(crate) fn grow_from(nodes: impl Nodes, n_features: usize, n_classes: &[usize], growth: &Growth) -> Tree {
-    let n_values = n_classes.iter().copied().max().unwrap_or(1);
-    let tree = Tree::new(n_features, n_classes.len(), n_values);
+fn grow_from(nodes: impl Nodes, source: &Source<'_>, growth: &Growth) -> Tree {
+    let tree = Tree::new(source.columns.n_features(), source.n_classes.len(), n_values(source.n_classes));
     let builder = Builder { nodes, growth, tree };
     let mut tree = match growth.max_leaf_nodes {
         None => builder.depth_first(),
@@ -101,7 +127,13 @@ struct Added {
 
 impl<N: Nodes> Builder<'_, N> {
     fn root(&self) -> Task {
-        let parent = Parent { impurity: f64::INFINITY, n_constant: 0, low: f64::NEG_INFINITY, high: f64::INFINITY };
+        let parent = Parent {
+            impurity: f64::INFINITY,
+            n_constant: 0,
+            low: f64::NEG_INFINITY,
+            high: f64::INFINITY,
+            children_are_leaves: false,
+        };
         Task { start: 0, end: self.nodes.n_samples(), depth: 0, place: None, parent }
     }
 
@@ -113,6 +145,7 @@ impl<N: Nodes> Builder<'_, N> {
             task.parent.impurity = self.nodes.impurity();
         }
         let impurity = task.parent.impurity;
+        task.parent.children_are_leaves = task.depth + 1 >= growth.max_depth;
         let n_samples = task.end - task.start;
         let must_be_leaf = task.depth >= growth.max_depth
             || n_samples < growth.min_samples_split

@@ -7,6 +7,8 @@
 //! | `columns`, `stream`, `sort` | what the search reads: 32-bit columns, random numbers, the order of equal values |
 //! | `criterion` | impurities |
 //! | `split` | the search for a node's best split |
+//! | `ranks`, `counting` | the same for class labels with whole weights, several times as fast |
+//! | `replay`, `ordered` | the same for numbers under the squared error |
 //! | `grow`, `prune` | the order of nodes; cost-complexity pruning |
 //! | `nodes`, `predict`, `model`, `state` | the fitted tree |
 //!
@@ -14,14 +16,18 @@
 //! trees (Geurts, Ernst and Wehenkel, 2006).
 
 mod columns;
+mod counting;
 mod criterion;
 mod data;
 mod grow;
 mod model;
 mod nodes;
+mod ordered;
 mod params;
 mod predict;
 mod prune;
+mod ranks;
+mod replay;
 mod sort;
 mod split;
 mod state;
@@ -34,12 +40,14 @@ use crate::random::RandomState;
 use crate::registry::{Entry, entry};
 use crate::sum::pairwise_sum;
 
-pub(crate) use columns::Missing;
-use criterion::Targets;
+pub(crate) use columns::{Columns, Missing};
+pub(crate) use criterion::Targets;
 pub(crate) use data::{Basis, Prepared, Target, n_values, rows};
-use grow::{Measure, grow};
+pub(crate) use grow::{Measure, Source, grow};
+pub(crate) use nodes::LEAF;
 pub(crate) use params::{MONOTONIC_RANGE, Shape, shape};
-pub(crate) use predict::{Decoding, add_values, by_blocks, single};
+pub(crate) use predict::{Compact, Decoding, add_values, by_blocks, compacted, single};
+pub(crate) use ranks::{Order, Ranks};
 pub(crate) use split::Splitter;
 pub(crate) use state::{take_trees, with_trees};
 
@@ -173,6 +181,7 @@ fn fit(
     shape.check(owner, prepared.columns.n_features(), &prepared.n_classes, &prepared.y)?;
     let by_class = class_weight.map(|weight| prepared.class_weights(owner, weight, Basis::Rows)).transpose()?;
     prepared.weigh(by_class);
+    prepared.rank(&shape);
     let tree = grow_one(&prepared, &shape, prepared.weights.as_deref(), &mut RandomState::from_seed(random_state))?;
     Ok(TreePredictor { tree, classes: prepared.classes })
 }
@@ -187,9 +196,14 @@ pub(crate) fn grow_one(
     let n_rows = prepared.n_rows();
     let total = weights.map_or(n_rows as f64, |weights| pairwise_sum(n_rows, |row| weights[row]));
     let growth = shape.growth(n_rows, prepared.columns.n_features(), total);
-    let targets = Targets { y: &prepared.y, n_outputs: prepared.n_outputs(), weights };
-    let seed = random.randint(0, i64::from(stream::LARGEST))? as u32;
-    let tree = grow(&prepared.columns, targets, &prepared.n_classes, &growth, seed);
+    let source = Source {
+        columns: &prepared.columns,
+        ranks: prepared.ranks.as_ref(),
+        targets: Targets { y: &prepared.y, n_outputs: prepared.n_outputs(), weights },
+        n_classes: &prepared.n_classes,
+        seed: random.randint(0, i64::from(stream::LARGEST))? as u32,
+    };
+    let tree = grow(&source, &growth);
     // The Poisson deviance is rightly infinite where the weighted targets sum to 0.
     let impurity_matters = shape.measure != Measure::Poisson;
     let finite = tree.value.iter().all(|value| value.is_finite())

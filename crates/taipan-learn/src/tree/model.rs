@@ -8,7 +8,7 @@ use crate::input::Nan;
 use crate::state::State;
 
 use super::nodes::Tree;
-use super::predict::{Decoding, add_values, by_blocks, single};
+use super::predict::{Decoding, add_values, by_blocks, compacted, single};
 use super::prune::{PruningPath, path};
 use super::state::{take_trees, with_trees};
 
@@ -61,8 +61,9 @@ impl TreePredictor {
 
     fn values(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         let n_features = self.tree.n_features;
+        let trees = compacted(std::iter::once(&self.tree), x.nrows());
         by_blocks(x, n_features, self.tree.stride(), Nan::Missing, |rows, out| {
-            add_values(std::iter::once(&self.tree), n_features, rows, out);
+            add_values(&trees, n_features, rows, out);
         })
     }
 

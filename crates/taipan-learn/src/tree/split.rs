@@ -43,6 +43,8 @@ pub(crate) struct Parent {
     pub(crate) n_constant: usize,
     pub(crate) low: f64,
     pub(crate) high: f64,
+    /// Whether no split of a child will be asked for.
+    pub(crate) children_are_leaves: bool,
 }
 
 /// A split of a node.

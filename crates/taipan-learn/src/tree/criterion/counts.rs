@@ -6,11 +6,17 @@ use super::{Criterion, Targets, Weights};
 
 /// An impurity of class counts.
 pub(crate) trait LabelImpurity {
-    /// Impurity of one output with these counts, which sum to `weight`.
-    fn of(counts: &[f64], weight: f64) -> f64;
-    /// Adds the impurity of one output to the sum over outputs.
-    fn accumulate(sum: &mut f64, counts: &[f64], weight: f64) {
-        *sum += Self::of(counts, weight);
+    /// Whether the decrease of impurity is greatest where Σ L²/w_L + Σ R²/w_R is.
+    const BY_SQUARES: bool;
+
+    /// Adds the impurity of one output, with these counts that sum to `weight`, to the sum over outputs.
+    fn accumulate(sum: &mut f64, counts: impl Iterator<Item = f64>, weight: f64);
+
+    /// Impurity of one output.
+    fn of(counts: impl Iterator<Item = f64>, weight: f64) -> f64 {
+        let mut sum = 0.0;
+        Self::accumulate(&mut sum, counts, weight);
+        sum
     }
 }
 
@@ -19,9 +25,11 @@ pub(crate) trait LabelImpurity {
 pub(crate) struct Gini;
 
 impl LabelImpurity for Gini {
-    fn of(counts: &[f64], weight: f64) -> f64 {
-        let squares = counts.iter().fold(0.0, |sum, count| sum + count * count);
-        1.0 - squares / (weight * weight)
+    const BY_SQUARES: bool = true;
+
+    fn accumulate(sum: &mut f64, counts: impl Iterator<Item = f64>, weight: f64) {
+        let squares = counts.fold(0.0, |sum, count| sum + count * count);
+        *sum += 1.0 - squares / (weight * weight);
     }
 }
 
@@ -30,15 +38,11 @@ impl LabelImpurity for Gini {
 pub(crate) struct Entropy;
 
 impl LabelImpurity for Entropy {
-    fn of(counts: &[f64], weight: f64) -> f64 {
-        let mut sum = 0.0;
-        Self::accumulate(&mut sum, counts, weight);
-        sum
-    }
+    const BY_SQUARES: bool = false;
 
     // One running sum over all outputs, not a sum of sums.
-    fn accumulate(sum: &mut f64, counts: &[f64], weight: f64) {
-        for &count in counts {
+    fn accumulate(sum: &mut f64, counts: impl Iterator<Item = f64>, weight: f64) {
+        for count in counts {
             if count > 0.0 {
                 let p = count / weight;
                 *sum -= p * log2(p);
@@ -105,7 +109,7 @@ impl<I: LabelImpurity> LabelCounts<'_, I> {
     fn impurity(&self, counts: &[f64], weight: f64) -> f64 {
         let mut sum = 0.0;
         for counts in self.outputs(counts) {
-            I::accumulate(&mut sum, counts, weight);
+            I::accumulate(&mut sum, counts.iter().copied(), weight);
         }
         sum / self.n_classes.len() as f64
     }

@@ -8,7 +8,7 @@ mod counts;
 mod moments;
 
 pub(crate) use absolute::AbsoluteError;
-pub(crate) use counts::{Entropy, Gini, LabelCounts};
+pub(crate) use counts::{Entropy, Gini, LabelCounts, LabelImpurity};
 pub(crate) use moments::{Moments, Poisson, SquaredError};
 
 /// Targets and weights of the training rows.

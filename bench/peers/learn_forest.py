@@ -1,0 +1,5 @@
+"""forest: see learn_trees.py."""
+
+from learn_trees import run
+
+run("forest")

@@ -1,0 +1,5 @@
+"""forest-predict: see learn_trees.py."""
+
+from learn_trees import run
+
+run("forest-predict")
