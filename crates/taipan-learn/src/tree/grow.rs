@@ -285,3 +285,82 @@ impl Frontier {
         best
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+    use proptest::prelude::*;
+
+    use super::super::columns::Missing;
+    use super::super::ranks::Order;
+    use super::super::split::Splitter;
+    use super::*;
+    use crate::random::RandomState;
+
+    /// Continuous values, few values, values that nearly count as equal, or a constant.
+    fn value(random: &mut RandomState, kind: u32) -> f64 {
+        let u = random.random_sample();
+        match kind % 4 {
+            0 => u - 0.5,
+            1 => (u * 7.0).floor(),
+            2 => 1.0 + (u * 300.0).floor() * 4e-8,
+            _ if u < 0.99 => -1.0,
+            _ => u,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(96))]
+
+        #[test]
+        fn the_fast_paths_grow_the_trees_of_the_plain_path(
+            seed in 0_u32..1_000_000,
+            (n, p, n_classes) in (2_usize..1500, 1_usize..6, 2_usize..12),
+            kinds in 0_u32..1 << 10,
+            (measure, weighted) in (0_u8..3, 0_u8..3),
+            (max_features, min_samples_leaf, max_depth) in (1_usize..6, 1_usize..6, 1_usize..12),
+            max_leaf_nodes in prop::option::of(2_usize..20),
+        ) {
+            let mut random = RandomState::new(seed);
+            let x = Array2::from_shape_fn((n, p), |(_, feature)| value(&mut random, kinds >> (2 * feature)));
+            let measure = [Measure::Gini, Measure::Entropy, Measure::SquaredError][measure as usize];
+            let labels = measure != Measure::SquaredError;
+            let y: Vec<f64> = (0..n)
+                .map(|row| {
+                    let y = x[(row, 0)] + random.random_sample();
+                    if labels { (y.abs() * n_classes as f64).floor().min(n_classes as f64 - 1.0) } else { y }
+                })
+                .collect();
+            let most = [1.0, 3.0, 40.0][weighted as usize];
+            let mut weights: Vec<f64> = (0..n).map(|_| (random.random_sample() * most).floor()).collect();
+            weights[n / 2] = 1.0;
+            let columns = Columns::new(x.view(), Missing::Allowed).unwrap();
+            let ranks = Ranks::of(&columns, Order::Kept).unwrap();
+            let growth = Growth {
+                measure,
+                limits: Limits {
+                    splitter: Splitter::Best,
+                    max_features,
+                    min_samples_leaf,
+                    min_weight_leaf: if seed % 3 == 0 { 2.5 } else { 0.0 },
+                    monotonic: None,
+                },
+                max_depth,
+                min_samples_split: 2 * min_samples_leaf,
+                max_leaf_nodes,
+                min_impurity_decrease: 0.0,
+                ccp_alpha: 0.0,
+            };
+            let n_classes = [if labels { n_classes } else { 1 }];
+            let plain = Source {
+                columns: &columns,
+                ranks: None,
+                targets: Targets { y: &y, n_outputs: 1, weights: (weighted > 0).then_some(&weights) },
+                n_classes: &n_classes,
+                seed,
+            };
+            let fast = Source { ranks: Some(&ranks), ..plain };
+            prop_assert_eq!(grow(&fast, &growth), grow(&plain, &growth));
+        }
+    }
+}

@@ -30,7 +30,9 @@ pub(crate) struct OrderedNodes<'a> {
     /// For each feature the samples sorted by it, with [`FLAG`]; empty when few features are looked at.
     sorted: Vec<u32>,
     keys: Vec<u64>,
+    /// Positions that count as equal to the one before, and those of them that are.
     flagged: Vec<u32>,
+    ties: Vec<u32>,
     scratch: Vec<u32>,
     goes_left: Vec<bool>,
     total_weight: f64,
@@ -78,6 +80,7 @@ impl<'a> OrderedNodes<'a> {
             sorted: Vec::new(),
             keys: Vec::with_capacity(n),
             flagged: Vec::new(),
+            ties: Vec::new(),
             scratch: vec![0; n],
             goes_left: vec![false; n_rows],
             total_weight,
@@ -142,15 +145,21 @@ impl<'a> OrderedNodes<'a> {
         if let Some(list) = list {
             let flagged = (0..).zip(list).filter(|(_, entry)| **entry & FLAG != 0).map(|(position, _)| position);
             self.flagged.extend(flagged);
-            if self.flagged.is_empty() {
-                self.samples[start..end].copy_from_slice(list);
+            let rank_at = |position: u32| column[(list[position as usize] & !FLAG) as usize];
+            let ties = self.flagged.iter().filter(|&&position| rank_at(position) == rank_at(position - 1));
+            self.ties.clear();
+            self.ties.extend(ties);
+            if self.ties.is_empty() {
+                for (sample, entry) in self.samples[start..end].iter_mut().zip(list) {
+                    *sample = entry & !FLAG;
+                }
                 return;
             }
         }
         let key = |&sample: &u32| u64::from(column[sample as usize]) << 32 | u64::from(sample);
         self.keys.clear();
         self.keys.extend(self.samples[start..end].iter().map(key));
-        Replay { sorted: list, flagged: &self.flagged }.sort(&mut self.keys);
+        Replay { sorted: list, ties: &self.ties }.sort(&mut self.keys);
         for (sample, &key) in self.samples[start..end].iter_mut().zip(&self.keys) {
             *sample = key as u32;
         }

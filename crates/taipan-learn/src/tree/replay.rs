@@ -4,6 +4,8 @@
 //! known beforehand but for equal values, the steps of the sort are replayed only in ranges that have equal values, and
 //! other ranges are copied. The three-way partition is done without branches that depend on the values.
 
+use std::hint::select_unpredictable;
+
 use super::sort::{heapsort, median_of_three};
 
 /// Set in an entry of a sorted list when its value counts as equal to the one before.
@@ -11,13 +13,13 @@ pub(crate) const FLAG: u32 = 1 << 31;
 
 const SMALL: usize = 16;
 
-/// A sorted list, as far as it is known, and its entries that count as equal to the one before.
+/// A sorted list, as far as it is known, and where its values are equal.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Replay<'a> {
     /// Samples in the order of their values, in any order where values are equal.
     pub(crate) sorted: Option<&'a [u32]>,
-    /// Positions of flagged entries, ascending.
-    pub(crate) flagged: &'a [u32],
+    /// Positions whose value is that of the position before, ascending.
+    pub(crate) ties: &'a [u32],
 }
 
 impl Replay<'_> {
@@ -61,8 +63,8 @@ impl Replay<'_> {
     }
 
     fn has_equals(&self, from: usize, to: usize) -> bool {
-        let next = self.flagged.partition_point(|&position| position as usize <= from);
-        self.flagged.get(next).is_some_and(|&position| (position as usize) < to)
+        let next = self.ties.partition_point(|&position| position as usize <= from);
+        self.ties.get(next).is_some_and(|&position| (position as usize) < to)
     }
 }
 
@@ -97,21 +99,25 @@ fn partition(keys: &mut [u64], pivot: u64) -> (usize, usize) {
     let (mut less, mut next, mut end) = (0, 1, n);
     let mut equal = Equal { keys: Vec::new(), turned_at: 0 };
     let mut key = keys[0];
-    for _ in 1..n {
-        let (from_left, from_right) = (keys[next], keys[end - 1]);
-        let rank = key >> 32;
-        if rank == pivot {
-            equal.push(key, less);
-            key = from_left;
-            next += 1;
-            continue;
+    let mut left_to_do = n - 1;
+    while left_to_do > 0 {
+        while left_to_do > 0 && key >> 32 != pivot {
+            let (from_left, from_right) = (keys[next], keys[end - 1]);
+            // No branch: which way a key goes is as good as random.
+            let is_less = key >> 32 < pivot;
+            keys[select_unpredictable(is_less, less, end - 1)] = key;
+            key = select_unpredictable(is_less, from_left, from_right);
+            less += usize::from(is_less);
+            next += usize::from(is_less);
+            end -= usize::from(!is_less);
+            left_to_do -= 1;
         }
-        let is_less = rank < pivot;
-        keys[if is_less { less } else { end - 1 }] = key;
-        key = if is_less { from_left } else { from_right };
-        less += usize::from(is_less);
-        next += usize::from(is_less);
-        end -= usize::from(!is_less);
+        if left_to_do > 0 {
+            equal.push(key, less);
+            key = keys[next];
+            next += 1;
+            left_to_do -= 1;
+        }
     }
     match (key >> 32).cmp(&pivot) {
         std::cmp::Ordering::Equal => equal.push(key, less),
@@ -173,13 +179,13 @@ mod tests {
 
             let mut sorted: Vec<u32> = (0..n).rev().collect();
             sorted.sort_by_key(|&sample| ranks[sample as usize]);
-            let flagged: Vec<u32> = (1..n)
+            let ties: Vec<u32> = (1..n)
                 .filter(|&i| ranks[sorted[i as usize] as usize] == ranks[sorted[i as usize - 1] as usize])
                 .collect();
             for sorted in [Some(&sorted[..]), None] {
                 let mut keys: Vec<u64> =
                     ranks.iter().zip(0_u64..).map(|(&rank, sample)| u64::from(rank) << 32 | sample).collect();
-                Replay { sorted, flagged: &flagged }.sort(&mut keys);
+                Replay { sorted, ties: &ties }.sort(&mut keys);
                 let found: Vec<u32> = keys.iter().map(|&key| key as u32).collect();
                 prop_assert_eq!(&found, &expected);
             }
