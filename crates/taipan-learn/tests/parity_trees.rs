@@ -133,10 +133,18 @@ fn digest_of<'a>(trees: impl Iterator<Item = &'a Tree>) -> String {
         let mut real = |values: &[f64]| values.iter().for_each(|v| hash.update(v.to_le_bytes()));
         real(tree.threshold());
         real(tree.impurity());
-        tree.n_node_samples().iter().for_each(|&v| hash.update(i64::from(v).to_le_bytes()));
-        tree.weighted_n_node_samples().iter().for_each(|v| hash.update(v.to_le_bytes()));
-        tree.missing_go_to_left().iter().for_each(|&v| hash.update(i64::from(v).to_le_bytes()));
-        tree.value().iter().for_each(|v| hash.update(v.to_le_bytes()));
+        for &v in tree.n_node_samples() {
+            hash.update(i64::from(v).to_le_bytes());
+        }
+        for v in tree.weighted_n_node_samples() {
+            hash.update(v.to_le_bytes());
+        }
+        for &v in tree.missing_go_to_left() {
+            hash.update(i64::from(v).to_le_bytes());
+        }
+        for v in tree.value() {
+            hash.update(v.to_le_bytes());
+        }
     }
     digest(hash)
 }
@@ -145,9 +153,13 @@ fn structure_of<'a>(trees: impl Iterator<Item = &'a Tree>) -> String {
     let mut hash = Sha256::new();
     for tree in trees {
         for values in [tree.children_left(), tree.children_right(), tree.feature()] {
-            values.iter().for_each(|&v| hash.update(i64::from(v).to_le_bytes()));
+            for &v in values {
+                hash.update(i64::from(v).to_le_bytes());
+            }
         }
-        tree.n_node_samples().iter().for_each(|&v| hash.update(i64::from(v).to_le_bytes()));
+        for &v in tree.n_node_samples() {
+            hash.update(i64::from(v).to_le_bytes());
+        }
     }
     digest(hash)
 }

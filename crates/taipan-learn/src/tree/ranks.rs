@@ -13,7 +13,7 @@ use super::split::SAME;
 #[derive(Debug)]
 pub(crate) struct Ranks {
     n_rows: usize,
-    ranks: Vec<u32>,
+    of_rows: Vec<u32>,
     distinct: Vec<Vec<f32>>,
     order: Vec<Vec<u32>>,
 }
@@ -38,7 +38,7 @@ impl Ranks {
             .enumerate()
             .map(|(feature, ranks)| rank(columns.column(feature), ranks, order))
             .unzip();
-        Some(Self { n_rows, ranks, distinct, order })
+        Some(Self { n_rows, of_rows: ranks, distinct, order })
     }
 
     /// The rows in the order of their values, with [`FLAG`] where a value counts as equal to the one before; if it was
@@ -62,7 +62,7 @@ impl Ranks {
 
     /// The rank of each row.
     pub(crate) fn column(&self, feature: usize) -> &[u32] {
-        &self.ranks[feature * self.n_rows..(feature + 1) * self.n_rows]
+        &self.of_rows[feature * self.n_rows..(feature + 1) * self.n_rows]
     }
 
     /// The value of each rank.

@@ -206,22 +206,19 @@ impl Loss {
 
     /// Probabilities of the classes from raw predictions.
     pub(super) fn probabilities(self, raw: &[f64], probabilities: &mut [f64]) {
-        match self {
-            Self::Multinomial(_) => {
-                let max = greatest(raw);
-                for (p, raw) in probabilities.iter_mut().zip(raw) {
-                    *p = (raw - max).exp();
-                }
-                let sum = pairwise_sum(probabilities.len(), |class| probabilities[class]);
-                for p in probabilities {
-                    *p /= sum;
-                }
+        if let Self::Multinomial(_) = self {
+            let max = greatest(raw);
+            for (p, raw) in probabilities.iter_mut().zip(raw) {
+                *p = (raw - max).exp();
             }
-            _ => {
-                let raw = if self == Self::Exponential { 2.0 * raw[0] } else { raw[0] };
-                probabilities[1] = 1.0 / (1.0 + (-raw).exp());
-                probabilities[0] = 1.0 - probabilities[1];
+            let sum = pairwise_sum(probabilities.len(), |class| probabilities[class]);
+            for p in probabilities {
+                *p /= sum;
             }
+        } else {
+            let raw = if self == Self::Exponential { 2.0 * raw[0] } else { raw[0] };
+            probabilities[1] = 1.0 / (1.0 + (-raw).exp());
+            probabilities[0] = 1.0 - probabilities[1];
         }
     }
 }

@@ -76,18 +76,17 @@ impl Plan {
         }
         let loss = self.objective.loss(self.owner, n_classes)?;
 
-        let (mut train, validation) = match self.n_iter_no_change {
-            None => (all, None),
-            Some(_) => {
-                let split = self.validation_split(&all, n_classes)?;
-                let train = all.select(&split.train);
-                if (0..n_classes).any(|class| !train.y.iter().any(|&y| y as usize == class)) {
-                    return Err(Error::too_few(
-                        "no rows of some class are left to train on once rows are set aside; try another random_state",
-                    ));
-                }
-                (train, Some(all.select(&split.test)))
+        let (mut train, validation) = if self.n_iter_no_change.is_none() {
+            (all, None)
+        } else {
+            let split = self.validation_split(&all, n_classes)?;
+            let train = all.select(&split.train);
+            if (0..n_classes).any(|class| !train.y.iter().any(|&y| y as usize == class)) {
+                return Err(Error::too_few(
+                    "no rows of some class are left to train on once rows are set aside; try another random_state",
+                ));
             }
+            (train, Some(all.select(&split.test)))
         };
 
         train.ranks = Ranks::of(&train.columns, Order::Kept);
