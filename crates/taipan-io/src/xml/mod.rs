@@ -21,6 +21,7 @@ mod shape;
 mod splitter;
 #[cfg(test)]
 mod suite;
+mod text;
 
 use std::ops::Range;
 use std::sync::Arc;
