@@ -7,9 +7,9 @@ use arrow::datatypes::SchemaRef;
 
 use crate::ahead::Ahead;
 use crate::blocks::Blocks;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::input::ReadOptions;
-use crate::reject::Reject;
+use crate::reject::{Reject, Tally};
 
 /// An iterator over a file's batches; ends after the first error.
 #[derive(Debug)]
@@ -17,8 +17,7 @@ pub struct Batches {
     parsed: Ahead<(RecordBatch, Vec<Reject>)>,
     batch_rows: usize,
     rejects: Vec<Reject>,
-    rejected: u64,
-    max_rejects: u64,
+    tally: Tally,
     /// Slices of the last batch.
     queue: VecDeque<RecordBatch>,
     ended: bool,
@@ -30,8 +29,7 @@ impl Batches {
             parsed: Ahead::new(blocks, Blocks::parse_and_reject),
             batch_rows: options.batch_row_limit(),
             rejects: Vec::new(),
-            rejected: 0,
-            max_rejects: options.reject_limit(),
+            tally: Tally::new(options.reject_limit()),
             queue: VecDeque::new(),
             ended: false,
         }
@@ -49,7 +47,7 @@ impl Batches {
 
     /// How many records were rejected so far, those of the batches to come not counted.
     pub fn rejected(&self) -> u64 {
-        self.rejected
+        self.tally.rejected()
     }
 
     /// The records rejected since this was last called, in the order of the file. To be called after each batch and
@@ -60,12 +58,7 @@ impl Batches {
 
     /// Keeps the rejects of a block, as long as there are not too many.
     fn reject(&mut self, rejects: Vec<Reject>) -> Result<()> {
-        self.rejected += rejects.len() as u64;
-        let beyond = self.rejected.saturating_sub(self.max_rejects);
-        if let Some(last) = (rejects.len() as u64).checked_sub(beyond).and_then(|i| rejects.get(i as usize)) {
-            let kind = ErrorKind::TooManyRejects { limit: self.max_rejects, reason: last.reason.clone() };
-            return Err(Error::new(kind).at(last.place()));
-        }
+        self.tally.add(&rejects)?;
         self.rejects.extend(rejects);
         Ok(())
     }

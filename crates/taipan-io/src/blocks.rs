@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+use crate::columnar::{Piece, Pieces};
 use crate::csv;
 use crate::error::{Error, ErrorKind, Fault, Place, Precision, Result};
 use crate::input::{Input, Layout};
@@ -55,6 +56,8 @@ pub struct Block {
     /// All of the block is one bad record.
     bad: Option<Fault>,
     position: Position,
+    /// What it is of a file of columns, and then it has no bytes.
+    piece: Option<Piece>,
 }
 
 /// A point in a file: bytes and lines before it, and characters before it on its line.
@@ -90,6 +93,7 @@ enum Splitter {
     Csv(csv::Dialect),
     Json(json::Splitter),
     Xml(Box<xml::Splitter>),
+    Columnar(Pieces),
 }
 
 impl Blocks {
@@ -103,7 +107,7 @@ impl Blocks {
             let message = format!("column indices {projection:?}, the file has {columns} columns");
             Error::new(ErrorKind::InvalidOption(message)).in_source(input.name())
         })?);
-        let reader = Reader::new(&input)?;
+        let reader = Reader::new(&input, &projection)?;
         let bytes_read = AtomicU64::new(reader.position.byte);
         let (reader, spare) = (Mutex::new(reader), Mutex::default());
         Ok(Self {
@@ -164,8 +168,11 @@ impl Blocks {
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
-    pub fn parse_and_reject(&self, block: Block) -> Result<(RecordBatch, Vec<Reject>)> {
+    pub fn parse_and_reject(&self, mut block: Block) -> Result<(RecordBatch, Vec<Reject>)> {
         let file = self.input.schema();
+        if let (Layout::Columnar(table), Some(piece)) = (self.input.layout(), block.piece.take()) {
+            return Ok((table.decode(piece, &self.projection, &self.schema)?, Vec::new()));
+        }
         let nulls = self.input.options().null_texts();
         self.work(block, |bytes, found, refused| match self.input.layout() {
             Layout::Csv(dialect) => csv::parse(
@@ -178,6 +185,7 @@ impl Blocks {
             ),
             Layout::Json => json::parse(bytes, &found.records, file, &self.projection, &self.schema, refused),
             Layout::Xml(_) => xml::parse(bytes, found, file, &self.projection, &self.schema, refused),
+            Layout::Columnar(_) => Ok(RecordBatch::new_empty(self.schema.clone())),
         })
     }
 
@@ -214,7 +222,8 @@ impl Blocks {
         reader.done |= block.is_err();
         reader.blocks += 1;
         if let Ok(Some(block)) = &block {
-            self.buffer.store(block.data.len(), Ordering::Relaxed);
+            let size = block.piece.as_ref().map_or(block.data.len(), Piece::size);
+            self.buffer.store(size, Ordering::Relaxed);
         }
         self.bytes_read.store(reader.position.byte, Ordering::Relaxed);
         // Beside the lock, which is held for as long as a pipe has nothing to say.
@@ -236,7 +245,7 @@ impl Blocks {
 }
 
 impl Reader {
-    fn new(input: &Input) -> Result<Self> {
+    fn new(input: &Input, projection: &[usize]) -> Result<Self> {
         let position = input.data();
         let source = if let Some(content) = input.content() {
             let mut content = Cursor::new(content.clone());
@@ -249,6 +258,7 @@ impl Reader {
             Layout::Csv(dialect) => Splitter::Csv(*dialect),
             Layout::Json => Splitter::Json(json::Splitter::default()),
             Layout::Xml(records) => Splitter::Xml(Box::new(xml::Splitter::new(records.path.clone(), records.rules))),
+            Layout::Columnar(table) => Splitter::Columnar(table.pieces(input.source(), projection, input.ranges())?),
         };
         Ok(Self {
             source,
@@ -271,6 +281,21 @@ impl Reader {
         }
         if self.done {
             return Ok(None);
+        }
+        if let Splitter::Columnar(pieces) = &mut self.splitter {
+            let piece = pieces.next(input.name())?;
+            self.done = piece.is_none();
+            // How far it is, as far as this can be said of pieces that are not of one size.
+            self.position.byte = self.position.byte.saturating_add(piece.as_ref().map_or(0, Piece::packed) as u64);
+            let position = self.position;
+            return Ok(piece.map(|piece| Block {
+                data,
+                end: 0,
+                records: Found::default(),
+                bad: None,
+                position,
+                piece: Some(piece),
+            }));
         }
         let limit = input.options().max_record_bytes();
         let mut filled = 0;
@@ -318,7 +343,7 @@ impl Reader {
                     self.carry.extend_from_slice(data.get(end..filled).unwrap_or_default());
                 }
                 self.size = self.size.saturating_mul(4).min(input.block_bytes());
-                return Ok(Some(Block { data, end, records, bad: None, position }));
+                return Ok(Some(Block { data, end, records, bad: None, position, piece: None }));
             }
             // What stood between records is done with; what is left begins one that goes on behind the buffer.
             self.pass(&mut data, &mut filled, end);
@@ -350,7 +375,7 @@ impl Reader {
         let record = bytes.get(..behind).unwrap_or_default();
         let record = record.strip_suffix(b"\n").unwrap_or(record);
         let end = record.strip_suffix(b"\r").unwrap_or(record).len();
-        Block { data, end, records: Found::default(), bad: Some(fault), position }
+        Block { data, end, records: Found::default(), bad: Some(fault), position, piece: None }
     }
 
     /// Adds a block's size to the buffer: what was carried over, then bytes of the file.
@@ -409,6 +434,7 @@ impl Reader {
                 let (end, flaw) = splitter.split(bytes, self.at_end, &mut found);
                 (end, found, flaw.map(xml::fault))
             }
+            Splitter::Columnar(_) => (bytes.len(), Found::default(), None),
         }
     }
 }
@@ -417,7 +443,7 @@ impl Splitter {
     fn newline(&self) -> u8 {
         match self {
             Self::Csv(dialect) => dialect.line_byte(),
-            Self::Json(_) | Self::Xml(_) => b'\n',
+            Self::Json(_) | Self::Xml(_) | Self::Columnar(_) => b'\n',
         }
     }
 
@@ -430,7 +456,7 @@ impl Splitter {
                 let crlf = matches!(bytes.get(end - 1..), Some([b'\r', b'\n', ..])) && self.newline() == ANY_NEWLINE;
                 Some(end + usize::from(crlf))
             }
-            Self::Json(_) => memchr::memchr(b'\n', bytes).map(|end| end + 1),
+            Self::Json(_) | Self::Columnar(_) => memchr::memchr(b'\n', bytes).map(|end| end + 1),
             Self::Xml(splitter) => splitter.behind_record(bytes),
         }
     }
@@ -487,7 +513,7 @@ pub(crate) fn place(input: &Input, fault: Fault, position: Position, bytes: &[u8
 fn newline(layout: &Layout) -> u8 {
     match layout {
         Layout::Csv(dialect) => dialect.line_byte(),
-        Layout::Json | Layout::Xml(_) => b'\n',
+        Layout::Json | Layout::Xml(_) | Layout::Columnar(_) => b'\n',
     }
 }
 

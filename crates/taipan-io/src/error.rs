@@ -9,6 +9,7 @@ use std::path::Path;
 
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
+use parquet::errors::ParquetError;
 
 use crate::condition::{ConditionError, Mismatch};
 use crate::fetch::Failure;
@@ -43,7 +44,7 @@ pub enum ErrorKind {
     #[error("can be read only once")]
     ReadOnce,
     /// A folder holds no file of a known format.
-    #[error("no data files (csv, tsv, json, ndjson, jsonl, xml) in this directory")]
+    #[error("no data files (csv, tsv, json, ndjson, jsonl, xml, parquet, arrow) in this directory")]
     NoDataFiles,
     /// The system refused to open, read or write; the source says why.
     #[error("input/output error")]
@@ -234,8 +235,25 @@ impl From<ConditionError> for Error {
 
 impl From<ArrowError> for Error {
     fn from(error: ArrowError) -> Self {
+        let error = match error {
+            ArrowError::IoError(_, error) => return Self::from(error),
+            ArrowError::ExternalError(source) => match source.downcast::<io::Error>() {
+                Ok(error) => return Self::from(*error),
+                Err(source) => ArrowError::ExternalError(source),
+            },
+            error => error,
+        };
         let kind = ErrorKind::Arrow(error.to_string());
         Self(Box::new(Inner { kind, place: None, source: Some(Box::new(error)) }))
+    }
+}
+
+impl From<ParquetError> for Error {
+    fn from(error: ParquetError) -> Self {
+        Self::from(match error {
+            ParquetError::External(source) => ArrowError::ExternalError(source),
+            error => ArrowError::ParquetError(error.to_string()),
+        })
     }
 }
 

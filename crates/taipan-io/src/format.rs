@@ -13,20 +13,22 @@ pub enum Format {
     Json,
     /// XML 1.0 with namespaces; a document says where its records are, or they are found.
     Xml,
+    /// Apache Parquet.
+    Parquet,
+    /// Apache Arrow IPC, as a file or as a stream.
+    Arrow,
 }
 
 /// The names of data files this crate reads.
-pub(crate) const EXTENSIONS: [&str; 6] = ["csv", "tsv", "json", "ndjson", "jsonl", "xml"];
+pub(crate) const EXTENSIONS: [&str; 8] = ["csv", "tsv", "json", "ndjson", "jsonl", "xml", "parquet", "arrow"];
 
 /// What the first bytes of well-known other formats are.
-const MAGIC: [(&[u8], &str); 11] = [
+const MAGIC: [(&[u8], &str); 9] = [
     (b"\x1f\x8b", "gzip-compressed"),
     (b"\x28\xb5\x2f\xfd", "zstd-compressed"),
     (b"BZh", "bzip2-compressed"),
     (b"\xfd7zXZ\0", "xz-compressed"),
     (b"PK\x03\x04", "a zip archive or spreadsheet"),
-    (b"PAR1", "Parquet"),
-    (b"ARROW1", "Arrow IPC"),
     (b"SQLite format 3\0", "an SQLite database"),
     (b"%PDF", "PDF"),
     (b"\xff\xfe", "UTF-16 text"),
@@ -43,6 +45,8 @@ impl Format {
             "csv" | "tsv" | "tab" => Some(Self::Csv),
             "json" | "ndjson" | "jsonl" | "geojson" => Some(Self::Json),
             "xml" | "rss" | "atom" | "gpx" | "kml" => Some(Self::Xml),
+            "parquet" => Some(Self::Parquet),
+            "arrow" | "arrows" | "feather" | "ipc" => Some(Self::Arrow),
             _ => None,
         }
     }

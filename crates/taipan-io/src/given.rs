@@ -31,6 +31,15 @@ impl Given {
         self.whole = true;
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.columns.is_empty() && !self.whole
+    }
+
+    /// Whether all columns there can be have their types.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.whole
+    }
+
     pub(crate) fn is_given(&self, name: &str) -> bool {
         self.columns.iter().any(|(known, _)| known == name)
     }

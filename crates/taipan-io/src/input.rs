@@ -8,13 +8,14 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::batches::Batches;
 use crate::blocks::{Blocks, Position, broken, place_in};
+use crate::columnar::ColumnRange;
 use crate::error::{Error, ErrorKind, Fault, Misfit, Result};
 use crate::fetch::FetchOptions;
 use crate::format::{Format, after_bom, refuse_binary};
 use crate::given::Given;
 use crate::reject::{OnError, Refused};
 use crate::source::{Limits, Source};
-use crate::{csv, infer, json, settle, xml};
+use crate::{columnar, csv, infer, json, settle, xml};
 
 /// Files up to this size are kept in memory once their types were inferred, and not read again.
 const KEEP: usize = 1 << 20;
@@ -234,6 +235,7 @@ impl ReadOptions {
 pub struct Input {
     file: Arc<Opened>,
     schema: SchemaRef,
+    ranges: Arc<[ColumnRange]>,
 }
 
 #[derive(Debug)]
@@ -255,6 +257,7 @@ pub(crate) enum Layout {
     Csv(csv::Dialect),
     Json,
     Xml(xml::Records),
+    Columnar(columnar::Table),
 }
 
 /// A sample's inference: layout, offset of the first record behind a byte order mark, schema, rows.
@@ -296,6 +299,9 @@ impl Input {
             let whole = read(&mut bytes, source.length(), size, &mut sample)
                 .map_err(|error| broken(&source, error, Position::default(), &sample))?;
             let of_kind = |kind| Error::new(kind).in_source(source.name());
+            if let Some(format) = columnar::of_content(&sample) {
+                return Self::of_columns(source, format, options);
+            }
             let known = options.format.or_else(|| Format::of_path(&source.format_name())).is_some();
             // JSON's own parser knows at which line and column a NUL stands.
             let json = format(&source, after_bom(&sample), options) == Ok(Format::Json);
@@ -334,8 +340,34 @@ impl Input {
             let content = (whole && sample.len() <= KEEP).then(|| Arc::from(sample));
             let options = options.clone();
             let file = Opened { source, layout, data, content, sampled_rows, whole, options };
-            return Ok(Self { file: Arc::new(file), schema });
+            return Ok(Self { file: Arc::new(file), schema, ranges: Arc::default() });
         }
+    }
+
+    fn of_columns(source: Source, format: Format, options: &ReadOptions) -> Result<Self> {
+        let (table, schema, rows) = columnar::Table::open(&source, format)?;
+        if !options.given.is_empty() {
+            let message = "a file that says the types of its columns is given no others".to_owned();
+            return Err(Error::new(ErrorKind::InvalidOption(message)).in_source(source.name()));
+        }
+        let file = Opened {
+            source,
+            layout: Layout::Columnar(table),
+            data: Position::default(),
+            content: None,
+            sampled_rows: rows,
+            whole: true,
+            options: options.clone(),
+        };
+        Ok(Self { file: Arc::new(file), schema, ranges: Arc::default() })
+    }
+
+    /// The same input without what is known to hold no value within the ranges: pieces of a Parquet file whose
+    /// statistics say so. Other rows outside the ranges stay.
+    #[must_use]
+    pub fn pruned(mut self, ranges: Vec<ColumnRange>) -> Self {
+        self.ranges = ranges.into();
+        self
     }
 
     /// The same input, of which nothing is kept for a second reading if it is a stream: the next one, by any clone of this
@@ -358,15 +390,16 @@ impl Input {
 
     /// The format that is read.
     pub fn format(&self) -> Format {
-        match self.file.layout {
+        match &self.file.layout {
             Layout::Csv(_) => Format::Csv,
             Layout::Json => Format::Json,
             Layout::Xml(_) => Format::Xml,
+            Layout::Columnar(table) => table.format(),
         }
     }
 
-    /// All columns. They are nullable, and their types are Int64, Float64, Boolean, Date32, Timestamp (microseconds),
-    /// Utf8, and for JSON and XML Struct and List of these.
+    /// All columns. Those of Parquet and Arrow are as the file has them; the others are nullable, and their types are
+    /// Int64, Float64, Boolean, Date32, Timestamp (microseconds), Utf8, and for JSON and XML Struct and List of these.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -392,7 +425,7 @@ impl Input {
             }
             None => fields.push(Field::new(&misfit.column, misfit.to.clone(), true)),
         }
-        Self { file: self.file.clone(), schema: Arc::new(Schema::new(fields)) }
+        Self { file: self.file.clone(), schema: Arc::new(Schema::new(fields)), ranges: self.ranges.clone() }
     }
 
     /// The same input with the types of the projected columns (all of them if none are named) widened so that every
@@ -412,7 +445,7 @@ impl Input {
             return Ok(self.clone());
         }
         let schema = settle::schema(self, self.blocks(projection)?)?;
-        Ok(Self { file: self.file.clone(), schema })
+        Ok(Self { file: self.file.clone(), schema, ranges: self.ranges.clone() })
     }
 
     /// The file from its first record on, as raw blocks for threads that the caller brings.
@@ -430,6 +463,10 @@ impl Input {
     /// As [`blocks`](Self::blocks).
     pub fn batches(&self, projection: Option<&[usize]>) -> Result<Batches> {
         Ok(Batches::new(self.blocks(projection)?, &self.file.options))
+    }
+
+    pub(crate) fn ranges(&self) -> &[ColumnRange] {
+        &self.ranges
     }
 
     pub(crate) fn layout(&self) -> &Layout {
@@ -510,6 +547,10 @@ fn infer_sample(
             let layout =
                 |inferred: csv::Inferred| (Layout::Csv(dialect), inferred.data, inferred.schema, inferred.rows);
             (dialect.line_byte(), inferred.map(|inferred| inferred.map(layout)))
+        }
+        Ok(format @ (Format::Parquet | Format::Arrow)) => {
+            let message = format!("this is no {format:?} file");
+            (b'\n', Err(Fault::on_line(0, ErrorKind::Syntax(message))))
         }
         Ok(Format::Json) => {
             let inferred = json::infer(text, whole, &mut refused);

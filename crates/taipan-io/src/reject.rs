@@ -141,6 +141,36 @@ impl RejectFile {
     }
 }
 
+/// How many records were rejected, and how many may be.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    rejected: u64,
+    limit: u64,
+}
+
+impl Tally {
+    pub(crate) fn new(limit: u64) -> Self {
+        Self { rejected: 0, limit }
+    }
+
+    pub(crate) fn rejected(&self) -> u64 {
+        self.rejected
+    }
+
+    /// Counts some rejects, in the order of the file; an error names the first that is too many.
+    pub(crate) fn add(&mut self, rejects: &[Reject]) -> Result<()> {
+        self.rejected += rejects.len() as u64;
+        let beyond = self.rejected.saturating_sub(self.limit);
+        match (rejects.len() as u64).checked_sub(beyond).and_then(|i| rejects.get(i as usize)) {
+            Some(last) => {
+                let kind = ErrorKind::TooManyRejects { limit: self.limit, reason: last.reason.clone() };
+                Err(Error::new(kind).at(last.place()))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// What a parser does with the bad records of the bytes it was given.
 #[derive(Debug)]
 pub(crate) struct Refused<'a> {

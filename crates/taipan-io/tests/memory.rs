@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use taipan_io::{Input, ReadOptions};
+use taipan_io::{Conversion, Input, Output, ReadOptions};
 use wait4::Wait4;
 
 const JOB: &str = "TAIPAN_MEMORY_JOB";
@@ -39,6 +39,12 @@ fn job() {
             "once" => rows(&input.read_once()),
             "settled" => rows(&input.settled(None).unwrap()),
             "head" => format!("{} rows", input.batches(None).unwrap().next().unwrap().unwrap().num_rows().min(5)),
+            "parquet" | "ndjson" => {
+                let output = if job == "parquet" { Output::Parquet } else { Output::NdJson };
+                let folder = tempfile::tempdir().unwrap();
+                let converted = Conversion::new(output).to_file(&input, &folder.path().join("out")).unwrap();
+                format!("{} rows", converted.rows)
+            }
             _ => "unknown job".to_owned(),
         }
     );
@@ -84,6 +90,7 @@ const LINES: usize = (1 << 20) / LINE.len() + 1;
 fn streams_need_a_fraction_of_their_size() {
     check("once", "a,b,c\n", LINE, 80, &format!("{} rows", 80 * LINES), 64);
     check("settled", "a,b,c\n", LINE, 70, &format!("{} rows", 70 * LINES), 64);
+    check("ndjson", "a,b,c\n", LINE, 30, &format!("{} rows", 30 * LINES), 96);
     check("head", "a,b,c\n", LINE, 1000, "5 rows", 64);
 }
 
@@ -100,7 +107,7 @@ fn a_line_without_end_is_refused() {
 #[test]
 #[ignore = "long"]
 fn gigabytes_stay_under_256_mib() {
-    for job in ["once", "settled"] {
+    for job in ["once", "settled", "parquet", "ndjson"] {
         check(job, "a,b,c\n", LINE, 4 << 10, &format!("{} rows", 4096 * LINES), 256);
     }
 }

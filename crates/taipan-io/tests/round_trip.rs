@@ -79,6 +79,11 @@ fn options() -> impl Strategy<Value = ReadOptions> {
     )
 }
 
+/// Random texts bear the marks of other dialects by chance, so the dialect is said.
+fn plain(options: ReadOptions) -> ReadOptions {
+    options.header(true).quote(b'"').escape(None).comment(None).skip_lines(0)
+}
+
 fn written(output: Output, table: &RecordBatch) -> Vec<u8> {
     let mut writer = BatchWriter::new(output, Vec::new(), &table.schema());
     for start in (0..table.num_rows()).step_by(7) {
@@ -161,7 +166,7 @@ proptest! {
 
     #[test]
     fn csv(table in tables(csv_column), options in options()) {
-        let back = read("t.csv", &written(Output::Csv, &table), &options.header(true).delimiter(b',')).unwrap();
+        let back = read("t.csv", &written(Output::Csv, &table), &plain(options).delimiter(b',')).unwrap();
         prop_assert_eq!(back, table);
     }
 
@@ -175,7 +180,7 @@ proptest! {
     ) {
         let newline: &[u8] = if crlf { b"\r\n" } else { b"\n" };
         let content = foreign_csv(&table, delimiter, newline, quote_all);
-        let back = read("t.csv", &content, &options.header(true).delimiter(delimiter)).unwrap();
+        let back = read("t.csv", &content, &plain(options).delimiter(delimiter)).unwrap();
         prop_assert_eq!(back, table);
     }
 
@@ -207,7 +212,7 @@ proptest! {
     fn any_bytes_are_read_or_refused_alike(
         content in prop_oneof![
             prop::collection::vec(any::<u8>(), 0..200),
-            "[a1,\"\n\r;]{0,200}".prop_map(String::into_bytes),
+            "[a1,\"\n;]{0,200}".prop_map(String::into_bytes),
             "[\\[\\]{}\",:a1\\\\ \n]{0,60}".prop_map(String::into_bytes),
         ],
         json: bool,

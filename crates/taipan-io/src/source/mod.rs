@@ -24,6 +24,7 @@ pub(crate) use self::encoding::Transcoder;
 pub use self::names::{expand, table_name};
 use self::spool::Spool;
 use self::url::UrlReader;
+use crate::columnar;
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::ReadOptions;
 
@@ -103,6 +104,7 @@ impl Source {
                 Some(compression) if source.layers.len() < LAYERS => source.layers.push(compression),
                 _ => {
                     source.encoding = match options.encoding_label() {
+                        _ if columnar::of_content(&head).is_some() => Ok(UTF_8),
                         Some(label) => encoding::named(label),
                         None => encoding::detect(&head),
                     }
@@ -174,7 +176,6 @@ impl Source {
         Ok(Bytes::Stream(reader))
     }
 
-    #[allow(dead_code, reason = "formats with an index at their end are about to need it")]
     /// What the source holds, unpacked but not transcoded, as a file that can be read at any place: a regular file
     /// itself, anything else as a temporary copy. Also its length.
     pub(crate) fn seekable(&self) -> Result<(File, u64)> {

@@ -13,7 +13,8 @@ use crate::format::EXTENSIONS;
 
 /// The files that paths, globs and directories stand for, in the order given, each once.
 ///
-/// A directory stands for the data files in it (csv, tsv, json, ndjson, jsonl, xml, each also compressed: gz, zst, bz2, xz;
+/// A directory stands for the data files in it (csv, tsv, json, ndjson, jsonl, xml, parquet, arrow, each also compressed:
+/// gz, zst, bz2, xz;
 /// hidden ones and subfolders excepted), a glob for the files it matches; both sorted by name. A pattern that is itself
 /// the name of a file is that file, `-` is standard input, and a URL is itself.
 ///
@@ -203,7 +204,9 @@ mod tests {
         assert_eq!(message("*.xyz"), format!("{}: no such file", name("*.xyz")));
         assert_eq!(message("nope.csv"), format!("{}: no such file", name("nope.csv")));
         assert!(
-            message("empty").ends_with("empty: no data files (csv, tsv, json, ndjson, jsonl, xml) in this directory")
+            message("empty").ends_with(
+                "empty: no data files (csv, tsv, json, ndjson, jsonl, xml, parquet, arrow) in this directory"
+            )
         );
     }
 }

@@ -102,7 +102,7 @@ impl Cells {
     }
 
     /// Writes a CSV field: a null is empty, an empty text is `""`.
-    pub(super) fn csv(&self, row: usize, out: &mut Vec<u8>) {
+    pub(super) fn csv(&self, row: usize, safe: bool, out: &mut Vec<u8>) {
         if self.is_null(row) {
             return;
         }
@@ -111,14 +111,14 @@ impl Cells {
             Self::Float64(array) => float(array.value(row), &array.value(row), out),
             Self::Date(array) => date(i64::from(array.value(row)), out),
             Self::Timestamp(array, zone) => timestamp(array.value(row), *zone, out),
-            Self::Utf8(array) => csv_text(array.value(row), out),
-            Self::LargeUtf8(array) => csv_text(array.value(row), out),
-            Self::Utf8View(array) => csv_text(array.value(row), out),
-            Self::Shown(array) => csv_text(&shown(array, row), out),
+            Self::Utf8(array) => csv_text(array.value(row), safe, out),
+            Self::LargeUtf8(array) => csv_text(array.value(row), safe, out),
+            Self::Utf8View(array) => csv_text(array.value(row), safe, out),
+            Self::Shown(array) => csv_text(&shown(array, row), safe, out),
             Self::Struct(..) | Self::List(..) => {
                 let mut json = Vec::new();
                 self.json(row, &mut json);
-                csv_text(&String::from_utf8_lossy(&json), out);
+                csv_text(&String::from_utf8_lossy(&json), safe, out);
             }
             Self::Null | Self::Boolean(_) | Self::Integer(_) | Self::Unsigned(_) | Self::Decimal(_) => {
                 self.json(row, out);
@@ -187,15 +187,24 @@ pub(super) fn object(keys: &[Vec<u8>], columns: &[Cells], row: usize, out: &mut 
     out.push(b'}');
 }
 
-/// Writes a text as a CSV field, in quotes if it needs them.
-pub(super) fn csv_text(text: &str, out: &mut Vec<u8>) {
+/// Writes a text as a CSV field, in quotes if it needs them; if `safe`, no spreadsheet takes it for a formula.
+pub(super) fn csv_text(text: &str, safe: bool, out: &mut Vec<u8>) {
     let bytes = text.as_bytes();
-    let needs_quotes = bytes.is_empty() || bytes.iter().any(|byte| matches!(byte, b',' | b'"' | b'\n' | b'\r'));
-    if !needs_quotes {
+    let formula = safe && matches!(bytes.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'));
+    let special = |byte: &u8| matches!(byte, b',' | b'"' | b'\n' | b'\r');
+    // At the start of a field these could be taken for the marks of another dialect.
+    let mark = matches!(bytes.first(), None | Some(b'\'' | b'#'));
+    if !mark && !bytes.iter().any(special) {
+        if formula {
+            out.push(b'\'');
+        }
         out.extend_from_slice(bytes);
         return;
     }
     out.push(b'"');
+    if formula {
+        out.push(b'\'');
+    }
     for &byte in bytes {
         if byte == b'"' {
             out.push(byte);

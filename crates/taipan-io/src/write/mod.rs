@@ -1,7 +1,9 @@
-//! Batches to bytes: CSV, JSON and NDJSON into any [`std::io::Write`].
+//! Batches to bytes: CSV, JSON, NDJSON, Parquet and Arrow IPC into any [`std::io::Write`].
 
 mod atomic;
 mod cells;
+mod columns;
+mod text;
 
 use std::io::Write;
 use std::path::Path;
@@ -12,6 +14,8 @@ use std::sync::Arc;
 
 pub use self::atomic::AtomicFile;
 use self::cells::Cells;
+use self::columns::{Columns, Kind};
+pub(crate) use self::text::Text;
 use crate::error::Result;
 
 /// Text is handed on in pieces of about this size.
@@ -26,6 +30,10 @@ pub enum Output {
     Json,
     /// One object on each line.
     NdJson,
+    /// Apache Parquet, compressed by Snappy, in row groups of up to 1,048,576 rows.
+    Parquet,
+    /// An Arrow IPC file.
+    Arrow,
 }
 
 impl Output {
@@ -36,15 +44,17 @@ impl Output {
             "csv" => Some(Self::Csv),
             "json" => Some(Self::Json),
             "ndjson" | "jsonl" => Some(Self::NdJson),
+            "parquet" => Some(Self::Parquet),
+            "arrow" | "feather" | "ipc" => Some(Self::Arrow),
             _ => None,
         }
     }
 }
 
-/// Writes record batches of one schema as text.
+/// Writes record batches of one schema.
 ///
-/// Floats are written with the fewest digits that read back as the same float. JSON has no infinities and no NaN: they
-/// become null. Lists and structs in CSV are their JSON.
+/// In text, floats are written with the fewest digits that read back as the same float. JSON has no infinities and no
+/// NaN: they become null. Lists and structs in CSV are their JSON.
 ///
 /// ```
 /// use taipan_io::{BatchWriter, Output};
@@ -58,101 +68,87 @@ impl Output {
 /// ```
 #[derive(Debug)]
 pub struct BatchWriter<W: Write> {
-    output: Output,
-    writer: W,
     schema: SchemaRef,
-    buffer: Vec<u8>,
-    /// Keys as JSON, with colon and what stands before.
-    keys: Vec<Vec<u8>>,
-    rows: u64,
+    sink: Sink<W>,
+}
+
+#[derive(Debug)]
+enum Sink<W: Write> {
+    Text { text: Text, writer: W, rows: u64, begun: bool },
+    Columns(Columns<W>),
 }
 
 impl<W: Write> BatchWriter<W> {
     /// A writer of batches that have this schema. Nothing is written yet.
     pub fn new(output: Output, writer: W, schema: &Schema) -> Self {
-        let mut buffer = Vec::new();
-        match output {
-            Output::Csv => {
-                for (i, field) in schema.fields().iter().enumerate() {
-                    if i > 0 {
-                        buffer.push(b',');
-                    }
-                    cells::csv_text(field.name(), &mut buffer);
-                }
-                buffer.push(b'\n');
-            }
-            Output::Json => buffer.push(b'['),
-            Output::NdJson => {}
+        let schema = Arc::new(schema.clone());
+        let sink = match output {
+            Output::Parquet => Sink::Columns(Columns::new(Kind::Parquet, writer)),
+            Output::Arrow => Sink::Columns(Columns::new(Kind::Arrow, writer)),
+            _ => Sink::Text { text: Text::new(output, &schema), writer, rows: 0, begun: false },
+        };
+        Self { schema, sink }
+    }
+
+    /// The same writer with CSV that a spreadsheet does not take for formulas: a text that begins with `=`, `+`, `-`,
+    /// `@`, a tab or a carriage return has a `'` before it. Numbers stay as they are.
+    #[must_use]
+    pub fn safe_cells(mut self) -> Self {
+        if let Sink::Text { text, .. } = &mut self.sink {
+            text.safe_cells(&self.schema);
         }
-        let keys = cells::keys(schema.fields());
-        Self { output, writer, schema: Arc::new(schema.clone()), buffer, keys, rows: 0 }
+        self
     }
 
     /// Writes the rows of a batch.
     ///
     /// # Errors
     /// [`ErrorKind::Io`](crate::ErrorKind::Io) from the writer; [`ErrorKind::Arrow`](crate::ErrorKind::Arrow) if the
-    /// batch has another number of columns, or a type that cannot be shown as text.
+    /// batch has another number of columns, or a type that the format has no place for.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         if batch.num_columns() != self.schema.fields().len() {
             let message =
                 format!("a batch of {} columns, expected {}", batch.num_columns(), self.schema.fields().len());
             return Err(arrow::error::ArrowError::SchemaError(message).into());
         }
-        let columns = batch.columns().iter().map(Cells::new).collect::<Result<Vec<_>>>()?;
-        for row in 0..batch.num_rows() {
-            match self.output {
-                Output::Csv => self.csv_row(&columns, row),
-                Output::Json => {
-                    self.buffer.extend_from_slice(if self.rows == 0 { b"\n" } else { b",\n" });
-                    cells::object(&self.keys, &columns, row, &mut self.buffer);
+        match &mut self.sink {
+            Sink::Text { text, writer, rows, begun } => {
+                if !std::mem::replace(begun, true) {
+                    writer.write_all(text.opening())?;
                 }
-                Output::NdJson => {
-                    cells::object(&self.keys, &columns, row, &mut self.buffer);
-                    self.buffer.push(b'\n');
+                let cells = Text::cells(batch)?;
+                let mut buffer = Vec::with_capacity(PIECE + PIECE / 8);
+                for row in 0..batch.num_rows() {
+                    text.row(&cells, row, *rows == 0, &mut buffer);
+                    *rows += 1;
+                    if buffer.len() >= PIECE {
+                        writer.write_all(&buffer)?;
+                        buffer.clear();
+                    }
                 }
+                Ok(writer.write_all(&buffer)?)
             }
-            self.rows += 1;
-            if self.buffer.len() >= PIECE {
-                self.flush()?;
-            }
+            Sink::Columns(columns) => columns.write(&self.schema, batch),
         }
-        self.flush()
     }
 
     /// Writes what closes the output and hands the writer back, flushed.
     ///
     /// # Errors
-    /// [`ErrorKind::Io`](crate::ErrorKind::Io) from the writer.
-    pub fn finish(mut self) -> Result<W> {
-        if self.output == Output::Json {
-            self.buffer.extend_from_slice(if self.rows == 0 { b"]\n" } else { b"\n]\n" });
-        }
-        self.flush()?;
-        self.writer.flush()?;
-        Ok(self.writer)
-    }
-
-    fn csv_row(&mut self, columns: &[Cells], row: usize) {
-        // A lone empty field would be a blank line, which readers skip.
-        if let [column] = columns
-            && column.is_null(row)
-        {
-            self.buffer.extend_from_slice(b"\"\"");
-        }
-        for (i, column) in columns.iter().enumerate() {
-            if i > 0 {
-                self.buffer.push(b',');
+    /// As [`write`](Self::write).
+    pub fn finish(self) -> Result<W> {
+        let mut writer = match self.sink {
+            Sink::Text { text, mut writer, rows, begun } => {
+                if !begun {
+                    writer.write_all(text.opening())?;
+                }
+                writer.write_all(text.closing(rows == 0))?;
+                writer
             }
-            column.csv(row, &mut self.buffer);
-        }
-        self.buffer.push(b'\n');
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        self.writer.write_all(&self.buffer)?;
-        self.buffer.clear();
-        Ok(())
+            Sink::Columns(columns) => columns.finish(&self.schema)?,
+        };
+        writer.flush()?;
+        Ok(writer)
     }
 }
 
