@@ -63,6 +63,20 @@ def flights_json_pretty(path: Path) -> None:
     gigabyte(path, "[\n", ",\n", "\n]\n", indent=2)
 
 
+def repeated(times: int):
+    """The flights, so many times over, under one header."""
+
+    def make(path: Path) -> None:
+        flights(path)
+        header, rows = path.read_bytes().split(b"\n", 1)
+        with path.open("wb") as file:
+            file.write(header + b"\n")
+            for _ in range(times):
+                file.write(rows)
+
+    return make
+
+
 def employees(path: Path) -> None:
     """100,000 seeded rows with distinct salaries: a top-10 page has one right answer."""
     stream = random.Random(42)
@@ -99,6 +113,8 @@ def employees(path: Path) -> None:
 
 MAKERS = {
     "flights": flights,
+    "flights5": repeated(5),
+    "flights30": repeated(30),
     "flights-ndjson": flights_ndjson,
     "flights-json": flights_json,
     "flights-json-pretty": flights_json_pretty,

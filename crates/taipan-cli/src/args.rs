@@ -8,6 +8,9 @@ use std::time::Duration;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use crate::output::OutputFormat;
+use crate::reading::{Reading, Rejecting};
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
     .usage(AnsiColor::Green.on_default().bold())
@@ -56,6 +59,8 @@ pub(crate) enum Command {
     Validate(Validate),
     /// Run SQL over files and databases
     Query(Query),
+    /// Write a file anew in another format
+    Convert(Convert),
     /// Import files into a database
     Import(Import),
     /// Train a model
@@ -83,6 +88,10 @@ pub(crate) enum Format {
     Json,
     /// One JSON object per line
     Ndjson,
+    /// Apache Parquet
+    Parquet,
+    /// Apache Arrow IPC
+    Arrow,
 }
 
 #[derive(Debug, Args)]
@@ -110,6 +119,8 @@ pub(crate) struct Head {
     pub(crate) rows: usize,
     #[command(flatten)]
     pub(crate) printing: Printing,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
 }
 
 #[derive(Debug, Args)]
@@ -210,6 +221,34 @@ pub(crate) struct Query {
     pub(crate) db: Option<String>,
     #[command(flatten)]
     pub(crate) printing: Printing,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  taipan convert flights.csv flights.parquet
+  taipan convert feed.xml feed.ndjson --record channel/item --on-error reject
+  zcat log.gz | taipan convert - log.parquet --input-format csv --column code:text")]
+pub(crate) struct Convert {
+    /// A file, a URL, or - for standard input
+    #[arg(value_name = "IN")]
+    pub(crate) input: PathBuf,
+    /// The file to write, which appears when it is whole, or - for standard output
+    #[arg(value_name = "OUT")]
+    pub(crate) output: PathBuf,
+    /// The format to write [default: told by the name of OUT]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<OutputFormat>,
+    /// Write CSV cells that a spreadsheet would take for formulas with a ' before them
+    #[arg(long)]
+    pub(crate) safe_cells: bool,
+    /// Where rejected records are written [default: OUT.rejects.ndjson]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) rejecting: Rejecting,
 }
 
 #[derive(Debug, Args)]
@@ -412,7 +451,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// A number of bytes: `1000`, `256MiB`, `2GB`.
-fn size(text: &str) -> Result<usize, String> {
+pub(crate) fn size(text: &str) -> Result<usize, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let unit: u128 = match unit.trim().to_ascii_lowercase().as_str() {

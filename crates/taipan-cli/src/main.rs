@@ -5,6 +5,7 @@ mod commands;
 mod message;
 mod output;
 mod progress;
+mod reading;
 mod table;
 
 use std::process::ExitCode;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         Command::Schema(args) => commands::schema::run(&args, &global),
         Command::Validate(args) => commands::validate::run(&args, &global),
         Command::Query(args) => commands::query::run(&args, &global),
+        Command::Convert(args) => commands::convert::run(&args, &global),
         Command::Import(args) => commands::import::run(&args, &global),
         Command::Train(args) => commands::train::run(&args, &global),
         Command::Predict(args) => commands::predict::run(&args, &global),

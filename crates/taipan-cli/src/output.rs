@@ -3,12 +3,41 @@
 use std::io::{self, IsTerminal, Write};
 
 use anyhow::{Result, bail};
+use clap::ValueEnum;
 use taipan::arrow::datatypes::Schema;
 use taipan::arrow::record_batch::RecordBatch;
 use taipan::io::{AtomicFile, BatchWriter, Output};
 
 use crate::args::{Format, Printing};
 use crate::table::TableWriter;
+
+/// A format that files are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// Comma-separated values
+    Csv,
+    /// One JSON array
+    Json,
+    /// One JSON object per line
+    Ndjson,
+    /// Apache Parquet
+    Parquet,
+    /// Apache Arrow IPC
+    Arrow,
+}
+
+impl OutputFormat {
+    /// What the library calls it.
+    pub(crate) fn output(self) -> Output {
+        match self {
+            Self::Csv => Output::Csv,
+            Self::Json => Output::Json,
+            Self::Ndjson => Output::NdJson,
+            Self::Parquet => Output::Parquet,
+            Self::Arrow => Output::Arrow,
+        }
+    }
+}
 
 /// Where rows go. [`Printer::finish`] makes a file appear under its name; without it nothing is left.
 pub(crate) struct Printer {
@@ -34,7 +63,12 @@ impl Printer {
                 Some(Output::Csv) => Format::Csv,
                 Some(Output::Json) => Format::Json,
                 Some(Output::NdJson) => Format::Ndjson,
-                _ => bail!("{}: the name does not end in csv, json or ndjson; say which with --format", path.display()),
+                Some(Output::Parquet) => Format::Parquet,
+                Some(Output::Arrow) => Format::Arrow,
+                None => bail!(
+                    "{}: the name does not end in csv, json, ndjson, parquet or arrow; say which with --format",
+                    path.display()
+                ),
             },
             (None, _) if io::stdout().is_terminal() => Format::Table,
             (None, _) => Format::Csv,
@@ -83,5 +117,7 @@ fn written(format: Format) -> Option<Output> {
         Format::Csv => Some(Output::Csv),
         Format::Json => Some(Output::Json),
         Format::Ndjson => Some(Output::NdJson),
+        Format::Parquet => Some(Output::Parquet),
+        Format::Arrow => Some(Output::Arrow),
     }
 }

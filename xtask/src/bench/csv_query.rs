@@ -57,7 +57,7 @@ fn contenders(setting: &Setting, folder: &Path) -> Result<Vec<Contender>> {
 }
 
 /// Fails unless every contender prints the same table.
-fn check_answers(contenders: &[Contender]) -> Result<()> {
+pub(super) fn check_answers(contenders: &[Contender]) -> Result<()> {
     let mut first: Option<(&str, String)> = None;
     for contender in contenders {
         let answer = cargo::output(&mut contender.command())?;

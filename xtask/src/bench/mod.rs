@@ -10,10 +10,12 @@
 //! | [`server`] | a server under load: start, drive with wrk, memory, stop |
 //! | [`report`] | medians, ratios, tables, `RESULTS.md` |
 //! | [`pages`] | a server of small pages, for clients |
-//! | [`startup`], [`csv_query`], [`json_filter`], [`rest_read`], [`fetch`] | jobs of the program |
+//! | [`startup`], [`csv_query`], [`csv_scan`], [`csv_parquet`], [`json_filter`], [`rest_read`], [`fetch`] | jobs of the program |
 //! | [`learn`] | jobs of taipan-learn, against scikit-learn |
 
+mod csv_parquet;
 mod csv_query;
+mod csv_scan;
 mod fetch;
 mod json_filter;
 mod learn;
@@ -47,11 +49,13 @@ pub(crate) struct Options {
 
 type Job = fn(&Setting) -> Result<Section>;
 
-const JOBS: [(&str, Job); 6] = [
+const JOBS: &[(&str, Job)] = &[
     ("startup", startup::run),
     ("csv-query", csv_query::run),
     ("json-filter", json_filter::lines),
     ("json-array", json_filter::array),
+    ("csv-scan", csv_scan::run),
+    ("csv-parquet", csv_parquet::run),
     ("rest-read", rest_read::run),
     ("fetch", fetch::run),
 ];
@@ -87,7 +91,7 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
             taipan: if options.peers_only { None } else { Some(build(root)?) },
             runs: options.runs,
         };
-        for (name, job) in JOBS.into_iter().filter(|(name, _)| wanted(name)) {
+        for (name, job) in JOBS.iter().copied().filter(|(name, _)| wanted(name)) {
             missed.extend(setting.measure(name, || job(&setting))?);
         }
     }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use taipan::Error;
-use taipan::io::{ErrorKind, Input, ReadOptions};
+use taipan::io::{ErrorKind, Input};
 
 use crate::args::Head;
 use crate::message::{counted, grouped};
@@ -13,8 +13,8 @@ const STREAMED: usize = 1 << 20;
 
 pub(crate) fn run(args: &Head) -> Result<()> {
     // A sample from the net or a pipe is waited for, so it is a smaller one.
-    let options =
-        if args.file.is_file() { ReadOptions::default() } else { ReadOptions::default().sample_bytes(STREAMED) };
+    let options = args.reading.options()?;
+    let options = if args.file.is_file() { options } else { options.sample_bytes(STREAMED) };
     let mut input = Input::open(&args.file, &options).map_err(Error::from)?;
     let batches = loop {
         match first_rows(&input, args.rows) {

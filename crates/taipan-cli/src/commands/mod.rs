@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod convert;
 pub(crate) mod fetch;
 pub(crate) mod head;
 pub(crate) mod import;

@@ -1,0 +1,9 @@
+"""csv-parquet in pyarrow: read in batches, written as they come."""
+
+import pyarrow.csv
+import pyarrow.parquet
+
+with pyarrow.csv.open_csv("flights5.csv") as batches:
+    with pyarrow.parquet.ParquetWriter("csv-parquet-pyarrow.parquet", batches.schema, compression="snappy") as writer:
+        for batch in batches:
+            writer.write_batch(batch)

@@ -1,0 +1,129 @@
+//! `taipan convert` and the options of reading, on the real binary.
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::fs;
+
+use support::Workplace;
+
+#[test]
+fn convert_writes_every_format_by_its_name() {
+    let place = Workplace::new();
+    for target in ["tips.parquet", "tips.arrow", "tips.json", "tips.ndjson", "again.csv"] {
+        let ran = place.run(&["convert", "tips.csv", target]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{}", ran.stderr);
+        assert!(ran.stderr.starts_with(&format!("converted  244 rows → {target} in ")), "{}", ran.stderr);
+        let head = place.ok(&["head", target, "-n", "1", "--format", "ndjson"]);
+        assert_eq!(
+            head,
+            "{\"total_bill\":16.99,\"tip\":1.01,\"sex\":\"Female\",\"smoker\":\"No\",\"day\":\"Sun\",\"time\":\"Dinner\",\"size\":2}\n"
+        );
+    }
+    let rows = place.ok(&["convert", "tips.parquet", "-", "--format", "csv", "--quiet"]);
+    assert_eq!(rows, place.ok(&["convert", "tips.csv", "-", "--format", "csv"]));
+    let sql = "SELECT count(*) AS n FROM 'tips.parquet' WHERE day = 'Sun' AND tip > 3";
+    assert_eq!(
+        place.ok(&["query", sql, "--format", "csv"]),
+        place.ok(&["query", &sql.replace("parquet", "csv"), "--format", "csv"])
+    );
+    assert_eq!(place.ok(&["query", "SELECT day FROM 'tips.csv' LIMIT 1", "-o", "day.parquet"]), "");
+    assert_eq!(place.ok(&["head", "day.parquet", "--format", "csv"]), "day\nSun\n");
+}
+
+#[test]
+fn convert_sets_bad_records_aside() {
+    let place = Workplace::new();
+    fs::write(place.path("in.csv"), "id,price\n1,2.5\n2\nx,3\n4,=5\n").unwrap();
+    let ran = place.run(&["convert", "in.csv", "out.ndjson"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (1, "error: in.csv:3: 1 field, expected 2\n"));
+    assert!(!place.path("out.ndjson").exists());
+
+    let reject =
+        ["convert", "in.csv", "out.ndjson", "--on-error", "reject", "--column", "id:integer", "--column", "price:text"];
+    let ran = place.run(&reject);
+    assert_eq!(ran.code, 0);
+    assert!(
+        ran.stderr.starts_with("rejected   2 records → out.ndjson.rejects.ndjson\nconverted  2 rows"),
+        "{}",
+        ran.stderr
+    );
+    let rows = fs::read_to_string(place.path("out.ndjson")).unwrap();
+    assert_eq!(rows, "{\"id\":1,\"price\":\"2.5\"}\n{\"id\":4,\"price\":\"=5\"}\n");
+    let rejects = fs::read_to_string(place.path("out.ndjson.rejects.ndjson")).unwrap();
+    let expected = "{\"source\":\"in.csv\",\"line\":3,\"byte\":15,\"reason\":\"1 field, expected 2\",\"raw\":\"2\"}\n\
+        {\"source\":\"in.csv\",\"line\":4,\"byte\":17,\"reason\":\"`x` does not fit column `id` of integers, as the schema says\",\"raw\":\"x,3\"}\n";
+    assert_eq!(rejects, expected);
+
+    let ran = place.run(&[&reject[..], &["--max-rejects", "1"]].concat());
+    assert_eq!(ran.code, 1);
+    let reason = "`x` does not fit column `id` of integers, as the schema says";
+    assert_eq!(ran.stderr, format!("error: in.csv:4: more than 1 rejects; the last one: {reason}\n"));
+    assert_eq!(fs::read_to_string(place.path("out.ndjson")).unwrap(), rows);
+
+    fs::write(place.path("schema.toml"), "id = \"integer\"\nprice = \"text\"\n").unwrap();
+    let safe = [
+        "convert",
+        "in.csv",
+        "-",
+        "--format",
+        "csv",
+        "--schema",
+        "schema.toml",
+        "--on-error",
+        "reject",
+        "--safe-cells",
+        "--rejects",
+        "r.ndjson",
+    ];
+    assert_eq!(place.ok(&safe), "id,price\n1,2.5\n4,'=5\n");
+    assert_eq!(fs::read_to_string(place.path("r.ndjson")).unwrap(), expected);
+}
+
+#[test]
+fn what_cannot_be_done_is_said() {
+    let place = Workplace::new();
+    let cases: [(&[&str], i32, &str); 5] = [
+        (
+            &["convert", "tips.csv", "tips.xyz"],
+            1,
+            "error: tips.xyz: the name does not end in csv, json, ndjson, parquet or arrow; say which with --format\n",
+        ),
+        (&["convert", "tips.csv", "-"], 1, "error: say with --format what is written to standard output\n"),
+        (&["convert", "tips.csv", "no/t.csv"], 1, "error: no/t.csv: no such folder\n"),
+        (
+            &["convert", "tips.csv", "t.csv", "--column", "nope:text"],
+            1,
+            "error: tips.csv: no column `nope` in the file, which has: total_bill, tip, sex, smoker, day, time, size\n",
+        ),
+        (&["head", "tips.csv", "--schema", "nope.json"], 1, "error: nope.json: no such file\n"),
+    ];
+    for (arguments, code, message) in cases {
+        let ran = place.run(arguments);
+        assert_eq!((ran.code, ran.stderr.as_str()), (code, message));
+    }
+    assert_eq!(place.run(&["head", "tips.csv", "--column", "tip:money"]).code, 2);
+}
+
+#[test]
+fn head_reads_as_it_is_told() {
+    let place = Workplace::new();
+    fs::write(place.path("t.txt"), "made by us\n'a'|'b'\n'x|y'|-\n").unwrap();
+    let told = [
+        "head",
+        "t.txt",
+        "--format",
+        "ndjson",
+        "--delimiter",
+        "|",
+        "--quote",
+        "'",
+        "--skip-lines",
+        "1",
+        "--null",
+        "-",
+        "--header",
+        "true",
+    ];
+    assert_eq!(place.ok(&told), "{\"a\":\"x|y\",\"b\":null}\n");
+}
