@@ -2,6 +2,7 @@
 
 mod args;
 mod commands;
+mod interrupt;
 mod message;
 mod output;
 mod progress;
@@ -28,7 +29,11 @@ fn main() -> ExitCode {
         Command::Convert(args) => commands::convert::run(&args, &global),
         Command::Import(args) => commands::import::run(&args, &global),
         Command::Train(args) => commands::train::run(&args, &global),
+        Command::Search(args) => commands::search::run(&args, &global),
+        Command::Evaluate(args) => commands::evaluate::run(&args, &global),
         Command::Predict(args) => commands::predict::run(&args, &global),
+        Command::Transform(args) => commands::transform::run(&args, &global),
+        Command::Estimators(args) => commands::estimators::run(&args),
         Command::Plot(args) => commands::plot::run(&args, &global),
         Command::Serve(args) => commands::serve::run(&args, &global),
         Command::Check(args) => commands::check::run(&args, &global),

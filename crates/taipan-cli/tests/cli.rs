@@ -237,7 +237,7 @@ fn plot_draws_every_row() {
 fn check_accepts_the_demo() {
     let place = Workplace::new();
     let ran = place.run(&["check", "taipan.toml"]);
-    assert_eq!((ran.code, ran.stderr.as_str()), (0, "taipan.toml: ok, 2 sources, 2 models, 2 plots\n"));
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, "taipan.toml: ok, 2 sources, 4 models, 3 plots\n"));
 }
 
 #[test]
@@ -286,9 +286,9 @@ fn wrong_input_is_named_with_its_place() {
             "error: no column 'Prise' in houses.csv\nhint: did you mean 'Price'?\n",
         ),
         (
-            vec!["train", "tips.csv", "--estimator", "LinearRegression", "--target", "tip"],
+            vec!["train", "tips.csv", "--estimator", "LinearRegression", "--target", "sex"],
             1,
-            "error: the column 'sex' of tips.csv holds text, and numbers are needed\nhint: leave it out with --exclude sex",
+            "error: the column 'sex' of tips.csv holds text, and numbers are needed\nhint: choose a target of numbers, or a classifier",
         ),
         (
             vec!["predict", "not.model", "houses.csv"],

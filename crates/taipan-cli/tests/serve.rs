@@ -40,7 +40,23 @@ fn the_main_job_from_files_to_api() {
         answer.body
     );
 
-    assert_eq!(server.get("/models").json().as_array().unwrap().len(), 2);
+    let models = server.get("/models").json();
+    let told: Vec<(&str, &serde_json::Value)> =
+        models.as_array().unwrap().iter().map(|model| (model["name"].as_str().unwrap(), &model["target"])).collect();
+    let expected = [
+        ("prices", &json!("Price")),
+        ("tip", &json!("tip")),
+        ("species", &json!("species")),
+        ("iris_pca", &json!(null)),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(models[2]["scores"]["accuracy_cv"], json!(0.966_666_666_666_666_8), "{models}");
+    let flower = r#"[{"sepal_length":6.3,"sepal_width":3.3,"petal_length":6.0,"petal_width":2.5}]"#;
+    let ask = |path: &str| server.send("POST", path, &[("content-type", "application/json")], Some(flower)).json();
+    assert_eq!(ask("/models/species/predict"), json!([{ "species": "virginica" }]));
+    let components = ask("/models/iris_pca/predict");
+    assert_eq!(components[0].as_object().unwrap().keys().collect::<Vec<_>>(), ["pc1", "pc2"]);
+    assert!(server.get("/plots/iris.svg").body.contains("pc2"));
     let plot = server.get("/plots/tips.svg");
     assert_eq!((plot.status, plot.header("content-type")), (200, Some("image/svg+xml")));
     assert_eq!(server.get("/health").json()["status"], "ok");

@@ -1,13 +1,11 @@
 //! The application's models: `GET /models`, `GET /models/{name}`, and `POST /models/{name}/predict`.
 //!
 //! Rows to predict for come as JSON objects or as CSV with a header, and predictions go back in the same form, under
-//! the name of the model's target.
-
-use std::fmt::Write as _;
+//! the name of the model's target, of a cluster, or of a transformer's new columns.
 
 use serde_json::{Map, Value, json};
-use taipan::NamedModel;
 use taipan::learn::Attribute;
+use taipan::{NamedModel, attribute_json, class_names, inputs};
 use taipan_web::header::CONTENT_TYPE;
 use taipan_web::{
     Bytes, HeaderMap, HeaderValue, IntoResponse, Json, Path, Response, Router, State as Shared, StatusCode, format, get,
@@ -42,9 +40,8 @@ async fn describe(Shared(state): Shared<State>, Path(name): Path<String>) -> Res
     let mut attributes = Map::new();
     for (name, attribute) in model.predictor().attributes() {
         let value = match attribute {
-            Attribute::Scalar(value) => json!(value),
             Attribute::Vector(values) => by_feature(name, &model.features, &values),
-            other => json!(format!("{other:?}")),
+            other => attribute_json(&other),
         };
         attributes.insert(name.to_owned(), value);
     }
@@ -54,9 +51,10 @@ async fn describe(Shared(state): Shared<State>, Path(name): Path<String>) -> Res
     Ok(Json(body))
 }
 
-/// One coefficient for each feature is told by the features' names; other vectors are lists.
+/// One number for each feature is told by the features' names; other vectors are lists.
 fn by_feature(attribute: &str, features: &[String], values: &[f64]) -> Value {
-    if attribute.starts_with("coef") && values.len() == features.len() {
+    let told_by_feature = matches!(attribute, "coef" | "feature_importances" | "mean");
+    if told_by_feature && values.len() == features.len() {
         let pairs = features.iter().zip(values).map(|(feature, value)| (feature.clone(), json!(value)));
         Value::Object(pairs.collect())
     } else {
@@ -70,7 +68,9 @@ fn summary(named: &NamedModel) -> Value {
         "name": named.name,
         "estimator": model.estimator,
         "features": model.features,
-        "target": model.target,
+        "inputs": inputs(model).iter().map(|input| input.name).collect::<Vec<_>>(),
+        "target": if model.target.is_empty() { Value::Null } else { json!(model.target) },
+        "classes": if model.classes().is_empty() { Value::Null } else { json!(class_names(model)) },
         "scores": model.scores,
         "trained": named.trained,
         "seconds": named.seconds,
@@ -115,7 +115,7 @@ async fn predict(
 ) -> Result<Response> {
     let form = Form::of(&headers)?;
     // Known before the body is read, so that a wrong name is told as such.
-    let target = state.project.model(&name)?.model.target.clone();
+    state.project.model(&name)?;
     crate::work::blocking(move || {
         let rows = match form {
             Form::Json => rows::from_json(&body)?,
@@ -123,27 +123,38 @@ async fn predict(
         };
         let predictions = state.project.predict(&name, &rows)?;
         Ok::<_, Error>(match form {
-            Form::Json => json_answer(&target, &predictions),
-            Form::Csv => csv_answer(&target, &predictions),
+            Form::Json => Json(predictions).into_response(),
+            Form::Csv => csv_answer(&predictions),
         })
     })
     .await
 }
 
-fn json_answer(target: &str, predictions: &[f64]) -> Response {
-    let rows = predictions.iter().map(|value| Value::Object(Map::from_iter([(target.to_owned(), json!(value))])));
-    Json(rows.collect::<Vec<_>>()).into_response()
-}
-
-fn csv_answer(target: &str, predictions: &[f64]) -> Response {
-    let mut text = String::with_capacity(predictions.len() * 20 + target.len() + 4);
-    csv_field(&mut text, target);
-    text.push('\n');
-    for value in predictions {
-        // Writing to a string cannot fail.
-        let _ = if value.is_finite() { writeln!(text, "{value}") } else { writeln!(text) };
+fn csv_answer(predictions: &[Map<String, Value>]) -> Response {
+    let mut text = String::with_capacity(predictions.len() * 20 + 64);
+    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
+        for (at, cell) in cells.enumerate() {
+            text.push_str(if at > 0 { "," } else { "" });
+            csv_field(&mut text, cell);
+        }
+        text.push('\n');
+    };
+    if let Some(first) = predictions.first() {
+        line(&mut first.keys().map(String::as_str));
+    }
+    for row in predictions {
+        let cells: Vec<String> = row.values().map(cell).collect();
+        line(&mut cells.iter().map(String::as_str));
     }
     ([(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"))], text).into_response()
+}
+
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]

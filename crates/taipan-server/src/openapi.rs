@@ -119,15 +119,19 @@ impl Document {
         let path = format!("/models/{}", format::url_part(&named.name));
         let row = self.unique("features", &named.name);
         let prediction = self.unique("prediction", &named.name);
-        let numbers = |names: &[String]| -> Map<String, Value> {
-            names.iter().map(|name| (name.clone(), json!({ "type": "number" }))).collect()
+        let inputs = taipan::inputs(&named.model);
+        let names: Vec<String> = inputs.iter().map(|input| input.name.to_owned()).collect();
+        let schema = |input: &taipan::Input<'_>| match input.texts {
+            None => json!({ "type": "number" }),
+            Some(texts) => json!({ "type": "string", "enum": texts }),
         };
-        let features = &named.model.features;
-        let target = std::slice::from_ref(&named.model.target);
+        let features: Map<String, Value> = inputs.iter().map(|input| (input.name.to_owned(), schema(input))).collect();
+        // A model that was trained can be asked what it answers.
+        let answers = taipan::answer_schema(&named.model).unwrap_or_default();
+        let required: Vec<String> = answers.keys().cloned().collect();
+        self.schemas.insert(row.clone(), json!({ "type": "object", "properties": features, "required": names }));
         self.schemas
-            .insert(row.clone(), json!({ "type": "object", "properties": numbers(features), "required": features }));
-        self.schemas
-            .insert(prediction.clone(), json!({ "type": "object", "properties": numbers(target), "required": target }));
+            .insert(prediction.clone(), json!({ "type": "object", "properties": answers, "required": required }));
         let describe = json!({
             "operationId": self.unique("model", &named.name),
             "tags": ["models"],
@@ -138,12 +142,13 @@ impl Document {
 
         let row = json!({ "$ref": format!("#/components/schemas/{row}") });
         let prediction = json!({ "$ref": format!("#/components/schemas/{prediction}") });
-        let example: Map<String, Value> = features.iter().map(|name| (name.clone(), json!(0))).collect();
-        let csv_example = csv_example(features);
+        let value = |input: &taipan::Input<'_>| input.texts.map_or(json!(0), |texts| json!(texts.first()));
+        let example: Map<String, Value> = inputs.iter().map(|input| (input.name.to_owned(), value(input))).collect();
+        let csv_example = csv_example(&example);
         let predict = json!({
             "operationId": self.unique("predict", &named.name),
             "tags": ["models"],
-            "summary": format!("Predict {} by the model {}", named.model.target, named.name),
+            "summary": format!("Predict {} by the model {}", required.join(", "), named.name),
             "requestBody": {
                 "required": true,
                 "content": {
@@ -326,15 +331,17 @@ fn filter_parameter(column: &Column) -> Value {
 }
 
 /// A header and one row.
-fn csv_example(features: &[String]) -> String {
+fn csv_example(row: &Map<String, Value>) -> String {
     let mut text = String::new();
-    for (position, name) in features.iter().enumerate() {
-        text.push_str(if position == 0 { "" } else { "," });
-        csv_field(&mut text, name);
-    }
-    text.push('\n');
-    text.push_str(&vec!["0"; features.len()].join(","));
-    text.push('\n');
+    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
+        for (position, cell) in cells.enumerate() {
+            text.push_str(if position == 0 { "" } else { "," });
+            csv_field(&mut text, cell);
+        }
+        text.push('\n');
+    };
+    line(&mut row.keys().map(String::as_str));
+    line(&mut row.values().map(|value| value.as_str().unwrap_or("0")));
     text
 }
 

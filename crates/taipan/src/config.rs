@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use taipan_learn::metrics::Scoring;
 use taipan_learn::{ParamValue, registry};
 use taipan_plot::{Chart, Data};
 use toml::Spanned;
 
 use crate::error::{Error, ErrorKind, Result, nearest};
+use crate::model::TrainOptions;
 
 /// The name of the app file in a folder.
 pub const FILE_NAME: &str = "taipan.toml";
@@ -67,8 +69,8 @@ pub struct ModelConfig {
     pub estimator: Spanned<String>,
     /// A table or a `SELECT`.
     pub from: Spanned<String>,
-    /// The column to predict.
-    pub target: String,
+    /// The column to predict; none for an estimator that learns without, such as PCA.
+    pub target: Option<String>,
     /// Columns to leave out.
     #[serde(default)]
     pub exclude: Vec<String>,
@@ -77,10 +79,17 @@ pub struct ModelConfig {
     pub params: IndexMap<String, Spanned<ParamValue>>,
     /// Fraction of rows kept for testing (0 ≤ x < 1); 0 trains on every row.
     pub test_size: Option<Spanned<f64>>,
-    /// Seed of the split.
+    /// Seed of the split, and of the estimator where `params` sets no other.
     pub random_state: Option<u32>,
-    /// Folds of a cross-validation, at least 2.
+    /// Folds of a cross-validation or a search, at least 2.
     pub cv: Option<Spanned<usize>>,
+    /// Values of parameters among which to search.
+    #[serde(default)]
+    pub search: IndexMap<String, Spanned<Vec<ParamValue>>>,
+    /// The combinations of them to try, drawn at random; all when absent.
+    pub n_iter: Option<Spanned<usize>>,
+    /// The score to judge by, named as in scikit-learn; accuracy or R² when absent.
+    pub scoring: Option<Spanned<String>>,
 }
 
 /// `[plot.NAME]`: what to draw.
@@ -91,6 +100,8 @@ pub struct PlotConfig {
     pub title: Option<String>,
     /// A table or a `SELECT`.
     pub from: Spanned<String>,
+    /// The model whose new columns (`pc1`, `pc2`, …) stand beside the others.
+    pub transform: Option<Spanned<String>>,
     /// `scatter`, `line`, `bar` or `histogram`.
     pub kind: Spanned<String>,
     /// Column of the horizontal axis.
@@ -106,25 +117,54 @@ pub struct PlotConfig {
 pub(crate) struct ModelKey<'a> {
     estimator: &'a str,
     from: &'a str,
-    target: &'a str,
+    target: Option<&'a str>,
     exclude: &'a [String],
     params: Vec<(&'a str, &'a ParamValue)>,
     test_size: Option<f64>,
     random_state: Option<u32>,
     cv: Option<usize>,
+    search: Vec<(&'a str, &'a [ParamValue])>,
+    n_iter: Option<usize>,
+    scoring: Option<&'a str>,
 }
 
 impl ModelConfig {
+    /// What to learn and how.
+    pub(crate) fn options(&self) -> TrainOptions {
+        let estimator = self.estimator.get_ref();
+        let mut options = match &self.target {
+            Some(target) => TrainOptions::new(estimator, target),
+            None => TrainOptions::unsupervised(estimator),
+        };
+        options = options
+            .exclude(self.exclude.clone())
+            .test_size(self.test_size.as_ref().map_or(0.0, |size| *size.get_ref()))
+            .random_state(self.random_state)
+            .cv(self.cv.as_ref().map(|folds| *folds.get_ref()))
+            .n_iter(self.n_iter.as_ref().map(|candidates| *candidates.get_ref()))
+            .scoring(self.scoring.as_ref().and_then(|scoring| scoring.get_ref().parse().ok()));
+        for (param, value) in &self.params {
+            options = options.param(param, value.get_ref().clone());
+        }
+        for (param, values) in &self.search {
+            options = options.grid(param, values.get_ref().clone());
+        }
+        options
+    }
+
     pub(crate) fn key(&self) -> ModelKey<'_> {
         ModelKey {
             estimator: self.estimator.get_ref(),
             from: self.from.get_ref(),
-            target: &self.target,
+            target: self.target.as_deref(),
             exclude: &self.exclude,
             params: self.params.iter().map(|(name, value)| (name.as_str(), value.get_ref())).collect(),
             test_size: self.test_size.as_ref().map(|size| *size.get_ref()),
             random_state: self.random_state,
             cv: self.cv.as_ref().map(|folds| *folds.get_ref()),
+            search: self.search.iter().map(|(name, values)| (name.as_str(), values.get_ref().as_slice())).collect(),
+            n_iter: self.n_iter.as_ref().map(|candidates| *candidates.get_ref()),
+            scoring: self.scoring.as_ref().map(|scoring| scoring.get_ref().as_str()),
         }
     }
 }
@@ -205,6 +245,15 @@ impl Source<'_> {
         }
         for plot in config.plots.values() {
             Self::check_plot(plot).map_err(|error| self.error(&plot.kind.span(), error.to_string()))?;
+            if let Some(model) = &plot.transform
+                && !config.models.contains_key(model.get_ref())
+            {
+                let error = self.error(&model.span(), format!("no model '{}'", model.get_ref()));
+                return Err(match nearest(model.get_ref(), config.models.keys().map(String::as_str)) {
+                    Some(name) => error.with_hint(format!("did you mean '{name}'?")),
+                    None => error,
+                });
+            }
         }
         Ok(())
     }
@@ -230,6 +279,31 @@ impl Source<'_> {
                 .set_param(name, value.get_ref().clone())
                 .map_err(|error| self.error(&value.span(), error.to_string()))?;
         }
+        for (name, values) in &model.search {
+            if values.get_ref().is_empty() {
+                return Err(self.error(&values.span(), format!("there is no value to try for '{name}'")));
+            }
+            for value in values.get_ref() {
+                let mut candidate = estimator.clone_box();
+                candidate
+                    .set_param(name, value.clone())
+                    .and_then(|()| candidate.check_params())
+                    .map_err(|error| self.error(&values.span(), error.to_string()))?;
+            }
+        }
+        if let Some(scoring) = &model.scoring {
+            let known = scoring.get_ref().parse::<Scoring>();
+            known.map_err(|error| self.error(&scoring.span(), error.to_string()))?;
+        }
+        if let Some(candidates) = &model.n_iter
+            && *candidates.get_ref() == 0
+        {
+            return Err(self.error(&candidates.span(), "n_iter is 0, allowed: n_iter ≥ 1"));
+        }
+        model.options().estimator().map_err(|error| {
+            let fault = self.error(&model.estimator.span(), error.to_string());
+            error.hint().map_or(fault, |hint| self.error(&model.estimator.span(), error.to_string()).with_hint(hint))
+        })?;
         estimator.check_params().map_err(|error| self.error(&model.estimator.span(), error.to_string()))?;
         if let Some(size) = &model.test_size
             && !(0.0..1.0).contains(size.get_ref())
@@ -282,6 +356,18 @@ mod tests {
                 "[model.m]\nestimator = 'LinearRegression'\nfrom = 't'\ntarget = 'y'\ncv = 1",
                 "taipan.toml:5:6: cv is 1, allowed: cv ≥ 2",
             ),
+            (
+                "[model.m]\nestimator = 'PCA'\nfrom = 't'\ntarget = 'y'",
+                "taipan.toml:2:13: PCA is a transformer and predicts no column (leave out 'y' as a column instead)",
+            ),
+            (
+                "[model.m]\nestimator = 'Ridge'\nfrom = 't'\ntarget = 'y'\nsearch.alpha = []",
+                "taipan.toml:5:16: there is no value to try for 'alpha'",
+            ),
+            (
+                "[model.pca]\nestimator = 'PCA'\nfrom = 't'\n[plot.p]\nfrom = 't'\ntransform = 'pcs'\nkind = 'scatter'\nx = 'pc1'\ny = 'pc2'",
+                "taipan.toml:6:13: no model 'pcs' (did you mean 'pca'?)",
+            ),
         ] {
             assert_eq!(fault(text), expected);
         }
@@ -293,6 +379,8 @@ mod tests {
         assert!(fault("[plot.p]\nkind = 'scatter'\nfrom = 't'\nx = 'a'").contains(":2:8: "), "y is needed");
         let ridge = "[model.m]\nestimator = 'Ridge'\nfrom = 't'\ntarget = 'y'\nparams.alpha = -1";
         assert!(fault(ridge).starts_with("taipan.toml:2:13: Ridge: alpha = -1"), "{}", fault(ridge));
+        let search = "[model.m]\nestimator = 'Ridge'\nfrom = 't'\ntarget = 'y'\nsearch.alpha = [1, -1]";
+        assert!(fault(search).starts_with("taipan.toml:5:16: Ridge: alpha = -1"), "{}", fault(search));
         assert!(fault("[app]\ndatabase = 'postgres://u@h/d'").starts_with("taipan.toml:2:12: databases of the kind"));
         assert!(fault("[app\n").starts_with("taipan.toml:1:5: "));
     }

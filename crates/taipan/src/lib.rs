@@ -22,7 +22,6 @@
 pub mod config;
 mod error;
 mod import;
-mod matrix;
 mod model;
 mod picture;
 pub mod prelude;
@@ -31,7 +30,10 @@ mod relation;
 
 pub use error::{Error, ErrorKind, Result};
 pub use import::{ImportOptions, Imported, Outcome, Replace, import_file};
-pub use model::{NamedModel, Prediction, TrainOptions, load_model, predict, train};
+pub use model::{
+    Evaluation, Input, NamedModel, Prediction, Searched, TrainOptions, answer_schema, attribute_json, class_names,
+    evaluate, inputs, load_model, predict, search, train, transform,
+};
 pub use picture::{NamedPlot, PlotOptions, plot};
 pub use project::{Drawn, NewStore, Project, ProjectOptions, Trained, open_database};
 pub use relation::Relation;

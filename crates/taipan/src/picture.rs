@@ -5,10 +5,12 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
+use taipan_learn::Model;
 use taipan_plot::{Chart, Data, Kind, Theme};
 use taipan_query::Engine;
 
 use crate::error::{Error, Result};
+use crate::model::transform_batch;
 use crate::relation::Relation;
 
 /// What to draw of a relation.
@@ -76,20 +78,31 @@ pub struct NamedPlot {
 ///
 /// Errors: unknown columns with the nearest names, text where numbers are needed with its first row.
 pub fn plot(engine: &Engine, relation: &Relation, options: &PlotOptions) -> Result<String> {
-    Ok(chart(engine, relation, options)?.theme(options.theme).to_svg()?)
+    Ok(chart(engine, relation, options, None)?.theme(options.theme).to_svg()?)
 }
 
-pub(crate) fn chart(engine: &Engine, relation: &Relation, options: &PlotOptions) -> Result<Chart> {
+/// The chart of `relation`, beside whose columns stand those that `transform` makes.
+pub(crate) fn chart(
+    engine: &Engine,
+    relation: &Relation,
+    options: &PlotOptions,
+    transform: Option<&Model>,
+) -> Result<Chart> {
     let mut wanted = vec![options.x.clone()];
     for column in options.y.iter().chain(&options.color) {
         if !wanted.contains(column) {
             wanted.push(column.clone());
         }
     }
-    let batch = relation.read(engine, Some(&wanted))?;
-    let data = |name: &str| match batch.column_by_name(name) {
-        Some(column) => series(column),
-        None => Err(Error::unknown_column(name, &relation.describe(), wanted.iter().map(String::as_str))),
+    let batch = match transform {
+        None => relation.read(engine, Some(&wanted))?,
+        Some(model) => transform_batch(model, &relation.read(engine, None)?, &relation.describe())?,
+    };
+    let schema = batch.schema();
+    let data = |name: &str| {
+        let known = schema.fields().iter().map(|field| field.name().as_str());
+        let column = batch.column_by_name(name);
+        series(column.ok_or_else(|| Error::unknown_column(name, &relation.describe(), known))?)
     };
     let mut chart = Chart::new(options.kind).x(&options.x, data(&options.x)?);
     if let Some(y) = &options.y {

@@ -5,6 +5,6 @@ pub use crate::learn::Model;
 pub use crate::query::{Engine, EngineOptions};
 pub use crate::store::Store;
 pub use crate::{
-    Error, ImportOptions, PlotOptions, Project, ProjectOptions, Relation, TrainOptions, import_file, plot, predict,
-    train,
+    Error, ImportOptions, PlotOptions, Project, ProjectOptions, Relation, TrainOptions, evaluate, import_file, plot,
+    predict, search, train, transform,
 };

@@ -19,7 +19,7 @@ use taipan_store::{Artifact, Origin, Store, Table};
 use crate::config::{self, Config, ModelConfig, PlotConfig};
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::import::{ImportOptions, Imported, Outcome, Replace, hex, import_file};
-use crate::model::{NamedModel, TrainOptions, Training, predict_objects};
+use crate::model::{NamedModel, Training, predict_objects};
 use crate::picture::{NamedPlot, PlotOptions, chart};
 use crate::relation::Relation;
 
@@ -223,14 +223,7 @@ impl Project {
     }
 
     fn train_one(&self, name: &str, config: &ModelConfig) -> Result<(NamedModel, Outcome)> {
-        let mut options = TrainOptions::new(config.estimator.get_ref(), &config.target)
-            .exclude(config.exclude.clone())
-            .test_size(config.test_size.as_ref().map_or(0.0, |size| *size.get_ref()))
-            .random_state(config.random_state)
-            .cv(config.cv.as_ref().map(|folds| *folds.get_ref()));
-        for (param, value) in &config.params {
-            options = options.param(param, value.get_ref().clone());
-        }
+        let options = config.options();
         let training = Training::load(&self.inner.engine, &declared(config.from.get_ref()), &options)?;
         let key = json!({ "model": config.key(), "data": training.data_hash, "version": env!("CARGO_PKG_VERSION") });
         let fingerprint = hex(&Sha256::digest(key.to_string().as_bytes()));
@@ -265,7 +258,9 @@ impl Project {
             .y(config.y.clone())
             .color(config.color.clone())
             .title(config.title.clone());
-        let chart = chart(&self.inner.engine, &declared(config.from.get_ref()), &options)?;
+        let transform = config.transform.as_ref().map(|model| self.model(model.get_ref())).transpose()?;
+        let from = declared(config.from.get_ref());
+        let chart = chart(&self.inner.engine, &from, &options, transform.as_ref().map(|named| &named.model))?;
         Ok(NamedPlot {
             name: name.to_owned(),
             title: config.title.clone().unwrap_or_else(|| name.to_owned()),
@@ -303,7 +298,7 @@ impl Project {
     /// Predicts for rows given as JSON objects.
     ///
     /// Errors: a missing or wrong field by row (from 1) and name.
-    pub fn predict(&self, name: &str, rows: &[Map<String, Value>]) -> Result<Vec<f64>> {
+    pub fn predict(&self, name: &str, rows: &[Map<String, Value>]) -> Result<Vec<Map<String, Value>>> {
         predict_objects(&self.model(name)?.model, rows)
     }
 

@@ -10,9 +10,10 @@
 //! | [`server`] | a server under load: start, drive with wrk, memory, stop |
 //! | [`report`] | medians, ratios, tables, `RESULTS.md` |
 //! | [`pages`] | a server of small pages, for clients |
-//! | [`startup`], [`csv_query`], [`csv_scan`], [`csv_parquet`], [`json_filter`], [`rest_read`], [`fetch`] | jobs of the program |
+//! | [`startup`], [`cold`], [`csv_query`], [`csv_scan`], [`csv_parquet`], [`json_filter`], [`rest_read`], [`fetch`] | jobs of the program |
 //! | [`learn`] | jobs of taipan-learn, against scikit-learn |
 
+mod cold;
 mod csv_parquet;
 mod csv_query;
 mod csv_scan;
@@ -51,6 +52,7 @@ type Job = fn(&Setting) -> Result<Section>;
 
 const JOBS: &[(&str, Job)] = &[
     ("startup", startup::run),
+    ("cold", cold::run),
     ("csv-query", csv_query::run),
     ("json-filter", json_filter::lines),
     ("json-array", json_filter::array),

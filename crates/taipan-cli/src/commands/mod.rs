@@ -3,6 +3,8 @@
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod convert;
+pub(crate) mod estimators;
+pub(crate) mod evaluate;
 pub(crate) mod fetch;
 pub(crate) mod head;
 pub(crate) mod import;
@@ -10,9 +12,13 @@ pub(crate) mod plot;
 pub(crate) mod predict;
 pub(crate) mod query;
 pub(crate) mod schema;
+pub(crate) mod search;
 pub(crate) mod serve;
 pub(crate) mod train;
+pub(crate) mod transform;
 pub(crate) mod validate;
+
+mod learning;
 
 use anyhow::Result;
 use taipan::io::ReadOptions;

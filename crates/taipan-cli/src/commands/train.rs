@@ -1,39 +1,33 @@
 //! `taipan train`
 
-use std::io::Write;
-
 use anyhow::Result;
 use serde_json::{Map, Value, json};
-use taipan::io::AtomicFile;
-use taipan::learn::{Attribute, Model, ParamValue};
-use taipan::{Error, TrainOptions};
+use taipan::learn::Model;
+use taipan::{attribute_json, class_names};
 
+use super::learning::{encoded, options, print_attributes, print_scores, rows, warn, write};
 use super::{engine, relation};
 use crate::args::{Global, Report, Train};
-use crate::message::{counted, grouped};
+use crate::interrupt;
+use crate::message::grouped;
+
+/// The rows kept for testing where there is something to test.
+const TEST_SIZE: f64 = 0.25;
 
 pub(crate) fn run(args: &Train, global: &Global) -> Result<()> {
-    let mut options = TrainOptions::new(&args.estimator, &args.target)
-        .exclude(args.exclude.clone())
-        .test_size(args.test_size)
-        .random_state(args.random_state)
-        .cv(args.cv);
-    for (name, value) in &args.params {
-        let Ok(value) = value.parse::<ParamValue>();
-        options = options.param(name, value);
-    }
-    let engine = engine(global, args.db.as_deref())?;
-    let model = taipan::train(&engine, &relation(&args.source), &options)?;
+    interrupt::listen();
+    let test_size = args.test_size.unwrap_or(if args.learning.target.is_some() { TEST_SIZE } else { 0.0 });
+    let options = options(&args.learning, global)?.test_size(test_size).cv(args.cv);
+    let engine = engine(global, args.learning.db.as_deref())?;
+    let model = taipan::train(&engine, &relation(&args.learning.source), &options)?;
     if let Some(path) = &args.output {
-        let bytes = model.to_bytes().map_err(Error::from)?;
-        let mut file = AtomicFile::create(path).map_err(Error::from)?;
-        file.write_all(&bytes)?;
-        file.commit().map_err(Error::from)?;
+        write(&model, path)?;
     }
     match args.format {
         Report::Json => println!("{}", serde_json::to_string_pretty(&json(&model))?),
         Report::Text => print_text(&model),
     }
+    warn(&model);
     if let (Some(path), false) = (&args.output, global.quiet) {
         eprintln!("wrote {}", path.display());
     }
@@ -44,52 +38,44 @@ pub(crate) fn run(args: &Train, global: &Global) -> Result<()> {
 fn json(model: &Model) -> Value {
     let mut report = Map::new();
     report.insert("estimator".into(), json!(model.estimator));
-    report.insert("target".into(), json!(model.target));
+    report.insert("target".into(), if model.target.is_empty() { Value::Null } else { json!(model.target) });
     report.insert("features".into(), json!(model.features));
+    if !model.categories.is_empty() {
+        report.insert("categories".into(), json!(model.categories));
+    }
+    if !model.classes().is_empty() {
+        report.insert("classes".into(), json!(class_names(model)));
+    }
     report.insert("params".into(), json!(model.params));
     for (name, attribute) in model.predictor().attributes() {
-        let value = match attribute {
-            Attribute::Scalar(value) => json!(value),
-            Attribute::Vector(values) => json!(values),
-            _ => continue,
-        };
-        report.insert(name.into(), value);
+        report.insert(name.into(), attribute_json(&attribute));
     }
     for key in ["n_train", "n_test"] {
         report.insert(key.into(), json!(rows(model, key)));
     }
-    report.entry("r2_test").or_insert(Value::Null);
+    if model.classes().is_empty() && !model.target.is_empty() {
+        report.entry("r2_test").or_insert(Value::Null);
+    }
     for (name, score) in model.scores.iter() {
         report.insert(name.to_owned(), json!(score));
     }
     Value::Object(report)
 }
 
-fn rows(model: &Model, key: &str) -> u64 {
-    model.lineage.get(key).and_then(|count| count.parse().ok()).unwrap_or(0)
-}
-
 fn print_text(model: &Model) {
-    println!("{}  {} from {}", model.estimator, model.target, model.features.join(", "));
+    let from = model.features.join(", ");
+    if model.target.is_empty() {
+        println!("{}  from {from}", model.estimator);
+    } else {
+        println!("{}  {} from {from}", model.estimator, model.target);
+    }
+    if !model.classes().is_empty() {
+        println!("classes    {}", class_names(model).join(", "));
+    }
+    if let Some(encoded) = encoded(model) {
+        println!("encoded    {encoded}");
+    }
     println!("rows       {} to train, {} to test", grouped(rows(model, "n_train")), grouped(rows(model, "n_test")));
-    for (name, attribute) in model.predictor().attributes() {
-        match attribute {
-            Attribute::Scalar(value) => println!("{name:<9}  {value:?}"),
-            Attribute::Vector(values) if name == "coef" => {
-                let width = model.features.iter().map(String::len).max().unwrap_or(0);
-                for (index, (feature, value)) in model.features.iter().zip(values).enumerate() {
-                    let label = if index == 0 { name } else { "" };
-                    println!("{label:<9}  {feature:<width$}  {value:?}");
-                }
-            }
-            Attribute::Vector(values) => println!("{name:<9}  {}", counted(values.len() as u64, "value")),
-            _ => {}
-        }
-    }
-    for (name, score) in model.scores.iter() {
-        match score {
-            Some(score) => println!("{name:<9}  {score:?}"),
-            None => println!("{name:<9}  undefined: it needs at least two rows to test on"),
-        }
-    }
+    print_attributes(model);
+    print_scores(model);
 }

@@ -5,7 +5,7 @@
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 use taipan::learn::Attribute;
-use taipan::{ErrorKind, NamedModel};
+use taipan::{ErrorKind, NamedModel, class_names, inputs};
 use taipan_web::{HeaderMap, IntoResponse, Path, Problem, Query, State as Shared, StatusCode, format, header};
 
 use super::shell::{Link, Shell};
@@ -28,7 +28,9 @@ struct Facts<'a> {
     name: &'a str,
     estimator: &'a str,
     target: &'a str,
-    features: &'a [String],
+    predicts: bool,
+    inputs: usize,
+    classes: Vec<String>,
     trained: &'a str,
     took: String,
     scores: Vec<Score<'a>>,
@@ -50,14 +52,19 @@ struct Pair {
     value: String,
 }
 
-/// A feature in the form, with what was typed and what is wrong with it.
+/// The name of a column that a model looks at, and the texts it may hold unless it holds numbers.
+type Column<'a> = (&'a str, Option<&'a [String]>);
+
+/// A column that the model looks at in the form, with what was typed and what is wrong with it.
 #[derive(Debug, PartialEq, Serialize)]
 struct Field<'a> {
     name: &'a str,
+    /// What can be chosen; none for a number.
+    texts: Option<&'a [String]>,
     value: String,
     error: Option<String>,
     #[serde(skip)]
-    number: Option<f64>,
+    sent: Option<Value>,
 }
 
 pub(super) async fn page(
@@ -74,8 +81,9 @@ pub(super) async fn page(
 }
 
 fn show(state: &State, named: &NamedModel, pairs: &[(String, String)], headers: &HeaderMap) -> Answer {
-    let form = fields(&named.model.features, pairs);
-    let complete = form.iter().all(|field| field.number.is_some());
+    let columns: Vec<Column<'_>> = inputs(&named.model).iter().map(|input| (input.name, input.texts)).collect();
+    let form = fields(&columns, pairs);
+    let complete = form.iter().all(|field| field.sent.is_some());
     let asked = complete || form.iter().any(|field| field.error.is_some());
     let (answer, error) = match (complete, row(&form)) {
         (true, row) => predict(state, &named.name, row)?,
@@ -95,42 +103,63 @@ fn show(state: &State, named: &NamedModel, pairs: &[(String, String)], headers: 
 }
 
 /// The form's fields, judged once any of them was sent.
-fn fields<'a>(features: &'a [String], pairs: &[(String, String)]) -> Vec<Field<'a>> {
+fn fields<'a>(columns: &[Column<'a>], pairs: &[(String, String)]) -> Vec<Field<'a>> {
     let sent = |name: &str| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.trim());
-    let asked = features.iter().any(|feature| sent(feature).is_some());
-    let field = |name: &'a String| {
+    let asked = columns.iter().any(|(name, _)| sent(name).is_some());
+    let field = |&(name, texts): &Column<'a>| {
         let value = sent(name).unwrap_or_default();
-        let number = value.parse::<f64>().ok().filter(|number| number.is_finite());
-        let error = match (asked, number, value) {
-            (false, ..) | (_, Some(_), _) => None,
-            (true, None, "") => Some("A number is needed here.".to_owned()),
-            (true, None, value) => Some(format!("“{value}” is not a number.")),
+        let (sent, error) = match texts {
+            Some(texts) if texts.iter().any(|text| text == value) => (Some(Value::from(value)), None),
+            Some(_) if value.is_empty() => (None, Some("Choose one of these.".to_owned())),
+            Some(_) => (None, Some(format!("The model has not learnt “{value}”."))),
+            None => match (number(value), value) {
+                (Some(number), _) => (Some(number), None),
+                (None, "") => (None, Some("A number is needed here.".to_owned())),
+                (None, value) => (None, Some(format!("“{value}” is not a number."))),
+            },
         };
-        Field { name, value: value.to_owned(), error, number }
+        let error = if asked { error } else { None };
+        Field { name, texts, value: value.to_owned(), error, sent }
     };
-    features.iter().map(field).collect()
+    columns.iter().map(field).collect()
 }
 
-/// The row that the form describes; a field that is not filled yet counts as 1, for the example.
+/// A finite number; a whole one is written as such.
+fn number(text: &str) -> Option<Value> {
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite())?;
+    let whole = format!("{number}").parse::<i64>().ok().map(Number::from);
+    whole.or_else(|| Number::from_f64(number)).map(Value::Number)
+}
+
+/// The row that the form describes; for the example, a field that is not filled yet counts as 1 or its first text.
 fn row(form: &[Field<'_>]) -> Map<String, Value> {
-    let number = |field: &Field<'_>| {
-        let number = field.number.unwrap_or(1.0);
-        // A whole number is written as one.
-        let whole = format!("{number}").parse::<i64>().ok().map(Number::from);
-        whole.or_else(|| Number::from_f64(number)).map_or(Value::Null, Value::Number)
-    };
-    form.iter().map(|field| (field.name.to_owned(), number(field))).collect()
+    let example = |field: &Field<'_>| field.texts.map_or(Value::from(1), |texts| Value::from(texts.first().cloned()));
+    form.iter().map(|field| (field.name.to_owned(), field.sent.clone().unwrap_or_else(|| example(field)))).collect()
 }
 
 /// A prediction, or why there is none.
 fn predict(state: &State, name: &str, row: Map<String, Value>) -> Result<(Option<String>, Option<String>), Problem> {
     match state.project.predict(name, &[row]) {
-        Ok(values) => Ok((values.first().map(|value| format::thousands(&cell::number(*value))), None)),
+        Ok(answers) => Ok((answers.first().map(told), None)),
         Err(error) => match error.kind() {
             ErrorKind::InvalidInput(_) | ErrorKind::Learn(_) => Ok((None, Some(error.to_string()))),
             _ => Err(Problem::internal(error)),
         },
     }
+}
+
+/// An answer for people: its one value, or all with their names.
+fn told(answer: &Map<String, Value>) -> String {
+    let text = |value: &Value| match value {
+        Value::Number(number) => format::thousands(&cell::number(number.as_f64().unwrap_or(f64::NAN))),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    if answer.len() == 1 {
+        return answer.values().map(text).collect();
+    }
+    let named: Vec<String> = answer.iter().map(|(name, value)| format!("{name} {}", text(value))).collect();
+    named.join(", ")
 }
 
 fn facts(named: &NamedModel) -> Facts<'_> {
@@ -140,8 +169,10 @@ fn facts(named: &NamedModel) -> Facts<'_> {
     Facts {
         name: &named.name,
         estimator: &model.estimator,
-        target: &model.target,
-        features: &model.features,
+        target: if model.target.is_empty() { "cluster" } else { &model.target },
+        predicts: taipan::answer_schema(model).is_ok_and(|answers| answers.len() == 1),
+        inputs: inputs(model).len(),
+        classes: class_names(model),
         trained: &named.trained,
         took: duration(named.seconds),
         scores: model.scores.iter().map(|(name, value)| Score { name, value }).collect(),
@@ -164,13 +195,19 @@ fn learnt(model: &taipan::learn::Model) -> (Vec<Pair>, Vec<Pair>) {
         match attribute {
             Attribute::Scalar(value) if name == "intercept" => coefficients.push(Pair::new(name, cell::number(value))),
             Attribute::Scalar(value) => attributes.push(Pair::new(name, cell::number(value))),
-            Attribute::Vector(values) if name == "coef" && values.len() == model.features.len() => {
+            Attribute::Vector(values)
+                if matches!(name, "coef" | "feature_importances") && values.len() == model.features.len() =>
+            {
                 let named = model.features.iter().zip(values);
                 coefficients.extend(named.map(|(feature, value)| Pair::new(feature, cell::number(value))));
             }
             Attribute::Vector(values) => {
                 let text: Vec<String> = values.into_iter().map(cell::number).collect();
                 attributes.push(Pair::new(name, text.join(", ")));
+            }
+            Attribute::Text(text) => attributes.push(Pair::new(name, text)),
+            Attribute::Matrix(values) => {
+                attributes.push(Pair::new(name, format!("{} × {} numbers", values.nrows(), values.ncols())));
             }
             _ => {}
         }
@@ -214,28 +251,36 @@ mod tests {
 
     #[test]
     fn fields_are_judged_once_one_was_sent() {
-        let features = ["a".to_owned(), "b".to_owned()];
+        let days = ["Sat".to_owned(), "Sun".to_owned()];
+        let columns: [Column<'_>; 3] = [("a", None), ("b", None), ("day", Some(&days))];
         let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
             pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
         };
         // what was sent; the error of each field
         let cases = [
-            (pairs(&[]), [None, None]),
-            (pairs(&[("other", "1")]), [None, None]),
-            (pairs(&[("a", " 1.5 "), ("b", "-2e3")]), [None, None]),
-            (pairs(&[("a", "1")]), [None, Some("A number is needed here.")]),
-            (pairs(&[("a", "two"), ("b", "inf")]), [Some("“two” is not a number."), Some("“inf” is not a number.")]),
+            (pairs(&[]), [None, None, None]),
+            (pairs(&[("other", "1")]), [None, None, None]),
+            (pairs(&[("a", " 1.5 "), ("b", "-2e3"), ("day", "Sun")]), [None, None, None]),
+            (pairs(&[("a", "1")]), [None, Some("A number is needed here."), Some("Choose one of these.")]),
+            (
+                pairs(&[("a", "two"), ("b", "inf"), ("day", "Mon")]),
+                [
+                    Some("“two” is not a number."),
+                    Some("“inf” is not a number."),
+                    Some("The model has not learnt “Mon”."),
+                ],
+            ),
         ];
         for (pairs, errors) in cases {
-            let form = fields(&features, &pairs);
-            assert_eq!([form[0].error.as_deref(), form[1].error.as_deref()], errors, "{pairs:?}");
+            let form = fields(&columns, &pairs);
+            let found: Vec<Option<&str>> = form.iter().map(|field| field.error.as_deref()).collect();
+            assert_eq!(found, errors, "{pairs:?}");
         }
     }
 
     #[test]
     fn the_command_cannot_be_broken_out_of() {
-        let features = ["it's".to_owned(), "n".to_owned()];
-        let form = fields(&features, &[("n".to_owned(), "2.5".to_owned())]);
+        let form = fields(&[("it's", None), ("n", None)], &[("n".to_owned(), "2.5".to_owned())]);
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, "x;rm".parse().expect("a header value"));
         assert_eq!(

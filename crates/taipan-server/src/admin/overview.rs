@@ -43,7 +43,7 @@ struct ModelEntry {
     path: String,
     estimator: String,
     target: String,
-    features: usize,
+    columns: usize,
     score: String,
     trained: String,
 }
@@ -130,7 +130,7 @@ fn model_entry(named: &NamedModel) -> ModelEntry {
         path: model_path(&named.name),
         estimator: named.model.estimator.clone(),
         target: named.model.target.clone(),
-        features: named.model.features.len(),
+        columns: taipan::inputs(&named.model).len(),
         score: named.score(),
         trained: named.trained.clone(),
     }
