@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use taipan::io::Condition;
 
 use crate::output::OutputFormat;
 use crate::reading::{Reading, Rejecting};
@@ -57,6 +58,8 @@ pub(crate) enum Command {
     Schema(Schema),
     /// Check that a file is well-formed by the standard of its format
     Validate(Validate),
+    /// Keep the records of a file that meet a condition
+    Filter(Filter),
     /// Run SQL over files and databases
     Query(Query),
     /// Write a file anew in another format
@@ -214,6 +217,37 @@ pub(crate) struct Validate {
     /// The elements of XML that are records: item, channel/item or /rss/channel/item [default: found]
     #[arg(long, value_name = "PATH")]
     pub(crate) record: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  taipan filter events.ndjson \"value > 100 AND user.country = 'DE'\" -o large.ndjson
+  taipan filter flights.csv \"dep_delay > 60 AND carrier IN ('UA', 'DL')\" -o late.json
+  zcat log.json.gz | taipan filter - \"level = 'error'\" --on-error reject
+
+A condition has = != < <= > >=, AND OR NOT, IN, BETWEEN, LIKE, ILIKE, IS NULL and parentheses. Text stands in
+single quotes, names with blanks in double quotes, attributes of XML are @id.")]
+pub(crate) struct Filter {
+    /// A file, a URL, or - for standard input
+    #[arg(value_name = "IN")]
+    pub(crate) input: PathBuf,
+    /// What a record must meet to be kept
+    #[arg(value_parser = condition)]
+    pub(crate) condition: Condition,
+    /// Write to a file, which appears when it is whole, instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The format to write [default: told by the name of FILE, else that of IN]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<OutputFormat>,
+    /// Where rejected records are written [default: FILE.rejects.ndjson]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) rejecting: Rejecting,
 }
 
 #[derive(Debug, Args)]
@@ -547,6 +581,15 @@ fn fraction(text: &str) -> Result<f64, String> {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds.filter(|seconds| !seconds.is_zero()).ok_or_else(|| "expected a number of seconds above 0".to_owned())
+}
+
+/// A condition, or what is wrong with it and where.
+fn condition(text: &str) -> Result<Condition, String> {
+    Condition::parse(text).map_err(|error| {
+        let marked = error.marked().replace('\n', "\n  ");
+        let hint = error.hint().map_or_else(String::new, |hint| format!("\n\n  hint: {hint}"));
+        format!("{error}\n\n  {marked}{hint}")
+    })
 }
 
 /// A number of bytes: `1000`, `256MiB`, `2GB`.

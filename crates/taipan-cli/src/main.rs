@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Command::Fetch(args) => commands::fetch::run(&args, &global),
         Command::Schema(args) => commands::schema::run(&args, &global),
         Command::Validate(args) => commands::validate::run(&args, &global),
+        Command::Filter(args) => commands::filter::run(&args, &global),
         Command::Query(args) => commands::query::run(&args, &global),
         Command::Convert(args) => commands::convert::run(&args, &global),
         Command::Import(args) => commands::import::run(&args, &global),

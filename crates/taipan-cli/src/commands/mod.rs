@@ -6,6 +6,7 @@ pub(crate) mod convert;
 pub(crate) mod estimators;
 pub(crate) mod evaluate;
 pub(crate) mod fetch;
+pub(crate) mod filter;
 pub(crate) mod head;
 pub(crate) mod import;
 pub(crate) mod plot;
