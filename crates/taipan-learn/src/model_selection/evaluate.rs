@@ -166,7 +166,6 @@ pub(super) struct Fold {
 
 /// A candidate fitted to the training rows of a fold.
 pub(super) struct Fitted<'a> {
-    pub(super) candidate: usize,
     pub(super) model: &'a dyn Predictor,
     pub(super) fold: &'a Fold,
     pub(super) fit_time: Duration,
@@ -285,10 +284,7 @@ fn fit_group<T>(
         _ => members[0].fit_shared(&members, &data),
     };
     let fit_time = started.elapsed() / u32::try_from(members.len()).unwrap_or(1);
-    let take = |(&candidate, fitted): (&usize, Result<Box<dyn Predictor>>)| {
-        harvest(&Fitted { candidate, model: &*fitted?, fold, fit_time })
-    };
-    group.iter().zip(fitted).map(take).collect()
+    fitted.into_iter().map(|fitted| harvest(&Fitted { model: &*fitted?, fold, fit_time })).collect()
 }
 
 /// Candidates that one fit can serve, together.

@@ -133,9 +133,9 @@ impl SearchResult {
         self.best_model.as_deref()
     }
 
-    /// The same, owned.
-    pub fn into_best_model(self) -> Option<Box<dyn Predictor>> {
-        self.best_model
+    /// Takes it out, for a [`Model`](crate::Model) made with [`best_estimator`](Self::best_estimator).
+    pub fn take_best_model(&mut self) -> Option<Box<dyn Predictor>> {
+        self.best_model.take()
     }
 }
 
