@@ -35,22 +35,20 @@ pub(crate) fn run(args: &args::Filter, global: &Global) -> Result<()> {
         (None, Some(target)) => RejectFile::beside(target),
         (None, None) => RejectFile::beside(Path::new("stdout")),
     };
-    let done = match target {
-        Some(path) => {
-            let mut file = AtomicFile::create(path).map_err(Error::from)?;
-            let done = filter.run(&mut file, |bad| rejects.write(bad)).map_err(Error::from)?;
-            let path = commit(rejects, done.rejected)?;
-            file.commit().map_err(Error::from)?;
-            (done, path)
-        }
-        None => {
-            let mut stdout = BufWriter::with_capacity(1 << 16, io::stdout());
-            let done = filter.run(&mut stdout, |bad| rejects.write(bad)).map_err(Error::from)?;
-            stdout.flush()?;
-            (done, commit(rejects, done.rejected)?)
-        }
+    let (done, rejected) = if let Some(path) = target {
+        let mut file = AtomicFile::create(path).map_err(Error::from)?;
+        let done = filter.run(&mut file, |bad| rejects.write(bad)).map_err(Error::from)?;
+        let rejected = commit(rejects, done.rejected)?;
+        file.commit().map_err(Error::from)?;
+        (done, rejected)
+    } else {
+        let mut stdout = BufWriter::with_capacity(1 << 16, io::stdout());
+        let done = filter.run(&mut stdout, |bad| rejects.write(bad)).map_err(Error::from)?;
+        stdout.flush()?;
+        let rejected = commit(rejects, done.rejected)?;
+        (done, rejected)
     };
-    tell(&done.0, done.1.as_deref(), args, global, started);
+    tell(&done, rejected.as_deref(), args, global, started);
     Ok(())
 }
 

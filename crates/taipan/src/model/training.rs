@@ -138,13 +138,13 @@ impl Training {
         let mut searched = None;
         let mut model = match fitted {
             Fitted::Plain(model) => model,
-            Fitted::Searched(found) => {
+            Fitted::Searched(mut found) => {
                 let best = found.best();
                 let said = best.params.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
                 let told = format!("{} of {} candidates", said.join(", "), found.candidates.len());
                 searched = Some((best.mean, found.scoring.first().copied(), told));
                 let best = found.best_estimator.clone_box();
-                let Some(predictor) = found.into_best_model() else {
+                let Some(predictor) = found.take_best_model() else {
                     return Err(Error::invalid("the search kept no model"));
                 };
                 Model::of(best.as_ref(), predictor, self.features(), options.target_name())?
