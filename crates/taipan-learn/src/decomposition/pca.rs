@@ -43,7 +43,7 @@ estimator! {
 const POWERS: &[Range] = &[Range::one_of(&["auto"]), Range::integer_from(0)];
 
 choices! {
-    /// How a [`PCA`](Pca) is computed.
+    /// How a [`PCA`] is computed.
     pub enum SvdSolver {
         /// Whichever of the others suits the size of the data.
         Auto = "auto",
@@ -187,7 +187,7 @@ fn sign(axes: &Mat<f64>, k: usize) -> f64 {
     if largest < 0.0 { -1.0 } else { 1.0 }
 }
 
-/// A fitted [`PCA`](Pca).
+/// A fitted [`PCA`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct PcaPredictor {
     components: Array2<f64>,

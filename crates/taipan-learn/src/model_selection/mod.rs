@@ -2,17 +2,17 @@
 //!
 //! | module | content |
 //! |---|---|
-//! | [`split`] | one random split: [`train_test_split`] |
-//! | [`splitter`] | [`Splitter`], [`Rows`], [`Splits`], and splitters by name |
-//! | [`folds`] | each row tested with once: [`KFold`], [`StratifiedKFold`], [`GroupKFold`], [`LeaveOneOut`], repeated |
-//! | [`shuffled`] | random rows again and again: [`ShuffleSplit`], [`StratifiedShuffleSplit`] |
-//! | [`time_series`] | the past before the future: [`TimeSeriesSplit`] |
-//! | [`evaluate`] | fits and scores candidates on splits, in parallel |
-//! | [`cross_val`] | [`cross_val_score`], [`cross_validate`], [`cross_val_predict`] |
-//! | [`grid`] | what a search tries: [`ParamGrid`], [`ParamDistributions`] |
-//! | [`search`] | [`GridSearchCV`], [`RandomizedSearchCV`] |
-//! | [`curves`] | [`learning_curve`], [`validation_curve`] |
-//! | [`bias_variance`] | the decomposition of the expected error |
+//! | `split` | one random split: [`train_test_split`] |
+//! | `splitter` | [`Splitter`], [`Rows`], [`Splits`], and splitters by name |
+//! | `folds` | each row tested with once: [`KFold`], [`StratifiedKFold`], [`GroupKFold`], [`LeaveOneOut`], repeated |
+//! | `shuffled` | random rows again and again: [`ShuffleSplit`], [`StratifiedShuffleSplit`] |
+//! | `time_series` | the past before the future: [`TimeSeriesSplit`] |
+//! | `evaluate` | fits and scores candidates on splits, in parallel |
+//! | `cross_val` | [`cross_val_score`], [`cross_validate`], [`cross_val_predict`] |
+//! | `grid` | what a search tries: [`ParamGrid`], [`ParamDistributions`] |
+//! | `search` | [`GridSearchCV`], [`RandomizedSearchCV`] |
+//! | `curves` | [`learning_curve`], [`validation_curve`] |
+//! | `bias_variance` | the decomposition of the expected error |
 
 mod bias_variance;
 mod cross_val;
