@@ -91,10 +91,13 @@ fn answers(model: &dyn Predictor, x: &ArrayView2<'_, f64>) -> Vec<(&'static str,
     for (method, answer) in all {
         match answer {
             Ok(answer) => answers.push((method, answer)),
-            Err(error) => assert!(matches!(error.kind(), ErrorKind::Unsupported { .. }), "{method}: {error}"),
+            Err(error) => {
+                // An encoder does not know the categories of rows that it has not seen.
+                let told = matches!(error.kind(), ErrorKind::Unsupported { .. } | ErrorKind::UnknownCategory { .. });
+                assert!(told, "{method}: {error}");
+            }
         }
     }
-    assert!(!answers.is_empty());
     answers
 }
 

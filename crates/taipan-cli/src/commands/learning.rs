@@ -16,6 +16,9 @@ use crate::args::{Global, Learning};
 /// Work shorter than this shows no bar.
 const QUIET_FOR: Duration = Duration::from_secs(1);
 
+/// The least width of what stands before a value.
+const LABEL: usize = 9;
+
 /// The options that the arguments say, with a bar for long work.
 pub(super) fn options(args: &Learning, global: &Global) -> Result<TrainOptions> {
     let mut options = match &args.target {
@@ -108,25 +111,29 @@ pub(super) fn encoded(model: &Model) -> Option<String> {
 
 /// Prints what was learnt: numbers by feature with the features' names, short lists whole, long ones by their size.
 pub(super) fn print_attributes(model: &Model) {
-    for (name, attribute) in model.predictor().attributes() {
+    let attributes = model.predictor().attributes();
+    let label = attributes.iter().map(|(name, _)| name.len()).max().unwrap_or(0).max(LABEL);
+    for (name, attribute) in attributes {
+        let name = format!("{name:<label$}");
         match attribute {
-            Attribute::Scalar(value) => println!("{name:<9}  {value:?}"),
-            Attribute::Text(text) => println!("{name:<9}  {text}"),
+            Attribute::Scalar(value) => println!("{name}  {value:?}"),
+            Attribute::Text(text) => println!("{name}  {text}"),
             Attribute::Vector(values)
-                if values.len() == model.features.len() && matches!(name, "coef" | "feature_importances") =>
+                if values.len() == model.features.len()
+                    && matches!(name.trim_end(), "coef" | "feature_importances") =>
             {
                 let width = model.features.iter().map(String::len).max().unwrap_or(0);
                 for (index, (feature, value)) in model.features.iter().zip(values).enumerate() {
-                    let label = if index == 0 { name } else { "" };
-                    println!("{label:<9}  {feature:<width$}  {value:?}");
+                    let name = if index == 0 { name.as_str() } else { "" };
+                    println!("{name:<label$}  {feature:<width$}  {value:?}");
                 }
             }
             Attribute::Vector(values) if values.len() <= 10 => {
                 let values: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
-                println!("{name:<9}  {}", values.join(", "));
+                println!("{name}  {}", values.join(", "));
             }
-            Attribute::Vector(values) => println!("{name:<9}  {} numbers", values.len()),
-            Attribute::Matrix(values) => println!("{name:<9}  {} × {} numbers", values.nrows(), values.ncols()),
+            Attribute::Vector(values) => println!("{name}  {} numbers", values.len()),
+            Attribute::Matrix(values) => println!("{name}  {} × {} numbers", values.nrows(), values.ncols()),
             _ => {}
         }
     }

@@ -112,6 +112,8 @@ pub(crate) struct Parser {
     base: usize,
     /// Elements open around a record.
     around: usize,
+    /// Whether there was anything but blanks.
+    begun: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,6 +168,7 @@ impl Parser {
         Self {
             rules,
             phase: Phase::Start,
+            begun: false,
             dtd: Arc::new(Dtd::new(false, rules.namespaces)),
             open: Open::default(),
             scope: Scope::default(),
@@ -250,6 +253,7 @@ impl Parser {
                 if let Some(read) = &mut self.expansion.read {
                     *read += (cursor.at - *at) as u64;
                 }
+                self.begun = self.begun || !text.get(*at..cursor.at).unwrap_or_default().trim_ascii().is_empty();
                 *at = cursor.at;
                 Ok(progress)
             }
@@ -302,7 +306,7 @@ impl Parser {
             (None, [b'<', ..]) => "inside a tag".to_owned(),
             (None, [b'&', ..]) => "inside a reference".to_owned(),
             _ if self.open.len() > 0 => format!("inside element `{}`", self.open.last()),
-            _ if text.trim_ascii().is_empty() => return Flaw { at: 0, cause: Cause::Empty },
+            _ if !self.begun && text.trim_ascii().is_empty() => return Flaw { at: 0, cause: Cause::Empty },
             _ => "before its root element".to_owned(),
         };
         Flaw { at: text.len(), cause: Cause::Syntax(format!("the document ends {inside}")) }

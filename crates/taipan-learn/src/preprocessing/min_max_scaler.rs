@@ -166,14 +166,14 @@ impl Predictor for MinMaxScalerFitted {
                 _ => v,
             }
         });
-        check_overflow(&out)?;
+        check_overflow(&out, x)?;
         Ok(out)
     }
 
     fn inverse_transform(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         check_predict(x, self.scale.len(), Nan::Missing)?;
         let out = map_columns(x, |j, v| (v - self.min[j]) / self.scale[j]);
-        check_overflow(&out)?;
+        check_overflow(&out, x)?;
         Ok(out)
     }
 

@@ -36,8 +36,10 @@ fn check_names(features: &[String], expected: usize) -> Result<()> {
 }
 
 /// Refuses a transformed matrix with an infinity, which the input did not have.
-fn check_overflow(values: &ndarray::Array2<f64>) -> Result<()> {
-    if values.iter().any(|v| v.is_infinite()) { Err(Error::overflow("the new features")) } else { Ok(()) }
+fn check_overflow(values: &ndarray::Array2<f64>, of: ndarray::ArrayView2<'_, f64>) -> Result<()> {
+    // What was missing stays so; whatever else is no number has become too large on the way.
+    let fits = |(new, old): (&f64, &f64)| new.is_finite() || (new.is_nan() && old.is_nan());
+    if values.iter().zip(of).all(fits) { Ok(()) } else { Err(Error::overflow("the new features")) }
 }
 
 /// Scales columns: x·factor + offset, or by division, which rounds differently.

@@ -149,7 +149,7 @@ impl Predictor for StandardScalerFitted {
             let v = if self.with_mean { v - self.mean[j] } else { v };
             if self.with_std { v / self.scale[j] } else { v }
         });
-        check_overflow(&out)?;
+        check_overflow(&out, x)?;
         Ok(out)
     }
 
@@ -159,7 +159,7 @@ impl Predictor for StandardScalerFitted {
             let v = if self.with_std { v * self.scale[j] } else { v };
             if self.with_mean { v + self.mean[j] } else { v }
         });
-        check_overflow(&out)?;
+        check_overflow(&out, x)?;
         Ok(out)
     }
 

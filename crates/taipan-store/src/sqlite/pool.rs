@@ -21,7 +21,7 @@ const PLACES: usize = 16;
 
 /// The reads that go on in one transaction, at most. Readers must let go of a log that was copied into the database now
 /// and then, or it could never start anew.
-const MOST_READS: u32 = 256;
+const MOST_READS: u32 = 64;
 
 /// Idle connections, and the number of all that are kept.
 pub(crate) struct Pool {

@@ -196,6 +196,10 @@ impl Plan {
                     model.oob_scores.push(out_of_bag);
                 }
             }
+            let finite = |scores: &[f64]| scores.last().is_none_or(|score| score.is_finite());
+            if !(finite(&model.train_score) && finite(&model.oob_scores) && finite(&model.oob_improvement)) {
+                return Err(Error::overflow("the loss"));
+            }
             if let Some(validation) = validation {
                 let grown = &model.trees[stage * k..];
                 add_stage(grown, model.learning_rate, &validation.columns, &mut raw_validation);
