@@ -65,7 +65,7 @@ fn tests(root: &Path, long: bool, driver: Option<&Chromedriver>, totals: &mut To
         command.env(WEBDRIVER, driver.url());
     }
     if long {
-        command.env("TAIPAN_LONG", "1");
+        command.env("TAIPAN_LONG", "1").args(["--", "--include-ignored"]);
     }
     let mut process = command.stdout(Stdio::piped()).spawn().context("cargo test")?;
     let lines = process.stdout.take().context("cargo test: no output")?;
