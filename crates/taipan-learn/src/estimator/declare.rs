@@ -3,7 +3,7 @@
 /// Declares an estimator: a struct, its setters, an inherent `fit` that gives its own fitted type, and [`Estimator`]
 /// by way of an inherent `fit_on(&self, &Training) -> Result<Fitted>`, which the estimator writes itself.
 ///
-/// ```ignore
+/// ```text
 /// estimator! {
 ///     /// Predicts …
 ///     pub struct Ridge: Regressor -> LinearPredictor {
@@ -177,7 +177,7 @@ macro_rules! parameters {
 
 /// Declares a parameter's type that is one of a few words, with its names and its [`Range`](crate::Range).
 ///
-/// ```ignore
+/// ```text
 /// choices! {
 ///     /// How the quality of a split is measured.
 ///     pub enum Criterion {
