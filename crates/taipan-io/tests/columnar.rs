@@ -173,6 +173,49 @@ fn formulas_are_told_apart() {
     assert_eq!(content, expected);
 }
 
+/// What is read of a changed file is unknown; that it ends in an answer is not.
+fn ends_in_an_answer(name: &str, content: Vec<u8>) {
+    let options = ReadOptions::default().on_error(OnError::Reject);
+    if let Ok(input) = Input::from_reader(name, Cursor::new(content), &options) {
+        let rows: usize =
+            input.batches(None).map_or(0, |batches| batches.map_while(Result::ok).map(|b| b.num_rows()).sum());
+        assert!(rows <= 1 << 40);
+    }
+}
+
+/// Lengths, offsets and counts of every size, wherever one may stand.
+#[test]
+fn no_number_is_believed() {
+    for (output, name) in [(Output::Parquet, "t.parquet"), (Output::Arrow, "t.arrow")] {
+        let whole = written(output, &table(30), 30);
+        for at in (0..whole.len() - 8).step_by(4) {
+            for number in [-1, 1 << 20, i64::from(i32::MAX), 1 << 40, i64::MAX] {
+                let mut content = whole.clone();
+                content[at..at + 8].copy_from_slice(&number.to_le_bytes());
+                ends_in_an_answer(name, content);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_an_arrow_file_says_of_its_size_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = written(Output::Arrow, &table(30), 30);
+    let with = |number: i64, other: i64| {
+        let found: Vec<usize> = (0..whole.len() - 8).filter(|at| whole[*at..*at + 8] == number.to_le_bytes()).collect();
+        assert!(!found.is_empty(), "{number}");
+        let mut content = whole.clone();
+        for at in found {
+            content[at..at + 8].copy_from_slice(&other.to_le_bytes());
+        }
+        content
+    };
+    let path = file(folder.path(), "t.arrow", &with(30, 1 << 40));
+    let error = Input::open(&path, &ReadOptions::default()).and_then(|input| all(&input, None)).unwrap_err();
+    assert!(error.to_string().ends_with("t.arrow: Ipc error: a batch of 1099511627776 rows"), "{error}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
 
@@ -183,11 +226,6 @@ proptest! {
         content.truncate(content.len().max(cut) - cut.min(content.len()) / 8);
         let length = content.len();
         content[at % length] = byte;
-        let options = ReadOptions::default().on_error(OnError::Reject);
-        // What is read of a changed file is unknown; that it ends in an answer is not.
-        if let Ok(input) = Input::from_reader(name, Cursor::new(content), &options) {
-            let rows: usize = input.batches(None).unwrap().map_while(Result::ok).map(|batch| batch.num_rows()).sum();
-            prop_assert!(rows <= 1 << 40);
-        }
+        ends_in_an_answer(name, content);
     }
 }

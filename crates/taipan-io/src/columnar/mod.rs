@@ -3,6 +3,7 @@
 //! Nothing is inferred of them. A piece is what a block of text is elsewhere: taken one after another, decoded by
 //! whoever took it, the projected columns alone.
 
+mod contained;
 mod ipc;
 mod parquet;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+use self::contained::contained;
 pub use self::parquet::ColumnRange;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::Format;
@@ -59,12 +61,14 @@ pub(crate) fn of_content(bytes: &[u8]) -> Option<Format> {
 impl Table {
     /// Opens a source of a format; also answers its schema and how many rows it has, where it says so.
     pub(crate) fn open(source: &Source, format: Format) -> Result<(Self, SchemaRef, u64)> {
-        if format == Format::Parquet {
-            let (table, schema, rows) = parquet::Table::open(source)?;
-            return Ok((Self::Parquet(table), schema, rows));
-        }
-        let (table, schema) = ipc::Table::open(source)?;
-        Ok((Self::Ipc(table), schema, 0))
+        contained(source.name(), || {
+            if format == Format::Parquet {
+                let (table, schema, rows) = parquet::Table::open(source)?;
+                return Ok((Self::Parquet(table), schema, rows));
+            }
+            let (table, schema) = ipc::Table::open(source)?;
+            Ok((Self::Ipc(table), schema, 0))
+        })
     }
 
     pub(crate) fn format(&self) -> Format {
@@ -76,16 +80,20 @@ impl Table {
 
     /// The pieces, of which those are left out that hold no row within the ranges.
     pub(crate) fn pieces(&self, source: &Source, projection: &[usize], ranges: &[ColumnRange]) -> Result<Pieces> {
-        Ok(match self {
-            Self::Parquet(table) => Pieces::Parquet(table.pieces(projection, ranges).into_iter()),
-            Self::Ipc(table) => Pieces::Ipc(Box::new(table.pieces(source, projection)?)),
+        contained(source.name(), || {
+            Ok(match self {
+                Self::Parquet(table) => Pieces::Parquet(table.pieces(projection, ranges).into_iter()),
+                Self::Ipc(table) => Pieces::Ipc(Box::new(table.pieces(source, projection)?)),
+            })
         })
     }
 
     /// Decodes the projected columns of a piece. `schema` is of these.
     pub(crate) fn decode(&self, piece: Piece, projection: &[usize], schema: &SchemaRef) -> Result<RecordBatch> {
         match (self, piece) {
-            (Self::Parquet(table), Piece::Parquet(piece)) => table.decode(&piece, projection, schema),
+            (Self::Parquet(table), Piece::Parquet(piece)) => {
+                contained(table.name(), || table.decode(&piece, projection, schema))
+            }
             (_, Piece::Ipc(batch)) => arranged(&batch, projection, schema),
             _ => Ok(RecordBatch::new_empty(schema.clone())),
         }
@@ -96,7 +104,10 @@ impl Pieces {
     pub(crate) fn next(&mut self, name: &str) -> Result<Option<Piece>> {
         match self {
             Self::Parquet(pieces) => Ok(pieces.next().map(Piece::Parquet)),
-            Self::Ipc(pieces) => Ok(pieces.next().transpose().map_err(|error| broken(name, error))?.map(Piece::Ipc)),
+            Self::Ipc(pieces) => contained(name, || {
+                let batch = pieces.next().map_err(|error| broken(name, error))?;
+                Ok(batch.map(Piece::Ipc))
+            }),
         }
     }
 }

@@ -66,6 +66,10 @@ impl Table {
         Ok((Self { name: source.name().to_owned(), file, metadata }, schema, rows))
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     pub(super) fn pieces(&self, projection: &[usize], ranges: &[ColumnRange]) -> Vec<Piece> {
         let groups = self.metadata.metadata().row_groups();
         let mut wanted = vec![true; groups.len()];

@@ -120,6 +120,11 @@ impl Source {
         &self.name
     }
 
+    /// How large it may become where it is unpacked.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// The path, as it was given.
     pub(crate) fn path(&self) -> &Path {
         &self.path
