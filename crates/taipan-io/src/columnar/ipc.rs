@@ -122,7 +122,7 @@ impl Pieces {
 
 /// What a batch says of its rows and its unpacked size, before anything is allocated for them.
 fn check(batch: &arrow_ipc::RecordBatch<'_>, body: &Buffer, limits: Limits) -> Decoded<()> {
-    let lengths = batch.nodes().into_iter().flatten().map(|node| node.length()).chain([batch.length()]);
+    let lengths = batch.nodes().into_iter().flatten().map(arrow_ipc::FieldNode::length).chain([batch.length()]);
     if let Some(rows) = lengths.into_iter().find(|rows| !(0..=MOST_ROWS).contains(rows)) {
         return Err(fault(format!("a batch of {rows} rows")));
     }
