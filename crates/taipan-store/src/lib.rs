@@ -47,14 +47,17 @@ mod cells;
 mod error;
 mod json;
 mod kind;
+mod names;
 mod origin;
 mod scan;
+pub mod schema;
 mod select;
 mod sql;
 mod sqlite;
 mod store;
 mod stream;
 mod table;
+mod target;
 mod value;
 mod write;
 

@@ -7,6 +7,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, ErrorCode, Result, Row};
 
 use crate::kind::Kind;
+use crate::names;
 use crate::sql::quoted;
 use crate::table::{Column, Table};
 
@@ -47,12 +48,6 @@ impl Catalog {
     }
 }
 
-/// Whether a name is of SQLite's or Taipan's own tables.
-pub(crate) fn is_reserved(name: &str) -> bool {
-    let starts = |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
-    starts("sqlite_") || starts("_taipan_")
-}
-
 /// The number that every change of the schema raises; asking begins a read where none is going on.
 pub(crate) fn version(connection: &Connection) -> Result<i64> {
     connection.prepare_cached("PRAGMA main.schema_version")?.query_row([], |row| row.get(0))
@@ -67,7 +62,7 @@ pub(crate) fn reflect(connection: &Connection, version: i64) -> Result<Catalog> 
     while let Some(row) = rows.next()? {
         // A name that is not UTF-8 cannot be asked for.
         let (Some(name), Some(sort)) = (text(row, 0)?, text(row, 1)?) else { continue };
-        if is_reserved(&name) {
+        if names::is_reserved(&name) {
             catalog.own.push(name);
         } else if sort != "shadow" {
             let found = Found { is_view: sort == "view", has_row_id: sort == "table" && !row.get::<_, bool>(2)?, name };

@@ -2,26 +2,24 @@
 
 use std::fmt::Write;
 
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 use rusqlite::{Statement, Transaction};
 
 use crate::cells::{Cells, Place};
-use crate::error::{Error, ErrorKind, Result, Violation, nearest, shorten};
+use crate::error::{Error, ErrorKind, Result, Violation, shorten};
 use crate::kind::Kind;
+use crate::names;
 use crate::origin::Origin;
 use crate::sql::quoted;
-use crate::sqlite::catalog::{Catalog, is_reserved};
+use crate::sqlite::catalog::Catalog;
 use crate::sqlite::read::Bound;
 use crate::sqlite::writer::Writer;
 use crate::sqlite::{Database, failure};
 use crate::table::Table;
+use crate::target::{self, Target};
 use crate::write::{Mode, WriteOptions};
 
-/// The most columns of a SQLite table.
-const MOST_COLUMNS: usize = 2000;
-/// The longest name taken, in bytes. SQLite knows no bound; a file with such names is not a table.
-const LONGEST_NAME: usize = 1000;
 /// The values that one INSERT binds, about: more rows a statement save calls, too many lose the processor's cache.
 const VALUES: usize = 250;
 
@@ -43,27 +41,20 @@ pub(crate) struct TableWrite<'c> {
     transaction: Transaction<'c>,
 }
 
-struct Target {
-    name: String,
-    data_type: DataType,
-    kind: Kind,
-    nullable: bool,
-}
-
 impl Writer<'_> {
     /// Begins to write a table.
     pub(crate) fn write_table(&self, name: &str, schema: &Schema, options: &WriteOptions) -> Result<TableWrite<'_>> {
-        check_table_name(name)?;
-        let mut columns = targets(name, schema)?;
+        names::check_table(name)?;
+        let mut columns = target::targets(name, schema)?;
         for wanted in options.primary_key.iter().chain(&options.indexes) {
-            check_column(name, &columns, wanted)?;
+            target::check_column(name, &columns, wanted)?;
         }
         let (transaction, catalog) = self.begin()?;
         let failed = |error| self.database.refusal(error, name);
         let existing = existing(&catalog, name, options.mode)?;
         let row_id = match existing {
             Some(table) if options.mode == Mode::Append => {
-                fit(table, &mut columns)?;
+                target::fit(table, &mut columns)?;
                 row_id(table, &columns)
             }
             _ => {
@@ -198,59 +189,6 @@ fn existing<'c>(catalog: &'c Catalog, name: &str, mode: Mode) -> Result<Option<&
     }
 }
 
-fn targets(table: &str, schema: &Schema) -> Result<Vec<Target>> {
-    let count = schema.fields().len();
-    if count == 0 {
-        return Err(Error::unsupported(format!("table \"{table}\" would have no columns; it needs at least one")));
-    }
-    if count > MOST_COLUMNS {
-        let limit = format!("table \"{table}\" would have {count} columns; SQLite holds at most {MOST_COLUMNS}");
-        return Err(Error::unsupported(limit));
-    }
-    let mut seen = std::collections::HashMap::with_capacity(count);
-    let mut targets = Vec::with_capacity(count);
-    for field in schema.fields() {
-        check_name(field.name())?;
-        match seen.insert(field.name().to_ascii_lowercase(), field.name()) {
-            Some(other) if other == field.name() => return Err(Error::invalid_name(other, "is given to two columns")),
-            Some(other) => {
-                let reason =
-                    format!("differs from the column \"{other}\" only in case, which SQLite does not tell apart");
-                return Err(Error::invalid_name(field.name(), reason));
-            }
-            None => {}
-        }
-        let kind = Kind::of_data_type(field.data_type()).ok_or_else(|| {
-            let (name, data_type) = (field.name(), field.data_type());
-            Error::unsupported(format!("table \"{table}\", column \"{name}\": {data_type} cannot be stored"))
-        })?;
-        let (name, data_type) = (field.name().clone(), field.data_type().clone());
-        targets.push(Target { name, data_type, kind, nullable: field.is_nullable() });
-    }
-    Ok(targets)
-}
-
-/// Checks that the columns can be added to an existing table, and takes its types.
-fn fit(table: &Table, columns: &mut [Target]) -> Result<()> {
-    for target in columns {
-        let column = table.column(&target.name)?;
-        let place = || format!("table \"{}\", column \"{}\"", table.name, column.name);
-        if column.generated {
-            return Err(Error::unsupported(format!("{}: it is computed and cannot be written", place())));
-        }
-        let fits = column.untyped
-            || target.kind == column.kind
-            || matches!((target.kind, column.kind), (Kind::Integer, Kind::Real) | (Kind::Text, Kind::Json));
-        if !fits && target.data_type != DataType::Null {
-            return Err(Error::unsupported(format!("{}: {} does not fit {}", place(), target.kind, column.kind)));
-        }
-        if target.kind == Kind::Integer && column.kind == Kind::Real {
-            target.kind = Kind::Real;
-        }
-    }
-    Ok(())
-}
-
 /// The column that is the row's id, if the rows have it.
 fn row_id(table: &Table, columns: &[Target]) -> Option<usize> {
     let mut keys = table.columns.iter().filter(|column| column.primary_key);
@@ -294,32 +232,4 @@ fn index(transaction: &Transaction<'_>, table: &str, column: &str) -> rusqlite::
         }
     }
     transaction.execute_batch(&format!("CREATE INDEX main.{} ON {} ({})", quoted(&name), quoted(table), quoted(column)))
-}
-
-fn check_table_name(name: &str) -> Result<()> {
-    if is_reserved(name) {
-        return Err(Error::invalid_name(name, "begins as the database's own tables do"));
-    }
-    check_name(name)
-}
-
-fn check_name(name: &str) -> Result<()> {
-    let reason = if name.is_empty() {
-        "is empty"
-    } else if name.contains('\0') {
-        "holds a NUL character"
-    } else if name.len() > LONGEST_NAME {
-        "is longer than 1000 bytes"
-    } else {
-        return Ok(());
-    };
-    Err(Error::invalid_name(name, reason))
-}
-
-fn check_column(table: &str, columns: &[Target], name: &str) -> Result<()> {
-    if columns.iter().any(|target| target.name == name) {
-        return Ok(());
-    }
-    let nearest = nearest(name, columns.iter().map(|target| target.name.as_str()));
-    Err(Error::new(ErrorKind::UnknownColumn { table: table.to_owned(), name: name.to_owned(), nearest }))
 }
