@@ -45,6 +45,8 @@ pub enum ErrorKind {
     UnknownPlot(String),
     /// The input or its combination is not usable; the text says what and where.
     InvalidInput(String),
+    /// A class could not be made or used.
+    Class(taipan_class::Error),
     /// A file could not be read or written.
     Io {
         /// The file.
@@ -142,6 +144,7 @@ impl fmt::Display for Error {
                 std::io::ErrorKind::PermissionDenied => write!(f, "{}: permission denied", path.display()),
                 _ => write!(f, "{}: {source}", path.display()),
             },
+            ErrorKind::Class(error) => error.fmt(f),
             ErrorKind::Read(error) => error.fmt(f),
             ErrorKind::Store(error) => error.fmt(f),
             ErrorKind::Query(error) => error.fmt(f),
@@ -155,6 +158,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.kind {
             ErrorKind::Io { source, .. } => Some(source),
+            ErrorKind::Class(error) => Some(error),
             ErrorKind::Read(error) => Some(error),
             ErrorKind::Store(error) => Some(error),
             ErrorKind::Query(error) => Some(error),
@@ -162,6 +166,12 @@ impl std::error::Error for Error {
             ErrorKind::Plot(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+impl From<taipan_class::Error> for Error {
+    fn from(error: taipan_class::Error) -> Self {
+        Self::new(ErrorKind::Class(error))
     }
 }
 

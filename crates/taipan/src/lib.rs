@@ -17,7 +17,7 @@
 //! ```
 //!
 //! The same steps on single files, without a project, are [`import_file`], [`train`], [`predict`] and [`plot`].
-//! The rooms below are re-exported: [`io`], [`store`], [`learn`], [`plotting`], [`query`].
+//! The rooms below are re-exported: [`class`], [`io`], [`store`], [`learn`], [`plotting`], [`query`].
 
 pub mod config;
 mod error;
@@ -39,6 +39,7 @@ pub use project::{Drawn, NewStore, Project, ProjectOptions, Trained, open_databa
 pub use relation::Relation;
 
 pub use arrow;
+pub use taipan_class as class;
 pub use taipan_io as io;
 pub use taipan_learn as learn;
 pub use taipan_plot as plotting;

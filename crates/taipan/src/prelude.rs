@@ -1,5 +1,6 @@
 //! What most programs need: `use taipan::prelude::*;`.
 
+pub use crate::class::{Args, Attribute, CallSite, Class, Error as ClassError, Object, Property, This, Value};
 pub use crate::io::{Input, ReadOptions};
 pub use crate::learn::Model;
 pub use crate::query::{Engine, EngineOptions};
