@@ -73,6 +73,22 @@ pub enum ErrorKind {
         /// The rule.
         violation: Violation,
     },
+    /// The row is not as it was when it was read.
+    Stale,
+    /// A change would be of more rows than it may.
+    TooMany {
+        /// The rows.
+        affected: u64,
+        /// The most that it may be.
+        most: u64,
+    },
+    /// Columns that do not tell rows apart, where rows that are there already were to be found by them.
+    NotUnique {
+        /// The table.
+        table: String,
+        /// The columns.
+        columns: String,
+    },
     /// Something this store does not do.
     Unsupported(String),
     /// The file is not a SQLite database.
@@ -99,6 +115,10 @@ pub enum Violation {
     Duplicate,
     /// A null where none may be.
     Null,
+    /// A reference to a row that is not there, or from one that is.
+    Foreign,
+    /// A condition that the row does not meet, in the database's words.
+    Check(String),
     /// Another rule, in the database's words.
     Other(String),
 }
@@ -198,8 +218,16 @@ impl fmt::Display for ErrorKind {
                 match violation {
                     Violation::Duplicate => write!(f, "the value{value} is there already and must be unique"),
                     Violation::Null => write!(f, "a value is missing and must be given"),
-                    Violation::Other(rule) => f.write_str(rule),
+                    Violation::Foreign => {
+                        f.write_str("a row that it refers to, or that refers to it, stands in the way")
+                    }
+                    Violation::Check(rule) | Violation::Other(rule) => f.write_str(rule),
                 }
+            }
+            Self::Stale => f.write_str("the row has changed since it was read"),
+            Self::TooMany { affected, most } => write!(f, "{affected} rows would change, and at most {most} may"),
+            Self::NotUnique { table, columns } => {
+                write!(f, "table \"{table}\": no unique index of exactly the columns ({columns})")
             }
             Self::Unsupported(what) => f.write_str(what),
             Self::NotADatabase => f.write_str("not a SQLite database"),

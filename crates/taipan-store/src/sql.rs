@@ -287,7 +287,8 @@ mod tests {
         let mut columns: Vec<Column> =
             columns.into_iter().map(|(name, kind)| Column::new(name.to_owned(), kind)).collect();
         columns[0].nullable = false;
-        Table { name: "t\"x".into(), columns, is_view: false, own_order: vec!["t.rowid".into()] }
+        let (foreign_keys, unique) = (Vec::new(), Vec::new());
+        Table { name: "t\"x".into(), columns, is_view: false, foreign_keys, unique, own_order: vec!["t.rowid".into()] }
     }
 
     fn filter_text(filter: &Filter) -> String {

@@ -9,12 +9,14 @@ use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 
 use crate::artifact::Artifact;
+use crate::document::{Document, Form};
 use crate::error::{Error, Result};
+use crate::mutation::{Mutation, Outcome};
 use crate::origin::Origin;
 use crate::scan::Scan;
 use crate::select::{Count, Filter, JsonPage, Rows, Select};
 use crate::sqlite::Database;
-use crate::stream::{Part, RowWriter, StreamOptions};
+use crate::stream::{Opening, Part, RowWriter, StreamOptions};
 use crate::table::Table;
 use crate::write::{WriteError, WriteOptions};
 
@@ -185,6 +187,65 @@ impl Store {
         sink: impl FnMut(Part) -> ControlFlow<()>,
     ) -> Result<()> {
         self.database.stream_rows(select, options, writer, sink)
+    }
+
+    /// The documents of a query, all at once, and their count.
+    ///
+    /// # Errors
+    /// As [`read_json`](Self::read_json), and `Unsupported` for what cannot be embedded or ordered so.
+    pub fn read_document(&self, document: &Document, form: Form<'_>, count: Count) -> Result<JsonPage> {
+        let mut page = JsonPage { body: Vec::new(), rows: 0, total: None };
+        let options = StreamOptions::default().count(count).chunk_bytes(usize::MAX);
+        self.stream_document(document, options, form, |part| {
+            if let Part::Whole(Opening { body, rows, total }) = part {
+                page = JsonPage { body, rows, total };
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(page)
+    }
+
+    /// The documents of a query in chunks; see [`stream_json`](Self::stream_json).
+    ///
+    /// # Errors
+    /// As [`read_document`](Self::read_document).
+    pub fn stream_document(
+        &self,
+        document: &Document,
+        options: StreamOptions,
+        form: Form<'_>,
+        sink: impl FnMut(Part) -> ControlFlow<()>,
+    ) -> Result<()> {
+        self.database.stream_document(document, options, form, sink)
+    }
+
+    /// The number of documents, before limit and offset.
+    ///
+    /// # Errors
+    /// As [`read_document`](Self::read_document).
+    pub fn count_document(&self, document: &Document) -> Result<u64> {
+        self.database.count_document(document)
+    }
+
+    /// Makes a change of rows, and returns when it is on the disk.
+    ///
+    /// # Errors
+    /// `Constraint` for a row that breaks a rule, `InvalidValue` for a value that is not of its column's type, `Stale`,
+    /// `TooMany`, `NotUnique`, `Unsupported` for a view, or that the database cannot be written. Nothing has changed then.
+    pub fn mutate(&self, mutation: Mutation) -> Result<Outcome> {
+        self.database.mutate(mutation)
+    }
+
+    /// Puts a change in the queue; `done` is called with what [`mutate`](Self::mutate) would return. True if nobody works
+    /// on the queue: then [`work`](Self::work) must be called, which may wait for the disk.
+    #[must_use = "call `work` where it is true"]
+    pub fn submit(&self, mutation: Mutation, done: impl FnOnce(Result<Outcome>) + Send + 'static) -> bool {
+        self.database.submit(mutation, Box::new(done))
+    }
+
+    /// Makes the changes of the queue until there are none.
+    pub fn work(&self) {
+        self.database.work();
     }
 
     /// The rows of a query as values.

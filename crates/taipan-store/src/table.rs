@@ -18,6 +18,10 @@ pub struct Table {
     pub columns: Vec<Column>,
     /// Whether it is a view.
     pub is_view: bool,
+    /// The foreign keys, by which rows of other tables are found.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// The sets of columns whose values no two rows share, the primary key first where there is one.
+    pub unique: Vec<Vec<String>>,
     /// What a read that asks for no order is ordered by: the SQL names that give the table's own order.
     pub(crate) own_order: Vec<String>,
 }
@@ -39,13 +43,34 @@ pub struct Column {
     pub indexed: bool,
     /// Whether the database computes it, so that it cannot be written.
     pub generated: bool,
+    /// Whether a row that leaves it out gets a value other than null.
+    pub has_default: bool,
     /// Whether the declaration says nothing of the type, so that the kind was taken from the values.
     pub(crate) untyped: bool,
     /// The name as a JSON object's key, quoted and escaped.
     pub(crate) key: String,
 }
 
+/// Columns whose values are those of a row in another table, or in the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ForeignKey {
+    /// The name, as PostgreSQL would give it: `employees_department_id_fkey`.
+    pub name: String,
+    /// The columns.
+    pub columns: Vec<String>,
+    /// The table referred to.
+    pub table: String,
+    /// Its columns, one for each.
+    pub references: Vec<String>,
+}
+
 impl Table {
+    /// The columns of the primary key, in the order of the table.
+    pub fn primary_key(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|column| column.primary_key)
+    }
+
     /// The column of this name.
     ///
     /// # Errors
@@ -73,7 +98,17 @@ impl Table {
 impl Column {
     pub(crate) fn new(name: String, kind: Kind) -> Self {
         let key = json::key(&name);
-        Column { name, kind, nullable: true, primary_key: false, indexed: false, generated: false, untyped: false, key }
+        Column {
+            name,
+            kind,
+            nullable: true,
+            primary_key: false,
+            indexed: false,
+            generated: false,
+            has_default: false,
+            untyped: false,
+            key,
+        }
     }
 
     pub(crate) fn field(&self, name: &str) -> Field {

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, Result, Row};
 use crate::kind::Kind;
 use crate::names;
 use crate::sql::quoted;
-use crate::table::{Column, Table};
+use crate::table::{Column, ForeignKey, Table};
 
 /// The table that records where imported tables came from.
 pub(crate) const SOURCES: &str = "_taipan_sources";
@@ -97,12 +97,14 @@ fn reflect_table(connection: &Connection, found: Found) -> Result<Option<Table>>
             other => other?,
         }
     }
-    Ok(Some(Table { name: found.name, columns, is_view: found.is_view, own_order }))
+    let foreign_keys = foreign_keys(connection, &found.name)?;
+    let unique = unique(connection, &found.name, &columns)?;
+    Ok(Some(Table { name: found.name, columns, is_view: found.is_view, foreign_keys, unique, own_order }))
 }
 
 fn describe(connection: &Connection, found: &Found) -> Result<(Vec<Column>, Vec<String>)> {
     let mut statement = connection.prepare_cached(
-        "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1, 'main') ORDER BY cid",
+        "SELECT name, type, \"notnull\", pk, hidden, dflt_value IS NOT NULL FROM pragma_table_xinfo(?1, 'main') ORDER BY cid",
     )?;
     let mut rows = statement.query([&found.name])?;
     let (mut columns, mut key, mut names) = (Vec::new(), Vec::new(), Vec::new());
@@ -121,6 +123,7 @@ fn describe(connection: &Connection, found: &Found) -> Result<(Vec<Column>, Vec<
         column.nullable = !row.get::<_, bool>(2)?;
         column.primary_key = position > 0;
         column.generated = hidden > 1;
+        column.has_default = row.get(5)?;
         if position > 0 {
             key.push((position, columns.len(), declared.eq_ignore_ascii_case("INTEGER")));
         }
@@ -130,6 +133,7 @@ fn describe(connection: &Connection, found: &Found) -> Result<(Vec<Column>, Vec<
     if let (true, [(_, index, true)]) = (found.has_row_id, key.as_slice()) {
         columns[*index].nullable = false;
         columns[*index].indexed = true;
+        columns[*index].has_default = true;
     }
     for name in leading_columns(connection, &found.name)? {
         if let Some(column) = columns.iter_mut().find(|column| column.name == name) {
@@ -144,6 +148,69 @@ fn describe(connection: &Connection, found: &Found) -> Result<(Vec<Column>, Vec<
         key.iter().map(|(_, index, _)| format!("t.{}", quoted(&columns[*index].name))).collect()
     };
     Ok((columns, own_order))
+}
+
+/// The foreign keys whose table and columns are there. SQLite does not tell their names.
+fn foreign_keys(connection: &Connection, table: &str) -> Result<Vec<ForeignKey>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT f.id, f.\"table\", f.\"from\", coalesce(f.\"to\", \
+         (SELECT name FROM pragma_table_xinfo(f.\"table\", 'main') WHERE pk = f.seq + 1)) \
+         FROM pragma_foreign_key_list(?1, 'main') AS f ORDER BY f.id DESC, f.seq",
+    )?;
+    let mut rows = statement.query([table])?;
+    let mut keys: Vec<(i64, ForeignKey)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        let (Some(target), Some(from), Some(to)) = (text(row, 1)?, text(row, 2)?, text(row, 3)?) else { continue };
+        match keys.last_mut() {
+            Some((last, key)) if *last == id => {
+                key.columns.push(from);
+                key.references.push(to);
+            }
+            _ => keys.push((
+                id,
+                ForeignKey { name: String::new(), columns: vec![from], table: target, references: vec![to] },
+            )),
+        }
+    }
+    let named = |(_, mut key): (i64, ForeignKey)| {
+        key.name = format!("{table}_{}_fkey", key.columns.join("_"));
+        key
+    };
+    Ok(keys.into_iter().map(named).collect())
+}
+
+/// The sets of columns that are unique over all rows: the primary key, then unique indexes of plain columns.
+fn unique(connection: &Connection, table: &str, columns: &[Column]) -> Result<Vec<Vec<String>>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT i.seq, c.name FROM pragma_index_list(?1, 'main') AS i, pragma_index_info(i.name, 'main') AS c \
+         WHERE i.\"unique\" = 1 AND i.partial = 0 ORDER BY i.seq DESC, c.seqno",
+    )?;
+    let mut rows = statement.query([table])?;
+    let mut indexes: Vec<(i64, Vec<Option<String>>)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (sequence, name) = (row.get(0)?, text(row, 1)?);
+        match indexes.last_mut() {
+            Some((last, names)) if *last == sequence => names.push(name),
+            _ => indexes.push((sequence, vec![name])),
+        }
+    }
+    let key: Vec<String> = columns.iter().filter(|column| column.primary_key).map(|c| c.name.clone()).collect();
+    let mut sets = if key.is_empty() { Vec::new() } else { vec![key] };
+    for (_, names) in indexes {
+        // An index of an expression has no name for it.
+        if let Some(names) = names.into_iter().collect::<Option<Vec<String>>>()
+            && !sets.iter().any(|set| same(set, &names))
+        {
+            sets.push(names);
+        }
+    }
+    Ok(sets)
+}
+
+/// Whether two sets of names are the same, in whatever order.
+fn same(one: &[String], other: &[String]) -> bool {
+    one.len() == other.len() && one.iter().all(|name| other.contains(name))
 }
 
 /// The columns that come first in an index over all rows, in the collation by which they are compared.

@@ -41,6 +41,8 @@ pub(crate) fn violation(error: &Sqlite, table: &str) -> Option<(Violation, Optio
             (Violation::Duplicate, column)
         }
         ffi::SQLITE_CONSTRAINT_NOTNULL => (Violation::Null, column),
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY => (Violation::Foreign, None),
+        ffi::SQLITE_CONSTRAINT_CHECK => (Violation::Check(message), None),
         _ => (Violation::Other(message), None),
     })
 }
@@ -77,7 +79,7 @@ mod tests {
             ("id INTEGER PRIMARY KEY", "(1), (1)", (Violation::Duplicate, column("id"))),
             ("\"a.b\" TEXT UNIQUE", "('x'), ('x')", (Violation::Duplicate, column("a.b"))),
             ("x NOT NULL", "(NULL)", (Violation::Null, column("x"))),
-            ("x CHECK (x > 1)", "(1)", (Violation::Other("CHECK constraint failed: x > 1".to_owned()), None)),
+            ("x CHECK (x > 1)", "(1)", (Violation::Check("CHECK constraint failed: x > 1".to_owned()), None)),
         ];
         for (declared, rows, expected) in cases {
             let error =

@@ -12,7 +12,8 @@ use crate::sqlite::read::cell;
 pub(crate) fn register(connection: &Connection) -> Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC | FunctionFlags::SQLITE_INNOCUOUS;
     connection.create_scalar_function("taipan_like", 3, flags, like)?;
-    connection.create_scalar_function("taipan_contains", -1, flags, contains)
+    connection.create_scalar_function("taipan_contains", -1, flags, contains)?;
+    super::shaping::register(connection)
 }
 
 fn like(context: &Context<'_>) -> Result<Option<bool>> {

@@ -6,13 +6,16 @@
 mod bookkeeping;
 mod catalog;
 mod connection;
+mod document;
 mod failure;
 mod functions;
 mod insert;
 mod keeper;
 mod moment;
+mod mutation;
 mod pool;
 mod read;
+mod shaping;
 mod stream;
 mod writer;
 
@@ -35,6 +38,7 @@ pub(crate) struct Database {
     writer: Mutex<Option<Connection>>,
     readers: Arc<Pool>,
     catalog: RwLock<Arc<Catalog>>,
+    queue: mutation::Queue,
 }
 
 impl Database {
@@ -64,7 +68,8 @@ impl Database {
             let version = catalog::version(&reader).map_err(|error| location.failure(error))?;
             catalog::reflect(&reader, version).map_err(|error| location.failure(error))?
         };
-        Ok(Database { location, writer: Mutex::new(writer), readers, catalog: RwLock::new(Arc::new(catalog)) })
+        let (writer, catalog) = (Mutex::new(writer), RwLock::new(Arc::new(catalog)));
+        Ok(Database { location, writer, readers, catalog, queue: mutation::Queue::default() })
     }
 
     pub(crate) fn path(&self) -> Option<&Path> {

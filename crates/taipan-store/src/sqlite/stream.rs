@@ -191,13 +191,13 @@ impl Run<'_> {
 }
 
 /// Ends the statements of a connection once they are not wanted any more, for as long as it lives.
-struct Watch<'a> {
+pub(super) struct Watch<'a> {
     connection: &'a Connection,
     has_stopped: Arc<AtomicBool>,
 }
 
 impl<'a> Watch<'a> {
-    fn new(connection: &'a Connection, mut stopped: Box<dyn FnMut() -> bool + Send>) -> SqliteResult<Self> {
+    pub(super) fn new(connection: &'a Connection, mut stopped: Box<dyn FnMut() -> bool + Send>) -> SqliteResult<Self> {
         let has_stopped = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&has_stopped);
         let look = move || {
@@ -209,7 +209,7 @@ impl<'a> Watch<'a> {
         Ok(Watch { connection, has_stopped })
     }
 
-    fn has_stopped(&self) -> bool {
+    pub(super) fn has_stopped(&self) -> bool {
         self.has_stopped.load(Ordering::Relaxed)
     }
 }

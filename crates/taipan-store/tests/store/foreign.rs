@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::sample::{batch, integers, json, refusal, texts, write};
 
-fn database(sql: &str) -> (TempDir, Connection, Store) {
+pub(crate) fn database(sql: &str) -> (TempDir, Connection, Store) {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("foreign.db");
     let connection = Connection::open(&path).unwrap();
@@ -214,7 +214,7 @@ fn a_referred_table_can_be_replaced_but_not_robbed() {
     let replace = WriteOptions::default().mode(Mode::Replace).primary_key("id");
     write(&store, "parent", &batch(vec![("id", integers([1, 3]))]), &replace).unwrap();
     let error = refusal(write(&store, "parent", &batch(vec![("id", integers([3]))]), &replace));
-    assert_eq!(error.to_string(), "table \"parent\": FOREIGN KEY constraint failed");
+    assert_eq!(error.to_string(), "table \"parent\": a row that it refers to, or that refers to it, stands in the way");
     assert_eq!(json(&store, &Select::new("parent")), r#"[{"id":1},{"id":3}]"#);
     let error = store.drop_table("parent").unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Constraint { .. }), "{error:?}");

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod concurrent;
+mod document;
 mod foreign;
 mod moment;
+mod mutation;
 mod names;
 mod open;
 mod oracle;

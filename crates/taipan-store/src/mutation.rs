@@ -1,0 +1,166 @@
+//! Changes of a table's rows as data: rows inserted, updated or deleted, and what is read of them. Each is done whole or
+//! not at all; many that are asked for at once share one commit, and so one wait for the disk.
+//!
+//! ```
+//! use taipan_store::document::{Condition, Document, Path};
+//! use taipan_store::mutation::{Change, Mutation};
+//! use taipan_store::{Compare, Store, Value};
+//! # use std::convert::Infallible;
+//! # use arrow::{datatypes::{DataType, Field as Column, Schema}, record_batch::RecordBatch};
+//! let store = Store::open("sqlite::memory:")?;
+//! # let schema = Schema::new(vec![Column::new("id", DataType::Int64, false), Column::new("tip", DataType::Float64, true)]);
+//! # let none = std::iter::empty::<Result<RecordBatch, Infallible>>();
+//! # store.write_table("tips", &schema, &taipan_store::WriteOptions::default().primary_key("id"), none).unwrap();
+//! let row = vec![Some(Value::Integer(7)), Some(Value::Real(2.5))];
+//! let columns = vec!["id".to_owned(), "tip".to_owned()];
+//! let insert = Mutation::new("tips", Change::Insert { columns, rows: vec![row], on_conflict: None });
+//! assert_eq!(store.mutate(insert)?.affected, 1);
+//!
+//! let set = Change::Update { values: vec![("tip".to_owned(), Value::Real(3.0))] };
+//! let seventh = Condition::compare(Path::column("id"), Compare::Eq, Value::Integer(7));
+//! let update = Mutation::new("tips", set).filter(seventh).returning(Document::new("tips"));
+//! assert_eq!(store.mutate(update)?.returned.unwrap().body, br#"[{"id":7,"tip":3}]"#);
+//! # Ok::<(), taipan_store::Error>(())
+//! ```
+
+use crate::document::{Condition, Document};
+use crate::error::Result;
+use crate::select::JsonPage;
+use crate::value::Value;
+
+/// A change of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mutation {
+    pub(crate) table: String,
+    pub(crate) change: Change,
+    pub(crate) filter: Option<Condition>,
+    pub(crate) returning: Option<Document>,
+    pub(crate) tag: Option<Tag>,
+    pub(crate) most: Option<u64>,
+    pub(crate) rollback: bool,
+    pub(crate) observed: bool,
+}
+
+/// What is changed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Rows are added.
+    Insert {
+        /// The columns that they have.
+        columns: Vec<String>,
+        /// For each a value by column; none for the column's default.
+        rows: Vec<Vec<Option<Value>>>,
+        /// What happens to a row that is there already; none for an error.
+        on_conflict: Option<OnConflict>,
+    },
+    /// Columns of the rows that the filter takes are set.
+    Update {
+        /// The columns with their new values.
+        values: Vec<(String, Value)>,
+    },
+    /// The rows that the filter takes are removed.
+    Delete,
+}
+
+/// What happens to a row that is there already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnConflict {
+    /// The columns by which it is the same row; empty for the primary key.
+    pub columns: Vec<String>,
+    /// Whether it is replaced by the new one, or else stays.
+    pub merge: bool,
+}
+
+/// What a row must be for a change to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tag {
+    /// There at all.
+    Any,
+    /// The one row, whose [`row_tag`] is one of these.
+    OneOf(Vec<String>),
+}
+
+/// What a change did.
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The rows that were inserted, updated or deleted.
+    pub affected: u64,
+    /// Those of them that were not there before.
+    pub created: u64,
+    /// What was asked to be read of them: as they are now, or as they were where they are deleted.
+    pub returned: Option<JsonPage>,
+    /// The primary key of the row, where one was inserted.
+    pub key: Vec<(String, Value)>,
+    /// All columns of the rows, as `returned`, where the change is observed.
+    pub observed: Option<Vec<u8>>,
+}
+
+/// Called with a change's outcome.
+pub(crate) type Done = Box<dyn FnOnce(Result<Outcome>) + Send>;
+
+impl Mutation {
+    /// A change of all rows of a table, until it is told which.
+    pub fn new(table: impl Into<String>, change: Change) -> Self {
+        Mutation {
+            table: table.into(),
+            change,
+            filter: None,
+            returning: None,
+            tag: None,
+            most: None,
+            rollback: false,
+            observed: false,
+        }
+    }
+
+    /// Sets which rows are updated or deleted.
+    #[must_use]
+    pub fn filter(mut self, filter: impl Into<Option<Condition>>) -> Self {
+        self.filter = filter.into();
+        self
+    }
+
+    /// Sets what is read of the rows changed. The document's own filter is not looked at.
+    #[must_use]
+    pub fn returning(mut self, document: Document) -> Self {
+        self.returning = Some(document);
+        self
+    }
+
+    /// Makes the change only if the one row that the filter takes is as it was.
+    #[must_use]
+    pub fn tag(mut self, tag: Tag) -> Self {
+        self.tag = Some(tag);
+        self
+    }
+
+    /// Refuses a change of more rows.
+    #[must_use]
+    pub fn most(mut self, rows: u64) -> Self {
+        self.most = Some(rows);
+        self
+    }
+
+    /// Undoes the change once its outcome is known.
+    #[must_use]
+    pub fn rollback(mut self) -> Self {
+        self.rollback = true;
+        self
+    }
+
+    /// Reads all columns of the rows changed, for those who follow the table.
+    #[must_use]
+    pub fn observed(mut self) -> Self {
+        self.observed = true;
+        self
+    }
+}
+
+/// A short name for a row's content, given as its JSON object with all columns: another content has another.
+pub fn row_tag(object: &[u8]) -> String {
+    let offset = 0xcbf2_9ce4_8422_2325_u64;
+    let hash =
+        |seed: u64| object.iter().fold(seed, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3));
+    format!("{:016x}{:016x}", hash(offset), hash(!offset))
+}
