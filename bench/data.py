@@ -63,6 +63,21 @@ def flights_json_pretty(path: Path) -> None:
     gigabyte(path, "[\n", ",\n", "\n]\n", indent=2)
 
 
+def flights_xml(path: Path) -> None:
+    """The flights three times over as elements, one under the other; what is missing is left out."""
+
+    def element(record: dict) -> str:
+        members = "".join(f"    <{name}>{value}</{name}>\n" for name, value in record.items() if value is not None)
+        return f"  <flight>\n{members}  </flight>\n"
+
+    records = "".join(map(element, flight_records()))
+    with path.open("w") as file:
+        file.write('<?xml version="1.0" encoding="UTF-8"?>\n<flights>\n')
+        for _ in range(3):
+            file.write(records)
+        file.write("</flights>\n")
+
+
 def repeated(times: int):
     """The flights, so many times over, under one header."""
 
@@ -118,6 +133,7 @@ MAKERS = {
     "flights-ndjson": flights_ndjson,
     "flights-json": flights_json,
     "flights-json-pretty": flights_json_pretty,
+    "flights-xml": flights_xml,
     "employees": employees,
 }
 

@@ -1,1 +1,1 @@
-COPY (SELECT * FROM 'flights5.csv') TO 'csv-parquet-duckdb.parquet' (FORMAT parquet, COMPRESSION snappy);
+COPY (SELECT * FROM read_csv('flights5.csv', nullstr = 'NA')) TO 'csv-parquet-duckdb.parquet' (FORMAT parquet, COMPRESSION snappy);

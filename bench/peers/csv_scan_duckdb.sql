@@ -1,1 +1,1 @@
-SELECT count(*) AS n FROM 'flights30.csv' WHERE dep_delay > 60 AND carrier = 'UA';
+SELECT count(*) AS n FROM read_csv('flights30.csv', nullstr = 'NA') WHERE dep_delay > 60 AND carrier = 'UA';

@@ -36,6 +36,7 @@
 //! and for `settle`.
 
 mod ahead;
+mod array;
 mod batches;
 mod blocks;
 mod columnar;

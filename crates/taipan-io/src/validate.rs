@@ -24,7 +24,6 @@ use crate::ahead::Ahead;
 use crate::error::{ErrorKind, Place, Result};
 use crate::format::Format;
 use crate::input::{Input, Layout, ReadOptions};
-use crate::json::Members;
 use crate::reject::{OnError, Reject};
 use crate::{csv, json, xml};
 
@@ -136,9 +135,7 @@ fn check(input: &Input, found: &mut Validity, tell: &mut impl FnMut(&Flaw)) -> R
                 let reading = csv::Reading { dialect: *dialect, nulls: layout.options().null_texts() };
                 csv::parse(bytes, reading, &file, &[], &nothing, refused).map(|batch| batch.num_rows())
             }
-            Layout::Json => {
-                json::survey(bytes, &records.records, Members::default(), refused).map(|_| records.records.len())
-            }
+            Layout::Json => json::check(bytes, &records.records, refused).map(|()| records.records.len()),
             Layout::Xml(_) => xml::check(bytes, records, refused).map(|()| records.records.len()),
             Layout::Columnar(_) => Ok(0),
         });

@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::process::{Command, Stdio};
 use std::thread;
 
-use taipan_io::{Conversion, Input, Output, ReadOptions};
+use taipan_io::{Condition, Conversion, Filter, Input, Output, ReadOptions};
 use wait4::Wait4;
 
 const JOB: &str = "TAIPAN_MEMORY_JOB";
@@ -45,13 +45,33 @@ fn job() {
                 let converted = Conversion::new(output).to_file(&input, &folder.path().join("out")).unwrap();
                 format!("{} rows", converted.rows)
             }
+            "filter" => {
+                let condition = Condition::parse("a > 0 AND b <> 'y'").unwrap();
+                let filtered = Filter::new(input, &condition).unwrap().run(&mut io::sink(), |_| Ok(())).unwrap();
+                format!("{} rows", filtered.kept)
+            }
             _ => "unknown job".to_owned(),
         }
     );
 }
 
-/// Runs a job on so many MiB of a line repeated behind a head; answers what it printed and its peak in MiB.
-fn run(job: &str, head: &str, line: &[u8], mib: usize) -> (String, u64) {
+/// A stream: lines between a head and a tail.
+#[derive(Clone, Copy)]
+struct Stream {
+    head: &'static str,
+    line: &'static str,
+    tail: &'static str,
+}
+
+impl Stream {
+    /// The lines that make up a MiB, or a little more.
+    fn lines(self) -> usize {
+        (1 << 20) / self.line.len() + 1
+    }
+}
+
+/// Runs a job on so many MiB of a stream; answers what it printed and its peak in MiB.
+fn run(job: &str, stream: Stream, mib: usize) -> (String, u64) {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "job", "--ignored", "--nocapture", "--quiet"])
         .env(JOB, job)
@@ -60,11 +80,11 @@ fn run(job: &str, head: &str, line: &[u8], mib: usize) -> (String, u64) {
         .spawn()
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    let block = line.repeat((1 << 20) / line.len() + 1);
-    let head = head.to_owned();
+    let block = stream.line.repeat(stream.lines());
     let writer = thread::spawn(move || -> io::Result<()> {
-        stdin.write_all(head.as_bytes())?;
-        (0..mib).try_for_each(|_| stdin.write_all(&block))
+        stdin.write_all(stream.head.as_bytes())?;
+        (0..mib).try_for_each(|_| stdin.write_all(block.as_bytes()))?;
+        stdin.write_all(stream.tail.as_bytes())
     });
     let mut printed = String::new();
     child.stdout.take().unwrap().read_to_string(&mut printed).unwrap();
@@ -77,37 +97,71 @@ fn run(job: &str, head: &str, line: &[u8], mib: usize) -> (String, u64) {
 }
 
 #[track_caller]
-fn check(job: &str, head: &str, line: &[u8], mib: usize, expected: &str, most: u64) {
-    let (answer, peak) = run(job, head, line, mib);
-    assert_eq!(answer, expected);
-    assert!(peak < most, "{job} of {mib} MiB took {peak} MiB");
+fn check(job: &str, stream: Stream, mib: usize, expected: &str, most: u64) {
+    let (answer, peak) = run(job, stream, mib);
+    assert_eq!(answer, expected, "{job} of {}", stream.line);
+    assert!(peak < most, "{job} of {mib} MiB of {} took {peak} MiB", stream.line);
 }
 
-const LINE: &[u8] = b"1234567,some text that is long enough,0.25\n";
-const LINES: usize = (1 << 20) / LINE.len() + 1;
+/// The same when all rows come through.
+#[track_caller]
+fn check_rows(job: &str, stream: Stream, mib: usize, most: u64) {
+    check(job, stream, mib, &format!("{} rows", mib * stream.lines()), most);
+}
+
+const CSV: Stream = Stream { head: "a,b,c\n", line: "1234567,some text that is long enough,0.25\n", tail: "" };
+const LINES: Stream = Stream {
+    head: "",
+    line: "{\"a\":1234567,\"b\":\"some text that is long enough\",\"c\":{\"d\":[0.25]}}\n",
+    tail: "",
+};
+const ARRAY: Stream =
+    Stream { head: "[", line: "{\"a\":1234567,\n\"b\":\"some text that is long enough\"},\n", tail: "{\"b\":\"y\"}]" };
+const XML: Stream = Stream {
+    head: "<r>\n",
+    line: "<i n='1'>\n  <a>1234567</a>\n  <b>some text that is long enough</b>\n</i>\n",
+    tail: "</r>\n",
+};
 
 #[test]
 fn streams_need_a_fraction_of_their_size() {
-    check("once", "a,b,c\n", LINE, 80, &format!("{} rows", 80 * LINES), 64);
-    check("settled", "a,b,c\n", LINE, 70, &format!("{} rows", 70 * LINES), 64);
-    check("ndjson", "a,b,c\n", LINE, 30, &format!("{} rows", 30 * LINES), 96);
-    check("head", "a,b,c\n", LINE, 1000, "5 rows", 64);
+    check_rows("once", CSV, 80, 64);
+    check_rows("settled", CSV, 70, 64);
+    check_rows("ndjson", CSV, 30, 96);
+    check("head", CSV, 1000, "5 rows", 64);
+}
+
+/// What is copied is held for no longer than the block it stands in.
+#[test]
+fn filters_need_a_fraction_of_their_input() {
+    for (stream, mib) in [(CSV, 100), (LINES, 100), (ARRAY, 100), (XML, 70)] {
+        check_rows("filter", stream, mib, 64);
+    }
+}
+
+#[test]
+fn conversions_need_a_fraction_of_their_input() {
+    for (stream, job) in [(LINES, "ndjson"), (XML, "ndjson"), (LINES, "parquet"), (CSV, "parquet")] {
+        check_rows(job, stream, 50, 120);
+    }
 }
 
 #[test]
 fn a_line_without_end_is_refused() {
+    let line = Stream { head: "", line: "x", tail: "" };
     let expected = "standard input:1: a record is longer than 64 MiB";
-    check("once", "", b"x", 1024, expected, 160);
-    let expected = "standard input:1: a record is longer than 64 MiB";
-    check("once", "a\n\"", b"x", 1024, expected, 160);
-    let expected = "standard input:1: a record is longer than 64 MiB";
-    check("once", "[\"", b"x", 1024, expected, 160);
+    for head in ["", "a\n\"", "[\"", "{\"a\":\""] {
+        check("once", Stream { head, ..line }, 1024, expected, 160);
+    }
 }
 
 #[test]
 #[ignore = "long"]
 fn gigabytes_stay_under_256_mib() {
-    for job in ["once", "settled", "parquet", "ndjson"] {
-        check(job, "a,b,c\n", LINE, 4 << 10, &format!("{} rows", 4096 * LINES), 256);
+    for stream in [CSV, LINES, XML] {
+        for job in ["once", "settled", "parquet", "ndjson", "filter"] {
+            check_rows(job, stream, 4 << 10, 256);
+        }
     }
+    check_rows("filter", ARRAY, 4 << 10, 256);
 }

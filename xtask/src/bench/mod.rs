@@ -10,7 +10,7 @@
 //! | [`server`] | a server under load: start, drive with wrk, memory, stop |
 //! | [`report`] | medians, ratios, tables, `RESULTS.md` |
 //! | [`pages`] | a server of small pages, for clients |
-//! | [`startup`], [`cold`], [`csv_query`], [`csv_scan`], [`csv_parquet`], [`json_filter`], [`rest_read`], [`fetch`] | jobs of the program |
+//! | [`startup`], [`cold`], [`csv_query`], [`csv_scan`], [`csv_parquet`], [`json_filter`], [`xml_filter`], [`import`], [`rest_read`], [`fetch`] | jobs of the program |
 //! | [`learn`] | jobs of taipan-learn, against scikit-learn |
 
 mod cold;
@@ -18,6 +18,7 @@ mod csv_parquet;
 mod csv_query;
 mod csv_scan;
 mod fetch;
+mod import;
 mod json_filter;
 mod learn;
 mod measure;
@@ -26,6 +27,7 @@ mod report;
 mod rest_read;
 mod server;
 mod startup;
+mod xml_filter;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,8 +58,10 @@ const JOBS: &[(&str, Job)] = &[
     ("csv-query", csv_query::run),
     ("json-filter", json_filter::lines),
     ("json-array", json_filter::array),
+    ("xml-filter", xml_filter::run),
     ("csv-scan", csv_scan::run),
     ("csv-parquet", csv_parquet::run),
+    ("import", import::run),
     ("rest-read", rest_read::run),
     ("fetch", fetch::run),
 ];

@@ -1,13 +1,12 @@
 //! JSON to JSON: the bytes of each kept record, with what stood between the records.
 
 use std::io::{Read, Write};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Filter, Filtered, Rejects, spelled};
 use crate::ahead::Ahead;
 use crate::error::{Error, Result};
 use crate::input::Input;
-use crate::json::{self, Scratch, Selector, Tally, on_one_line};
+use crate::json::{self, MAX_DEPTH, Selector, Tally, on_one_line};
 use crate::reject::Reject;
 
 /// How far the beginning of a file is looked at to see how its records are laid out.
@@ -55,13 +54,10 @@ pub(super) fn run(
     let fields: Vec<String> = condition.fields().iter().map(ToString::to_string).collect();
     let selector = Selector::new(condition, &paths);
     let (between, lines) = (frame.between.clone(), frame.lines);
-    let scratches: Arc<Mutex<Vec<Scratch>>> = Arc::default();
     let mut parts = Ahead::new(input.read_once().blocks(Some(&[]))?, move |blocks, block| {
-        let lock = || scratches.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut scratch = lock().pop().unwrap_or_default();
         let mut kept = Vec::new();
         let done = blocks.work(block, |bytes, found, refused| {
-            selector.select(bytes, &found.records, &mut scratch, refused, |record| {
+            selector.select(bytes, &found.records, MAX_DEPTH, refused, |record| {
                 kept.extend_from_slice(&between);
                 if lines {
                     on_one_line(record, &mut kept);
@@ -70,7 +66,6 @@ pub(super) fn run(
                 }
             })
         });
-        lock().push(scratch);
         done.map(|(tally, rejects)| (Part { tally, kept }, rejects))
     });
     let mut done = Filtered::default();

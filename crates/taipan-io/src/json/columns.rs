@@ -3,60 +3,69 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, ListArray, NullBufferBuilder, StringBuilder, StructArray,
-};
-use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, FieldRef, Fields};
+use arrow::array::{ArrayRef, ListArray, NullBufferBuilder, StructArray};
+use arrow::datatypes::{DataType, Date32Type, FieldRef, Fields, Float64Type, Int64Type, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 
-use super::record::{items, members, string};
+use super::text::unescape;
+use super::walk::Walk;
+use crate::array::{Ends, Texts, Values, some};
 use crate::value;
 
 /// A column under construction.
+#[derive(Debug)]
 pub(super) enum Column {
-    Boolean(BooleanBuilder),
-    Int64(Int64Builder),
-    Float64(Float64Builder),
-    Utf8(StringBuilder),
+    Boolean(Values<bool>),
+    Int64(Values<i64>),
+    Float64(Values<f64>),
+    Date32(Values<i32>),
+    Timestamp(Values<i64>),
+    Utf8(Texts),
     Struct(Object),
     List(List),
 }
 
-/// The value is of another type than its column.
+/// A column of objects.
 #[derive(Debug)]
-pub(super) struct Unfit;
-
 pub(super) struct Object {
     keys: Keys,
     fields: Fields,
     columns: Vec<Column>,
     nulls: NullBufferBuilder,
+    /// Places of the values of the object at hand.
+    places: Vec<Option<usize>>,
 }
 
+/// A column of arrays.
+#[derive(Debug)]
 pub(super) struct List {
     field: FieldRef,
     item: Box<Column>,
-    offsets: Vec<i32>,
-    nulls: NullBufferBuilder,
+    ends: Ends,
 }
 
 /// The places of keys.
+#[derive(Debug)]
 pub(super) struct Keys {
-    names: Vec<String>,
-    index: HashMap<String, usize>,
+    names: Vec<Box<[u8]>>,
+    index: HashMap<Box<[u8]>, usize>,
 }
 
 impl Keys {
     pub(super) fn new(fields: &Fields) -> Self {
-        let names: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
-        let index = names.iter().enumerate().map(|(i, name)| (name.clone(), i)).collect();
+        let names: Vec<Box<[u8]>> = fields.iter().map(|field| field.name().as_bytes().into()).collect();
+        let index = names.iter().cloned().enumerate().map(|(i, name)| (name, i)).collect();
         Self { names, index }
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
     /// The place of a key; the one after the last key found is tried first.
-    pub(super) fn find(&self, key: &str, expected: usize) -> Option<usize> {
-        if self.names.get(expected).is_some_and(|name| name == key) {
+    #[inline]
+    pub(super) fn find(&self, key: &[u8], expected: usize) -> Option<usize> {
+        if self.names.get(expected).is_some_and(|name| **name == *key) {
             return Some(expected);
         }
         self.index.get(key).copied()
@@ -66,128 +75,152 @@ impl Keys {
 impl Column {
     pub(super) fn new(data_type: &DataType) -> Self {
         match data_type {
-            DataType::Boolean => Self::Boolean(BooleanBuilder::new()),
-            DataType::Int64 => Self::Int64(Int64Builder::new()),
-            DataType::Float64 => Self::Float64(Float64Builder::new()),
+            DataType::Boolean => Self::Boolean(Values::default()),
+            DataType::Int64 => Self::Int64(Values::default()),
+            DataType::Float64 => Self::Float64(Values::default()),
+            DataType::Date32 => Self::Date32(Values::default()),
+            DataType::Timestamp(..) => Self::Timestamp(Values::default()),
             DataType::Struct(fields) => Self::Struct(Object {
                 keys: Keys::new(fields),
                 columns: fields.iter().map(|field| Self::new(field.data_type())).collect(),
                 fields: fields.clone(),
                 nulls: NullBufferBuilder::new(0),
+                places: Vec::new(),
             }),
             DataType::List(field) => Self::List(List {
                 field: field.clone(),
                 item: Box::new(Self::new(field.data_type())),
-                offsets: vec![0],
-                nulls: NullBufferBuilder::new(0),
+                ends: Ends::default(),
             }),
-            _ => Self::Utf8(StringBuilder::new()),
+            _ => Self::Utf8(Texts::default()),
         }
     }
 
-    /// Appends a value, a valid JSON text.
-    pub(super) fn push(&mut self, text: &str) -> Result<(), Unfit> {
-        if text == "null" {
-            self.push_null();
-            return Ok(());
+    /// Appends the valid value at a place. False if it is of another type than the column, which has then to be
+    /// [truncated](Self::truncate).
+    #[inline]
+    pub(super) fn push(&mut self, walk: &Walk, k: usize) -> bool {
+        let first = walk.first_byte(k);
+        if first == b'n' {
+            self.null();
+            return true;
         }
         match self {
-            Self::Boolean(builder) => builder.append_value(match text {
-                "true" => true,
-                "false" => false,
-                _ => return Err(Unfit),
+            Self::Boolean(values) => values.push_found(match first {
+                b't' => Some(true),
+                b'f' => Some(false),
+                _ => None,
             }),
-            Self::Int64(builder) => builder.append_value(value::int(text.as_bytes()).ok_or(Unfit)?),
-            Self::Float64(builder) => builder.append_value(value::float(text.as_bytes()).ok_or(Unfit)?),
-            Self::Utf8(builder) => match text.as_bytes().first() {
-                Some(b'"') => builder.append_value(string(text).ok_or(Unfit)?),
-                _ => builder.append_value(text),
+            Self::Int64(values) => values.push_found(value::int(walk.token(k))),
+            Self::Float64(values) => values.push_found(value::float(walk.token(k))),
+            Self::Date32(values) => values.push_found(walk.quoted(k).and_then(|(text, _)| value::date(text))),
+            Self::Timestamp(values) => values.push_found(walk.quoted(k).and_then(|(text, _)| value::timestamp(text))),
+            Self::Utf8(texts) => match walk.quoted(k) {
+                Some((text, true)) => texts.push_with(|joined| unescape(text, joined)),
+                Some((text, false)) => texts.push(text),
+                None => texts.push(walk.source(k)),
             },
-            Self::Struct(object) => object.push(text)?,
-            Self::List(list) => list.push(text)?,
+            Self::Struct(object) => first == b'{' && object.push(walk, k),
+            Self::List(list) => first == b'[' && list.push(walk, k),
         }
-        Ok(())
     }
 
-    pub(super) fn push_null(&mut self) {
+    /// The same where there may be no value, which is null.
+    #[inline]
+    pub(super) fn push_found(&mut self, walk: &Walk, place: Option<usize>) -> bool {
+        if let Some(k) = place {
+            return self.push(walk, k);
+        }
+        self.null();
+        true
+    }
+
+    fn null(&mut self) {
         match self {
-            Self::Boolean(builder) => builder.append_null(),
-            Self::Int64(builder) => builder.append_null(),
-            Self::Float64(builder) => builder.append_null(),
-            Self::Utf8(builder) => builder.append_null(),
+            Self::Boolean(values) => values.null(),
+            Self::Int64(values) | Self::Timestamp(values) => values.null(),
+            Self::Float64(values) => values.null(),
+            Self::Date32(values) => values.null(),
+            Self::Utf8(texts) => texts.null(),
             Self::Struct(object) => {
-                object.columns.iter_mut().for_each(Self::push_null);
+                object.columns.iter_mut().for_each(Self::null);
                 object.nulls.append_null();
             }
+            Self::List(list) => list.ends.null(),
+        }
+    }
+
+    /// Takes back all values but the first ones.
+    pub(super) fn truncate(&mut self, length: usize) {
+        match self {
+            Self::Boolean(values) => values.truncate(length),
+            Self::Int64(values) | Self::Timestamp(values) => values.truncate(length),
+            Self::Float64(values) => values.truncate(length),
+            Self::Date32(values) => values.truncate(length),
+            Self::Utf8(texts) => texts.truncate(length),
+            Self::Struct(object) => {
+                object.columns.iter_mut().for_each(|column| column.truncate(length));
+                object.nulls.truncate(length);
+            }
             Self::List(list) => {
-                list.offsets.push(list.offsets.last().copied().unwrap_or(0));
-                list.nulls.append_null();
+                let items = list.ends.truncate(length);
+                list.item.truncate(items);
             }
         }
     }
 
     pub(super) fn finish(self) -> Result<ArrayRef, ArrowError> {
         Ok(match self {
-            Self::Boolean(mut builder) => Arc::new(builder.finish()),
-            Self::Int64(mut builder) => Arc::new(builder.finish()),
-            Self::Float64(mut builder) => Arc::new(builder.finish()),
-            Self::Utf8(mut builder) => Arc::new(builder.finish()),
+            Self::Boolean(values) => values.finish_booleans(),
+            Self::Int64(values) => values.finish::<Int64Type>()?,
+            Self::Float64(values) => values.finish::<Float64Type>()?,
+            Self::Date32(values) => values.finish::<Date32Type>()?,
+            Self::Timestamp(values) => values.finish::<TimestampMicrosecondType>()?,
+            Self::Utf8(texts) => texts.finish()?,
             Self::Struct(mut object) => {
                 let columns = object.columns.into_iter().map(Self::finish).collect::<Result<_, _>>()?;
-                Arc::new(StructArray::try_new(object.fields, columns, object.nulls.finish())?)
+                Arc::new(StructArray::try_new(object.fields, columns, some(object.nulls.finish()))?)
             }
-            Self::List(mut list) => {
-                let offsets = OffsetBuffer::new(list.offsets.into());
-                Arc::new(ListArray::try_new(list.field, offsets, list.item.finish()?, list.nulls.finish())?)
+            Self::List(list) => {
+                let (offsets, nulls) = list.ends.finish();
+                Arc::new(ListArray::try_new(list.field, offsets, list.item.finish()?, nulls)?)
             }
         })
     }
 }
 
 impl Object {
-    fn push(&mut self, text: &str) -> Result<(), Unfit> {
+    fn push(&mut self, walk: &Walk, k: usize) -> bool {
         // The last of equal keys counts, so all are seen before any is kept.
-        let mut values: Vec<Option<&str>> = vec![None; self.columns.len()];
-        let (mut expected, mut unknown) = (0, false);
-        let keys = &self.keys;
-        members(text, |key, value| match keys.find(&key, expected) {
+        self.places.clear();
+        self.places.resize(self.columns.len(), None);
+        let (mut expected, mut known) = (0, true);
+        walk.members(k, |key, value| match self.keys.find(key, expected) {
             Some(i) => {
                 expected = i + 1;
-                if let Some(slot) = values.get_mut(i) {
-                    *slot = Some(value);
+                if let Some(place) = self.places.get_mut(i) {
+                    *place = Some(value);
                 }
             }
-            None => unknown = true,
-        })
-        .map_err(|_| Unfit)?;
-        if unknown {
-            return Err(Unfit);
-        }
-        for (column, value) in self.columns.iter_mut().zip(values) {
-            match value {
-                Some(value) => column.push(value)?,
-                None => column.push_null(),
-            }
+            None => known = false,
+        });
+        if !known {
+            return false;
         }
         self.nulls.append_non_null();
-        Ok(())
+        self.columns.iter_mut().zip(&self.places).all(|(column, place)| column.push_found(walk, *place))
     }
 }
 
 impl List {
-    fn push(&mut self, text: &str) -> Result<(), Unfit> {
-        let mut length = self.offsets.last().copied().unwrap_or(0);
-        let mut fits = Ok(());
-        items(text, |value| {
-            if fits.is_ok() {
-                fits = self.item.push(value);
-                length += 1;
-            }
-        })
-        .map_err(|_| Unfit)?;
-        fits?;
-        self.offsets.push(length);
-        self.nulls.append_non_null();
-        Ok(())
+    fn push(&mut self, walk: &Walk, k: usize) -> bool {
+        let mut items = self.ends.items();
+        let mut fits = true;
+        walk.items(k, |k| {
+            fits = fits && self.item.push(walk, k);
+            items = items.saturating_add(1);
+        });
+        self.ends.push(items);
+        fits
     }
 }

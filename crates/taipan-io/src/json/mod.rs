@@ -5,11 +5,14 @@
 mod brackets;
 mod columns;
 mod machine;
-mod record;
+#[cfg(test)]
+mod oracle;
+mod records;
 mod select;
 mod shape;
 mod splitter;
 mod structure;
+mod text;
 mod walk;
 
 use std::ops::Range;
@@ -21,11 +24,14 @@ use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
 use self::columns::{Column, Keys};
-pub(crate) use self::select::{Scratch, Selector, Tally, on_one_line};
+pub(crate) use self::machine::MAX_DEPTH;
+use self::records::{Records, each};
+pub(crate) use self::select::{Selector, Tally, on_one_line};
 pub(crate) use self::shape::Members;
 use self::shape::{Shape, settle};
 use self::splitter::Flaw;
 pub(crate) use self::splitter::Splitter;
+use self::walk::Walk;
 use crate::error::{ErrorKind, Fault, Misfit, excerpt};
 use crate::infer::join;
 use crate::reject::Refused;
@@ -47,10 +53,9 @@ pub(crate) struct Inferred {
 /// Infers the schema from the first bytes of a file, behind a byte order mark; nothing if they do not reach to the end
 /// of the first record. `whole` says that they are all there is.
 pub(crate) fn infer(sample: &[u8], whole: bool, refused: &mut Refused) -> Result<Option<Inferred>, Fault> {
-    let (records, position, flaw) = split(&mut Splitter::default(), sample, whole);
+    let (records, flaw) = split_past_flaws(sample, whole, refused.takes());
     // A fault inside a record stands before one found behind it.
-    let text = valid_text(sample.get(..position).unwrap_or_default())?;
-    let members = shape(text, &records, refused)?;
+    let members = shape(sample, &records, refused)?;
     if let Some(fault) = flaw {
         return Err(fault);
     }
@@ -59,6 +64,28 @@ pub(crate) fn infer(sample: &[u8], whole: bool, refused: &mut Refused) -> Result
     }
     let schema = Arc::new(Schema::new(members.fields()));
     Ok(Some(Inferred { schema, rows: records.len() as u64 }))
+}
+
+/// The records of a sample and the fault behind them. Who sets bad records aside has those behind the line of a fault too,
+/// as the block reader will see them.
+fn split_past_flaws(sample: &[u8], whole: bool, takes: bool) -> (Vec<Range<usize>>, Option<Fault>) {
+    let mut splitter = Splitter::default();
+    let mut all = Vec::new();
+    let mut from = 0;
+    loop {
+        let rest = sample.get(from..).unwrap_or_default();
+        let (records, position, flaw) = split(&mut splitter, rest, whole);
+        all.extend(records.into_iter().map(|record| from + record.start..from + record.end));
+        let bad = rest.get(position..).unwrap_or_default();
+        match flaw {
+            // Without a single byte there is nothing to set aside.
+            Some(_) if takes && !bad.is_empty() => match memchr::memchr(b'\n', bad) {
+                Some(end) => from += position + end + 1,
+                None => return (all, None),
+            },
+            flaw => return (all, flaw.map(|fault| fault.shifted(from))),
+        }
+    }
 }
 
 /// The records in these bytes, where the rest begins that is none yet, and the fault behind them if there is one.
@@ -74,7 +101,7 @@ pub(crate) fn split(splitter: &mut Splitter, bytes: &[u8], last: bool) -> (Vec<R
     }
 }
 
-/// Converts the projected members of records; their keys are checked, whatever the projection.
+/// Converts the projected members of records; all of each is checked, whatever the projection.
 pub(crate) fn parse(
     bytes: &[u8],
     records: &[Range<usize>],
@@ -83,49 +110,75 @@ pub(crate) fn parse(
     schema: &SchemaRef,
     refused: &mut Refused,
 ) -> Result<RecordBatch, Fault> {
-    let text = valid_text(bytes)?;
-    let mut columns: Vec<Column> = schema.fields().iter().map(|field| Column::new(field.data_type())).collect();
     let keys = Keys::new(file.fields());
-    let mut values: Vec<Option<&str>> = vec![None; file.fields().len()];
-    let mut count = 0;
-    for range in records {
-        let record = text.get(range.clone()).unwrap_or_default();
-        values.fill(None);
-        let mut new: Option<(String, &str)> = None;
+    let mut rows = Rows {
+        file,
+        projection,
+        places: vec![None; keys.len()],
+        keys,
+        new: None,
+        columns: schema.fields().iter().map(|field| Column::new(field.data_type())).collect(),
+        count: 0,
+    };
+    each(bytes, records, MAX_DEPTH, refused, &mut rows)?;
+    let columns: Vec<ArrayRef> = rows.columns.into_iter().map(Column::finish).collect::<Result<_, _>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(rows.count));
+    Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
+}
+
+/// Rows under construction.
+struct Rows<'a> {
+    file: &'a Schema,
+    projection: &'a [usize],
+    keys: Keys,
+    /// The places of the members of the record at hand, by the column of the file.
+    places: Vec<Option<usize>>,
+    /// The first member that is no column, and its place.
+    new: Option<(Vec<u8>, usize)>,
+    columns: Vec<Column>,
+    count: usize,
+}
+
+impl Records for Rows<'_> {
+    #[inline]
+    fn read(&mut self, walk: &Walk, k: usize) -> Option<(Range<usize>, usize)> {
+        self.places.fill(None);
+        self.new = None;
         let mut expected = 0;
-        let read = each_member(record, |key, value| match keys.find(key, expected) {
+        walk.whole_record(k, |key, value| match self.keys.find(key, expected) {
             Some(i) => {
                 expected = i + 1;
-                if let Some(slot) = values.get_mut(i) {
-                    *slot = Some(value);
+                if let Some(place) = self.places.get_mut(i) {
+                    *place = Some(value);
                 }
             }
-            None => new = new.take().or_else(|| Some((key.to_owned(), value))),
-        });
-        let read = match new {
-            Some((key, value)) => read.and(Err(misfit(&key, value, DataType::Null, 0))),
-            None => read,
-        };
-        if let Err(fault) = read {
-            refused.take(range.clone(), fault.shifted(range.start))?;
-            continue;
+            None if self.new.is_none() => self.new = Some((key.to_vec(), value)),
+            None => {}
+        })
+    }
+
+    #[inline]
+    fn take(&mut self, walk: &Walk, record: Range<usize>, offset: usize, refused: &mut Refused) -> Result<(), Fault> {
+        let range = offset + record.start..offset + record.end;
+        if let Some((key, k)) = self.new.take() {
+            let key = String::from_utf8_lossy(&key);
+            return refused.take(range.clone(), misfit(&key, walk, k, DataType::Null, range.start));
         }
-        count += 1;
-        for (column, &index) in columns.iter_mut().zip(projection) {
-            let Some(value) = values.get(index).copied().flatten() else {
-                column.push_null();
-                continue;
-            };
-            if column.push(value).is_err() {
-                let field = file.field(index);
-                let at = value.as_ptr() as usize - text.as_ptr() as usize;
-                return Err(refused.judge(misfit(field.name(), value, field.data_type().clone(), at)));
+        for (i, &index) in self.projection.iter().enumerate() {
+            let Some(column) = self.columns.get_mut(i) else { continue };
+            let place = self.places.get(index).copied().flatten();
+            if !column.push_found(walk, place) {
+                let k = place.unwrap_or_default();
+                let field = self.file.field(index);
+                let fault = misfit(field.name(), walk, k, field.data_type().clone(), offset + walk.start(k));
+                // Nothing is left of a bad record.
+                self.columns.iter_mut().for_each(|column| column.truncate(self.count));
+                return refused.take(range, fault);
             }
         }
+        self.count += 1;
+        Ok(())
     }
-    let columns: Vec<ArrayRef> = columns.into_iter().map(Column::finish).collect::<Result<_, _>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(count));
-    Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
 }
 
 /// What members these records have, beyond the ones already known.
@@ -135,18 +188,21 @@ pub(crate) fn survey(
     known: Members,
     refused: &mut Refused,
 ) -> Result<Members, Fault> {
-    observe(valid_text(bytes)?, records, known, refused)
+    let mut observer = Observer(known);
+    each(bytes, records, MAX_DEPTH, refused, &mut observer)?;
+    Ok(observer.0)
 }
 
-fn valid_text(bytes: &[u8]) -> Result<&str, Fault> {
-    std::str::from_utf8(bytes).map_err(|error| Fault::on_column(error.valid_up_to(), ErrorKind::Encoding))
+/// Checks records.
+pub(crate) fn check(bytes: &[u8], records: &[Range<usize>], refused: &mut Refused) -> Result<(), Fault> {
+    each(bytes, records, MAX_DEPTH, refused, &mut Checker)
 }
 
-fn shape(text: &str, records: &[Range<usize>], refused: &Refused) -> Result<Members, Fault> {
-    let of = |records: &[Range<usize>]| observe(text, records, Members::default(), &mut refused.anew());
+fn shape(bytes: &[u8], records: &[Range<usize>], refused: &Refused) -> Result<Members, Fault> {
+    let of = |records: &[Range<usize>]| survey(bytes, records, Members::default(), &mut refused.anew());
     // A small file is not worth waking threads for.
-    let share = records.len() * PIECE / text.len().max(1);
-    if text.len() < 2 * PIECE || share == 0 {
+    let share = records.len() * PIECE / bytes.len().max(1);
+    if bytes.len() < 2 * PIECE || share == 0 {
         return of(records);
     }
     let mut merged = Members::default();
@@ -156,47 +212,47 @@ fn shape(text: &str, records: &[Range<usize>], refused: &Refused) -> Result<Memb
     Ok(merged)
 }
 
-fn observe(text: &str, records: &[Range<usize>], mut all: Members, refused: &mut Refused) -> Result<Members, Fault> {
-    for range in records {
-        let record = text.get(range.clone()).unwrap_or_default();
-        // A bad record must leave no trace in the types.
-        if refused.takes()
-            && let Err(fault) = each_member(record, |_, _| {})
-        {
-            refused.take(range.clone(), fault.shifted(range.start))?;
-            continue;
-        }
+/// Takes in the members of records. A bad record leaves no trace in the types.
+struct Observer(Members);
+
+impl Records for Observer {
+    fn read(&mut self, walk: &Walk, k: usize) -> Option<(Range<usize>, usize)> {
+        Checker.read(walk, k)
+    }
+
+    fn take(&mut self, walk: &Walk, record: Range<usize>, _: usize, _: &mut Refused) -> Result<(), Fault> {
+        let k = walk.find(record.start);
         let mut expected = 0;
-        each_member(record, |key, value| expected = all.observe_member(key, value, expected) + 1)
-            .map_err(|fault| fault.shifted(range.start))?;
-    }
-    Ok(all)
-}
-
-/// The members of a record as they come; whether the record as a whole is valid is known at the end.
-fn each_member<'a>(record: &'a str, mut member: impl FnMut(&str, &'a str)) -> Result<(), Fault> {
-    let parsed = if record.starts_with('{') {
-        record::members(record, |key, value| member(&key, value))
-    } else {
-        record::check(record).map(|()| member(VALUE, record))
-    };
-    parsed.map_err(|error| syntax(record, &error))?;
-    match record::lone_surrogate(record) {
-        Some(at) => {
-            let message = "half a surrogate pair is escaped alone".to_owned();
-            Err(Fault::on_column(at, ErrorKind::Syntax(message)))
+        let mut member = |key: &[u8], value| expected = self.0.observe_member(key, walk, value, expected, 1) + 1;
+        if walk.first_byte(k) == b'{' {
+            walk.members(k, member);
+        } else {
+            member(VALUE.as_bytes(), k);
         }
-        None => Ok(()),
+        Ok(())
     }
 }
 
-fn misfit(key: &str, value: &str, from: DataType, at: usize) -> Fault {
+/// Takes nothing.
+struct Checker;
+
+impl Records for Checker {
+    fn read(&mut self, walk: &Walk, k: usize) -> Option<(Range<usize>, usize)> {
+        walk.whole_record(k, |_, _| {})
+    }
+
+    fn take(&mut self, _: &Walk, _: Range<usize>, _: usize, _: &mut Refused) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+fn misfit(key: &str, walk: &Walk, k: usize, from: DataType, at: usize) -> Fault {
     let mut shape = Shape::default();
-    shape.observe(value, 1);
+    shape.observe(walk, k, 1);
     let to = settle(&join(&from, &shape.seen_type()));
     // What an observation alone would not widen, such as an integer among floats, joins as text.
     let to = if to == from { DataType::Utf8 } else { to };
-    let misfit = Misfit { column: key.to_owned(), value: excerpt(value.as_bytes()), from, to };
+    let misfit = Misfit { column: key.to_owned(), value: excerpt(walk.source(k)), from, to };
     Fault::on_column(at, ErrorKind::Misfit(misfit))
 }
 
@@ -206,27 +262,4 @@ fn fault(flaw: Flaw) -> Fault {
         Flaw::TooDeep { at } => Fault::on_column(at, ErrorKind::TooDeep),
         Flaw::Empty => Fault::on_line(0, ErrorKind::Empty),
     }
-}
-
-/// serde_json's error as a fault at its offset in the record, in the user's words.
-fn syntax(record: &str, error: &serde_json::Error) -> Fault {
-    let message = error.to_string();
-    let message = match message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message) {
-        "expected ident" => "invalid word, expected `true`, `false` or `null`",
-        "expected value" => "expected a value",
-        "key must be a string" => "expected a key in quotes",
-        "trailing comma" => "trailing comma before `}` or `]`",
-        "trailing characters" => "unexpected character after a value",
-        "invalid escape" => "invalid escape in a string",
-        message if message.starts_with("control character") => "control character in a string, expected its escape",
-        message if message.starts_with("EOF") => "the value ends too early",
-        message => message,
-    };
-    let line: usize = record.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
-    let mut at = (line + error.column().saturating_sub(1)).min(record.len().saturating_sub(1));
-    if message.starts_with("control") {
-        // serde_json counts to the byte before it.
-        at += record.bytes().skip(at).position(|byte| byte < b' ').unwrap_or(0);
-    }
-    Fault::on_column(at, ErrorKind::Syntax(message.to_owned()))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields};
 
-use super::record::{items, members};
+use super::walk::Walk;
 use crate::infer::{Guess, Kind};
 
 /// Objects and lists nested deeper than this become text, the JSON they were.
@@ -44,29 +44,26 @@ impl Shape {
         }
     }
 
-    /// Takes in one value, a valid JSON text.
-    pub(super) fn observe(&mut self, value: &str, depth: usize) {
-        match (value.as_bytes().first(), &mut *self) {
-            (None | Some(b'n'), _) | (_, Self::Utf8) | (Some(b't' | b'f'), Self::Boolean) => {}
-            (Some(b't' | b'f'), Self::Null) => *self = Self::Boolean,
-            (Some(b'-' | b'0'..=b'9'), Self::Null | Self::Number(_)) => {
+    /// Takes in the valid value at a place.
+    pub(super) fn observe(&mut self, walk: &Walk, k: usize, depth: usize) {
+        match (walk.first_byte(k), &mut *self) {
+            (b'n', _) | (_, Self::Utf8) | (b't' | b'f', Self::Boolean) => {}
+            (b't' | b'f', Self::Null) => *self = Self::Boolean,
+            (b'-' | b'0'..=b'9', Self::Null | Self::Number(_)) => {
                 let mut guess = if let Self::Number(guess) = self { *guess } else { Guess::default() };
-                guess.observe(value.as_bytes());
+                guess.observe(walk.token(k));
                 *self = if guess.kind() == Kind::Utf8 { Self::Utf8 } else { Self::Number(guess) };
             }
-            (Some(b'{'), Self::Null) if depth < MAX_TYPED_DEPTH => {
+            (b'{', Self::Null) if depth < MAX_TYPED_DEPTH => {
                 *self = Self::Object(Members::default());
-                self.observe(value, depth);
+                self.observe(walk, k, depth);
             }
-            (Some(b'{'), Self::Object(object)) => object.observe(value, depth),
-            (Some(b'['), Self::Null) if depth < MAX_TYPED_DEPTH => {
+            (b'{', Self::Object(object)) => object.observe(walk, k, depth),
+            (b'[', Self::Null) if depth < MAX_TYPED_DEPTH => {
                 *self = Self::List(Box::default());
-                self.observe(value, depth);
+                self.observe(walk, k, depth);
             }
-            (Some(b'['), Self::List(item)) => {
-                // The text was checked, so taking it apart cannot fail.
-                let _ = items(value, |value| item.observe(value, depth + 1));
-            }
+            (b'[', Self::List(item)) => walk.items(k, |k| item.observe(walk, k, depth + 1)),
             _ => *self = Self::Utf8,
         }
     }
@@ -133,23 +130,25 @@ impl Members {
         members
     }
 
-    /// Takes in the members of one object, a valid JSON text.
-    fn observe(&mut self, object: &str, depth: usize) {
+    /// Takes in the members of a valid object.
+    fn observe(&mut self, walk: &Walk, k: usize, depth: usize) {
         let mut expected = 0;
-        let _ = members(object, |key, value| {
-            let i = self.slot(&key, expected);
-            expected = i + 1;
-            if let Some((_, shape)) = self.shapes.get_mut(i) {
-                shape.observe(value, depth + 1);
-            }
-        });
+        walk.members(k, |key, value| expected = self.observe_member(key, walk, value, expected, depth + 1) + 1);
     }
 
-    /// Takes in one value of a key of a record; answers the key's place, and is told where to look for it first.
-    pub(super) fn observe_member(&mut self, key: &str, value: &str, expected: usize) -> usize {
-        let i = self.slot(key, expected);
+    /// Takes in a value of a key; answers the key's place, and is told where to look for it first.
+    pub(super) fn observe_member(
+        &mut self,
+        key: &[u8],
+        walk: &Walk,
+        value: usize,
+        expected: usize,
+        depth: usize,
+    ) -> usize {
+        // What is valid is text.
+        let i = self.slot(std::str::from_utf8(key).unwrap_or_default(), expected);
         if let Some((_, shape)) = self.shapes.get_mut(i) {
-            shape.observe(value, 1);
+            shape.observe(walk, value, depth);
         }
         i
     }
@@ -184,7 +183,15 @@ impl Members {
 
 #[cfg(test)]
 mod tests {
+    use super::super::machine::MAX_DEPTH;
+    use super::super::structure::Structure;
     use super::*;
+
+    fn observe(shape: &mut Shape, value: &str) {
+        let mut structure = Structure::default();
+        structure.find(value.as_bytes()).unwrap();
+        shape.observe(&Walk::new(value.as_bytes(), &structure, MAX_DEPTH), 0, 0);
+    }
 
     #[test]
     fn shapes_become_types() {
@@ -207,13 +214,13 @@ mod tests {
         for (values, expected) in cases {
             let mut whole = Shape::default();
             for value in values {
-                whole.observe(value, 0);
+                observe(&mut whole, value);
             }
             assert_eq!(whole.data_type().to_string(), expected, "{values:?}");
             let mut merged = Shape::default();
             for value in values {
                 let mut one = Shape::default();
-                one.observe(value, 0);
+                observe(&mut one, value);
                 merged.merge(one);
             }
             assert_eq!(merged.data_type(), whole.data_type(), "{values:?} merged");
@@ -223,7 +230,7 @@ mod tests {
     #[test]
     fn deep_nesting_becomes_text() {
         let mut shape = Shape::default();
-        shape.observe(&["[".repeat(100), "]".repeat(100)].concat(), 0);
+        observe(&mut shape, &["[".repeat(100), "]".repeat(100)].concat());
         assert_eq!(shape.data_type().to_string().matches("List").count(), MAX_TYPED_DEPTH);
     }
 }

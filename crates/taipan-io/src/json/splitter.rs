@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::brackets::{self, TooDeep};
-use super::machine::MAX_DEPTH;
+use super::machine::{self, MAX_DEPTH, What};
 
 /// Finds records one after another; keeps what was seen between them, so that files can come in parts.
 #[derive(Debug, Clone, Default)]
@@ -96,11 +96,20 @@ impl Splitter {
         after: State,
     ) -> Result<Option<Range<usize>>, Flaw> {
         let start = *position;
-        let end = match bytes.get(start) {
-            Some(b'{' | b'[') => brackets::end(bytes, start, MAX_DEPTH).map_err(|TooDeep(at)| Flaw::TooDeep { at })?,
-            Some(b'"') => string_end(bytes, start),
-            _ => scalar_end(bytes, start).or(last.then_some(bytes.len())),
+        let (end, too_deep) = match bytes.get(start) {
+            Some(b'{' | b'[') => match brackets::end(bytes, start, MAX_DEPTH) {
+                Ok(end) => (end, None),
+                Err(TooDeep(at)) => (Some(at), Some(at)),
+            },
+            Some(b'"') => (string_end(bytes, start), None),
+            _ => (scalar_end(bytes, start).or(last.then_some(bytes.len())), None),
         };
+        if after == State::Sequence {
+            broken_off(bytes, start, end.unwrap_or(bytes.len()))?;
+        }
+        if let Some(at) = too_deep {
+            return Err(Flaw::TooDeep { at });
+        }
         match end {
             Some(end) => {
                 self.state = after;
@@ -128,6 +137,33 @@ impl Splitter {
             }
         }
     }
+}
+
+/// Fails if a line of the value breaks off and the next one begins another, which shall not be lost with it. This is known
+/// where a line begins with an object that the value has no room for.
+fn broken_off(bytes: &[u8], start: usize, end: usize) -> Result<(), Flaw> {
+    let value = bytes.get(start..end).unwrap_or_default();
+    let mut newlines = memchr::memchr_iter(b'\n', value).peekable();
+    // Most values are on one line.
+    if newlines.peek().is_none() {
+        return Ok(());
+    }
+    let mut machine = machine::Machine::new(MAX_DEPTH);
+    let mut read = 0;
+    for newline in newlines.filter(|newline| value.get(newline + 1) == Some(&b'{')) {
+        while read < newline + 2 {
+            let Some(byte) = value.get(read) else { return Ok(()) };
+            match machine.read(*byte) {
+                Ok(machine::Step::More) => read += 1,
+                Err(machine::Wrong { back: 0, what: What::Syntax(message) }) if read >= newline => {
+                    return Err(Flaw::Unexpected { at: start + read, message: message.to_owned() });
+                }
+                // Whoever parses the value says what is wrong with it.
+                Ok(_) | Err(_) => return Ok(()),
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The character at an offset, as messages name it.
@@ -187,7 +223,7 @@ mod tests {
 
     #[test]
     fn shapes() {
-        let cases: [(&str, &[&str]); 10] = [
+        let cases: [(&str, &[&str]); 12] = [
             ("[]", &[]),
             (" [ 1 , \"a\" ]\n", &["1", "\"a\""]),
             ("{\"a\":1}\n{\"a\":[2]}\n", &["{\"a\":1}", "{\"a\":[2]}"]),
@@ -198,6 +234,8 @@ mod tests {
             ("\"a\"", &["\"a\""]),
             ("[[1],[2,[3]]]", &["[1]", "[2,[3]]"]),
             ("{\n  \"a\": 1\n}", &["{\n  \"a\": 1\n}"]),
+            ("{\"a\":[\n{\n\"b\":1},\n{}]}\n{}", &["{\"a\":[\n{\n\"b\":1},\n{}]}", "{}"]),
+            ("[\"a\n{}\",\n1]", &["\"a\n{}\"", "1"]),
         ];
         for (text, expected) in cases {
             let expected: Vec<Vec<u8>> = expected.iter().map(|record| record.as_bytes().to_vec()).collect();
@@ -221,6 +259,9 @@ mod tests {
             ("[{},[1]", 7, "the array is not closed: expected `]`"),
             ("{} \"a", 3, "the string that starts here is not closed"),
             ("{},{}", 2, "expected a value, found `,`"),
+            ("{\"a\":\"x\n{\"a\":\"y\"}\n{\"b", 7, "control character in a string, expected its escape"),
+            ("{\"a\":1\n{\"a\":2}}", 7, "expected `,` or `}`"),
+            ("\"a\n{}\"", 2, "control character in a string, expected its escape"),
         ];
         for (text, at, message) in cases {
             let expected = Flaw::Unexpected { at, message: message.to_owned() };

@@ -5,6 +5,7 @@
 //! where values begin, so all that must hold within strings is checked here, for fields that nobody asks for too: no
 //! control characters, escapes as they should be, UTF-8.
 
+use super::text::unit;
 use crate::scan::{Chunk, chunk, parity};
 
 /// The structure of a text.
@@ -71,12 +72,6 @@ fn escape_is_valid(bytes: &[u8], at: usize) -> bool {
         },
         _ => false,
     }
-}
-
-/// The code unit of a `\uXXXX` at an offset.
-fn unit(bytes: &[u8], at: usize) -> Option<u32> {
-    let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
-    digits.iter().try_fold(0, |unit, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
 }
 
 /// Fills the structure; answers whether the text is ASCII.

@@ -3,10 +3,11 @@
 //!
 //! It says nothing about what is wrong; for that, `machine.rs` reads the text again.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use super::record;
 use super::structure::Structure;
+use super::text::unescaped;
 
 /// Keys somebody asks for, and within their objects more of them.
 #[derive(Debug, Clone, Default)]
@@ -30,7 +31,7 @@ struct Key {
 pub(crate) type Slots = [Option<Range<usize>>];
 
 /// A text whose structure was found.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Walk<'a> {
     bytes: &'a [u8],
     at: &'a [u32],
@@ -81,6 +82,12 @@ impl<'a> Walk<'a> {
         Self { bytes, at: &structure.at, escapes: structure.escapes, limit }
     }
 
+    /// The text.
+    #[inline]
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
     /// The place behind a comma, if there is one.
     #[inline]
     pub(crate) fn behind_comma(&self, k: usize) -> usize {
@@ -121,7 +128,7 @@ impl<'a> Walk<'a> {
             if self.bytes.get(key) != Some(&b'"') || self.bytes.get(colon) != Some(&b':') {
                 return None;
             }
-            let next = match self.wanted_key(key + 1, colon, wanted) {
+            let next = match self.wanted_key(key, colon, wanted) {
                 Some(wanted) => self.wanted_value(k + 2, wanted, depth, slots)?,
                 None => match self.bytes.get(value)? {
                     b'"' => k + 3,
@@ -138,20 +145,22 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What is wanted of the value of the key whose text begins at an offset and whose colon is at another.
+    /// What is wanted of the value of a key.
     #[inline]
-    fn wanted_key<'w>(&self, start: usize, colon: usize, wanted: &'w Wanted) -> Option<&'w Key> {
+    fn wanted_key<'w>(&self, key: usize, colon: usize, wanted: &'w Wanted) -> Option<&'w Key> {
+        wanted.find(&self.name(key, colon)?)
+    }
+
+    /// The name whose opening quote stands at an offset, and the colon behind it at another.
+    #[inline]
+    fn name(&self, key: usize, colon: usize) -> Option<Cow<'a, [u8]>> {
         // Nothing but blanks stands between the closing quote and the colon.
         let mut end = colon.checked_sub(1)?;
         while self.bytes.get(end) != Some(&b'"') {
             end = end.checked_sub(1)?;
         }
-        let name = self.bytes.get(start..end)?;
-        if self.escapes && name.contains(&b'\\') {
-            let name = record::string(std::str::from_utf8(self.bytes.get(start - 1..=end)?).ok()?)?;
-            return wanted.find(name.as_bytes());
-        }
-        wanted.find(name)
+        let name = self.bytes.get(key + 1..end)?;
+        Some(if self.escapes { unescaped(name) } else { Cow::Borrowed(name) })
     }
 
     fn wanted_value(&self, k: usize, key: &Key, depth: u32, slots: &mut Slots) -> Option<usize> {
@@ -170,6 +179,125 @@ impl<'a> Walk<'a> {
             *slot = Some(self.span(k, next)?);
         }
         Some(next)
+    }
+
+    /// One record all of whose members are looked at: where its value stands, and the place of what follows. `member` has
+    /// the name and the place of the value of each as they come; whether the record is valid is known at the end.
+    #[inline]
+    pub(super) fn whole_record(&self, k: usize, mut member: impl FnMut(&[u8], usize)) -> Option<(Range<usize>, usize)> {
+        let start = self.place(k)?;
+        if self.byte(k) != b'{' {
+            let next = self.value(k, 0)?;
+            member(super::VALUE.as_bytes(), k);
+            return Some((self.span(k, next)?, next));
+        }
+        let mut k = k + 1;
+        if self.byte(k) == b'}' {
+            return Some((start..self.place(k)? + 1, k + 1));
+        }
+        loop {
+            let &[key, colon, value, behind] = self.at.get(k..)?.first_chunk::<4>()?;
+            let (key, colon, value, behind) = (key as usize, colon as usize, value as usize, behind as usize);
+            if self.bytes.get(key) != Some(&b'"') || self.bytes.get(colon) != Some(&b':') {
+                return None;
+            }
+            let next = match self.bytes.get(value)? {
+                b'"' => k + 3,
+                b'{' | b'[' => self.nested(k + 2, 1)?,
+                _ if is_scalar(self.bytes.get(value..)?, behind - value) => k + 3,
+                _ => return None,
+            };
+            member(&self.name(key, colon)?, k + 2);
+            match self.byte(next) {
+                b',' => k = next + 1,
+                b'}' => return Some((start..self.place(next)? + 1, next + 1)),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Name and place of the value of each member of a valid object.
+    pub(super) fn members(&self, k: usize, mut member: impl FnMut(&[u8], usize)) {
+        let mut k = k + 1;
+        while let (Some(key), Some(colon)) = (self.place(k), self.place(k + 1))
+            && let Some(name) = self.name(key, colon).filter(|_| self.byte(k) == b'"')
+        {
+            member(&name, k + 2);
+            let next = self.behind(k + 2);
+            if self.byte(next) != b',' {
+                break;
+            }
+            k = next + 1;
+        }
+    }
+
+    /// The place of each item of a valid array.
+    pub(super) fn items(&self, k: usize, mut item: impl FnMut(usize)) {
+        let mut k = k + 1;
+        if self.byte(k) == b']' {
+            return;
+        }
+        loop {
+            item(k);
+            let next = self.behind(k);
+            if self.byte(next) != b',' {
+                return;
+            }
+            k = next + 1;
+        }
+    }
+
+    /// The place behind a valid value.
+    fn behind(&self, mut k: usize) -> usize {
+        let mut depth = 0u32;
+        loop {
+            match self.byte(k) {
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth = depth.saturating_sub(1),
+                0 => return k,
+                _ => {}
+            }
+            k += 1;
+            if depth == 0 {
+                return k;
+            }
+        }
+    }
+
+    /// The place of what begins at an offset.
+    pub(super) fn find(&self, start: usize) -> usize {
+        self.at.partition_point(|at| (*at as usize) < start)
+    }
+
+    /// The first byte of the value at a place.
+    #[inline]
+    pub(super) fn first_byte(&self, k: usize) -> u8 {
+        self.byte(k)
+    }
+
+    /// Where the value at a place begins.
+    pub(super) fn start(&self, k: usize) -> usize {
+        self.place(k).unwrap_or(self.bytes.len())
+    }
+
+    /// The source of a string, number or word.
+    #[inline]
+    pub(super) fn token(&self, k: usize) -> &'a [u8] {
+        self.span(k, k + 1).and_then(|range| self.bytes.get(range)).unwrap_or_default()
+    }
+
+    /// The source of a valid value.
+    pub(super) fn source(&self, k: usize) -> &'a [u8] {
+        self.span(k, self.behind(k)).and_then(|range| self.bytes.get(range)).unwrap_or_default()
+    }
+
+    /// What stands between the quotes of a string, as it is written, and whether there may be escapes in it; nothing if it is none.
+    #[inline]
+    pub(super) fn quoted(&self, k: usize) -> Option<(&'a [u8], bool)> {
+        match self.token(k) {
+            [b'"', inner @ .., b'"'] => Some((inner, self.escapes)),
+            _ => None,
+        }
     }
 
     /// Any value within brackets of some depth; answers the place of what follows.

@@ -3,17 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, ListArray, PrimitiveArray, StringArray, StructArray};
-use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::array::{ArrayRef, ListArray, NullBufferBuilder, StructArray};
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, FieldRef, Fields, Float64Type, Int64Type, Schema,
-    TimestampMicrosecondType,
+    DataType, Date32Type, FieldRef, Fields, Float64Type, Int64Type, Schema, TimestampMicrosecondType,
 };
 use arrow::error::ArrowError;
 
 use super::attributes::Attributes;
 use super::parser::Sink;
 use super::shape::{MAX_TYPED_DEPTH, TEXT, is_declaration};
+use crate::array::{Ends, Texts, Values, some};
 use crate::value;
 
 /// The columns of some records, under construction.
@@ -53,22 +52,9 @@ enum Node {
     Float64(Values<f64>),
     Date32(Values<i32>),
     Timestamp(Values<i64>),
-    Utf8(Text),
+    Utf8(Texts),
     Struct(Object),
     List(List),
-}
-
-#[derive(Debug)]
-struct Values<T> {
-    values: Vec<T>,
-    valid: Vec<bool>,
-}
-
-#[derive(Debug, Default)]
-struct Text {
-    joined: String,
-    ends: Vec<i32>,
-    valid: Vec<bool>,
 }
 
 #[derive(Debug)]
@@ -78,7 +64,7 @@ struct Object {
     members: Vec<Member>,
     /// Where its own text goes.
     text: Option<usize>,
-    valid: Vec<bool>,
+    nulls: NullBufferBuilder,
 }
 
 #[derive(Debug)]
@@ -93,9 +79,8 @@ struct Member {
 struct List {
     field: FieldRef,
     item: usize,
-    ends: Vec<i32>,
-    valid: Vec<bool>,
-    /// Items so far.
+    ends: Ends,
+    /// Items so far, those of a list that goes on among them.
     items: i32,
 }
 
@@ -178,14 +163,14 @@ impl Columns {
             DataType::Struct(fields) => return self.object(fields, |_| true),
             DataType::List(field) => {
                 let item = self.node(field.data_type());
-                Node::List(List { field: field.clone(), item, ends: Vec::new(), valid: Vec::new(), items: 0 })
+                Node::List(List { field: field.clone(), item, ends: Ends::default(), items: 0 })
             }
-            DataType::Boolean => Node::Boolean(Values::new()),
-            DataType::Int64 => Node::Int64(Values::new()),
-            DataType::Float64 => Node::Float64(Values::new()),
-            DataType::Date32 => Node::Date32(Values::new()),
-            DataType::Timestamp(..) => Node::Timestamp(Values::new()),
-            _ => Node::Utf8(Text::default()),
+            DataType::Boolean => Node::Boolean(Values::default()),
+            DataType::Int64 => Node::Int64(Values::default()),
+            DataType::Float64 => Node::Float64(Values::default()),
+            DataType::Date32 => Node::Date32(Values::default()),
+            DataType::Timestamp(..) => Node::Timestamp(Values::default()),
+            _ => Node::Utf8(Texts::default()),
         };
         self.nodes.push(node);
         self.nodes.len() - 1
@@ -206,7 +191,7 @@ impl Columns {
         }
         let index = members.iter().enumerate().map(|(i, member)| (member.name.clone(), i)).collect();
         let text = members.iter().position(|member| member.name == TEXT);
-        let object = Object { fields: fields.clone(), index, members, text, valid: Vec::new() };
+        let object = Object { fields: fields.clone(), index, members, text, nulls: NullBufferBuilder::new(0) };
         if let Some(slot) = self.nodes.get_mut(id) {
             *slot = Node::Struct(object);
         }
@@ -242,12 +227,12 @@ impl Columns {
     #[inline]
     fn value(&mut self, node: usize, text: &str) -> bool {
         match self.nodes.get_mut(node) {
-            Some(Node::Boolean(values)) => values.push(text, value::boolean),
-            Some(Node::Int64(values)) => values.push(text, value::int),
-            Some(Node::Float64(values)) => values.push(text, value::float),
-            Some(Node::Date32(values)) => values.push(text, value::date),
-            Some(Node::Timestamp(values)) => values.push(text, value::timestamp),
-            Some(Node::Utf8(texts)) => texts.push(Some(text)),
+            Some(Node::Boolean(values)) => push(values, text, value::boolean),
+            Some(Node::Int64(values)) => push(values, text, value::int),
+            Some(Node::Float64(values)) => push(values, text, value::float),
+            Some(Node::Date32(values)) => push(values, text, value::date),
+            Some(Node::Timestamp(values)) => push(values, text, value::timestamp),
+            Some(Node::Utf8(texts)) => texts.push(text.as_bytes()),
             Some(Node::Closed) | None => true,
             Some(Node::Struct(_) | Node::List(_)) => false,
         }
@@ -259,17 +244,15 @@ impl Columns {
             Some(Node::Int64(values) | Node::Timestamp(values)) => values.null(),
             Some(Node::Float64(values)) => values.null(),
             Some(Node::Date32(values)) => values.null(),
-            Some(Node::Utf8(texts)) => {
-                texts.push(None);
-            }
+            Some(Node::Utf8(texts)) => texts.null(),
             Some(Node::Struct(object)) => {
-                object.valid.push(false);
+                object.nulls.append_null();
                 let members: Vec<usize> = object.members.iter().map(|member| member.node).collect();
                 for node in members {
                     self.null(node);
                 }
             }
-            Some(Node::List(list)) => list.end(false),
+            Some(Node::List(list)) => list.ends.null(),
             Some(Node::Closed) | None => {}
         }
     }
@@ -278,7 +261,7 @@ impl Columns {
     #[inline]
     fn close(&mut self, open: &Open, text: &str) -> bool {
         let Some(Node::Struct(object)) = self.nodes.get_mut(open.node) else { return self.value(open.node, text) };
-        object.valid.push(true);
+        object.nulls.append_non_null();
         let own = object.text;
         let bare = text.trim_ascii();
         let members = object.members.len();
@@ -295,7 +278,11 @@ impl Columns {
                     fits &= self.value(node, bare);
                 }
             } else if let Some(Node::List(list)) = self.nodes.get_mut(node) {
-                list.end(seen);
+                if seen {
+                    list.ends.push(list.items);
+                } else {
+                    list.ends.null();
+                }
             } else if !seen {
                 self.null(node);
             }
@@ -329,18 +316,17 @@ impl Columns {
             Some(Node::Date32(values)) => values.truncate(length),
             Some(Node::Utf8(texts)) => texts.truncate(length),
             Some(Node::Struct(object)) => {
-                object.valid.truncate(length);
+                object.nulls.truncate(length);
                 let members: Vec<usize> = object.members.iter().map(|member| member.node).collect();
                 for node in members {
                     self.truncate(node, length);
                 }
             }
             Some(Node::List(list)) => {
-                list.ends.truncate(length);
-                list.valid.truncate(length);
-                list.items = list.ends.last().copied().unwrap_or(0);
-                let (item, items) = (list.item, list.items);
-                self.truncate(item, items as usize);
+                let items = list.ends.truncate(length);
+                list.items = list.ends.items();
+                let item = list.item;
+                self.truncate(item, items);
             }
             Some(Node::Closed) | None => {}
         }
@@ -351,40 +337,36 @@ impl Columns {
             return Err(ArrowError::SchemaError("no such column".to_owned()));
         };
         Ok(match std::mem::replace(slot, Node::Closed) {
-            Node::Boolean(values) => Arc::new(BooleanArray::new(values.values.into(), nulls(values.valid))),
+            Node::Boolean(values) => values.finish_booleans(),
             Node::Int64(values) => values.finish::<Int64Type>()?,
             Node::Float64(values) => values.finish::<Float64Type>()?,
             Node::Date32(values) => values.finish::<Date32Type>()?,
             Node::Timestamp(values) => values.finish::<TimestampMicrosecondType>()?,
-            Node::Utf8(texts) => {
-                let nulls = nulls(texts.valid);
-                Arc::new(StringArray::try_new(offsets(texts.ends), texts.joined.into_bytes().into(), nulls)?)
-            }
-            Node::Struct(object) => {
+            Node::Utf8(texts) => texts.finish()?,
+            Node::Struct(mut object) => {
                 let arrays =
                     object.members.iter().map(|member| self.finish_node(member.node)).collect::<Result<_, _>>()?;
-                Arc::new(StructArray::try_new(object.fields, arrays, nulls(object.valid))?)
+                Arc::new(StructArray::try_new(object.fields, arrays, some(object.nulls.finish()))?)
             }
             Node::List(list) => {
                 let items = self.finish_node(list.item)?;
-                let nulls = nulls(list.valid);
-                Arc::new(ListArray::try_new(list.field, offsets(list.ends), items, nulls)?)
+                let (offsets, nulls) = list.ends.finish();
+                Arc::new(ListArray::try_new(list.field, offsets, items, nulls)?)
             }
             Node::Closed => return Err(ArrowError::SchemaError("the column was not read".to_owned())),
         })
     }
 }
 
-fn nulls(valid: Vec<bool>) -> Option<NullBuffer> {
-    Some(NullBuffer::from(valid)).filter(|nulls| nulls.null_count() > 0)
-}
-
-/// The offsets of items that end there.
-fn offsets(ends: Vec<i32>) -> OffsetBuffer<i32> {
-    let mut offsets = Vec::with_capacity(ends.len() + 1);
-    offsets.push(0);
-    offsets.extend(ends);
-    OffsetBuffer::new(offsets.into())
+/// Adds a value that a text says, blanks around it or not; false if it says none and is not missing either.
+#[inline]
+fn push<T: Default>(values: &mut Values<T>, text: &str, parse: impl Fn(&[u8]) -> Option<T>) -> bool {
+    if let Some(value) = parse(text.as_bytes()) {
+        values.push(value);
+        return true;
+    }
+    let bare = text.trim_ascii().as_bytes();
+    values.push_found(parse(bare)) || value::is_missing(bare)
 }
 
 impl Sink for Columns {
@@ -468,69 +450,5 @@ impl Sink for Columns {
 
     fn skipped(&mut self, at: usize, reference: &str) {
         self.text(at, reference);
-    }
-}
-
-impl<T: Default> Values<T> {
-    fn new() -> Self {
-        Self { values: Vec::new(), valid: Vec::new() }
-    }
-
-    #[inline]
-    fn push(&mut self, text: &str, parse: impl Fn(&[u8]) -> Option<T>) -> bool {
-        let mut found = parse(text.as_bytes());
-        if found.is_none() {
-            let bare = text.trim_ascii().as_bytes();
-            found = parse(bare);
-            if found.is_none() {
-                self.null();
-                return value::is_missing(bare);
-            }
-        }
-        self.values.push(found.unwrap_or_default());
-        self.valid.push(true);
-        true
-    }
-
-    fn null(&mut self) {
-        self.values.push(T::default());
-        self.valid.push(false);
-    }
-
-    fn truncate(&mut self, length: usize) {
-        self.values.truncate(length);
-        self.valid.truncate(length);
-    }
-
-    fn finish<A: ArrowPrimitiveType<Native = T>>(self) -> Result<ArrayRef, ArrowError>
-    where
-        T: arrow::datatypes::ArrowNativeType,
-    {
-        Ok(Arc::new(PrimitiveArray::<A>::try_new(self.values.into(), nulls(self.valid))?))
-    }
-}
-
-impl Text {
-    /// Adds a value; false if there is no room for it.
-    #[inline]
-    fn push(&mut self, text: Option<&str>) -> bool {
-        self.joined.push_str(text.unwrap_or_default());
-        let end = i32::try_from(self.joined.len());
-        self.ends.push(end.unwrap_or(i32::MAX));
-        self.valid.push(text.is_some());
-        end.is_ok()
-    }
-
-    fn truncate(&mut self, length: usize) {
-        self.ends.truncate(length);
-        self.valid.truncate(length);
-        self.joined.truncate(self.ends.last().map_or(0, |end| *end as usize));
-    }
-}
-
-impl List {
-    fn end(&mut self, seen: bool) {
-        self.ends.push(self.items);
-        self.valid.push(seen);
     }
 }
