@@ -298,6 +298,9 @@ fn json_errors() {
     check_error("t.json", b"{\"a\":\"\xff\"}", "t.json:1:7: invalid UTF-8");
     let deep = ["{\"a\":\n", &"[".repeat(2000), &"]".repeat(2000), "}"].concat();
     check_error("t.json", deep, "t.json:2:1024: nested deeper than 1024 levels");
+    for (open, at) in [("[", "1:1026"), ("{\"a\":", "1:5121"), ("[{\"a\":", "1:3074")] {
+        check_error("t.json", open.repeat(100_000), &format!("t.json:{at}: nested deeper than 1024 levels"));
+    }
 }
 
 #[test]

@@ -94,11 +94,11 @@ proptest! {
         check("t.csv", &content, rows.len() + 1, block, sample, threads);
     }
 
-    /// A line for each record; some break off.
+    /// A line for each record; some break off. What is only ever empty in a sample would be text.
     #[test]
     fn json_lines(
         rows in records(
-            "\\{\"a\":-?[1-9]{1,2}(,\"b\":(\"[a-c\\\\\\\\]{0,2}x\"|null|\"\\\\u00e9\"))?(,\"o\":\\{\"x\":\\[[12]?\\]\\})?\\}",
+            "\\{\"a\":-?[1-9]{1,2}(,\"b\":(\"[a-c\\\\\\\\]{0,2}x\"|null|\"\\\\u00e9\"))?(,\"o\":\\{\"x\":\\[[12]\\]\\})?\\}",
             &[
                 b"{\"a\":1,}", b"{\"a\":01}", b"{\"a\":tru}", b"{\"a\" 1}", b"{\"a\":\"\\x\"}", b"{\"a\":\"\xff\"}", b"{\"a\":\"\\ud800\"}",
                 b"{\"a\":1]", b"{\"a\":\"b", b"{\"a\":1", b"{\"b", b"{\"a\":\"\x01\"}", b"{\"a\":1}}", b"nul",

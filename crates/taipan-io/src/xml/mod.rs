@@ -14,6 +14,8 @@ mod cursor;
 mod dtd;
 mod entity;
 mod find;
+#[cfg(test)]
+mod mutated;
 mod namespace;
 mod parser;
 mod select;
