@@ -560,8 +560,11 @@ pub(super) mod tests {
         fn as_another_parser(text in "[\\[\\]{},:\"\\\\ tfn0-9eE.+a\u{e9}-]{0,12}|(\\[|\\]|\\{|\\}|,|:|\"a\"|\"\\\\n\"|1|-2.5e3|true|null| ){0,12}") {
             let other = serde_json::from_str::<serde_json::Value>(&text);
             let expected = match other {
-                Err(error) => error.to_string().contains("out of range"),
-                Ok(_) => true,
+                // What stands behind a number beyond all floats it has not seen; it has if it need not know the number.
+                Err(error) if error.to_string().contains("out of range") => {
+                    serde_json::from_str::<&serde_json::value::RawValue>(&text).is_ok()
+                }
+                other => other.is_ok(),
             };
             prop_assert_eq!(check(text.as_bytes(), MAX_DEPTH).is_ok(), expected, "{}", text);
         }
