@@ -73,4 +73,4 @@ pub use store::Store;
 pub use stream::{Opening, Part, RowWriter, StreamOptions};
 pub use table::{Column, ForeignKey, Table};
 pub use value::Value;
-pub use write::{Mode, WriteError, WriteOptions};
+pub use write::{Kept, Mode, NewColumns, WriteError, WriteOptions};

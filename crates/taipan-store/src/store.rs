@@ -18,7 +18,7 @@ use crate::select::{Count, Filter, JsonPage, Rows, Select};
 use crate::sqlite::Database;
 use crate::stream::{Opening, Part, RowWriter, StreamOptions};
 use crate::table::Table;
-use crate::write::{WriteError, WriteOptions};
+use crate::write::{Kept, WriteError, WriteOptions};
 
 /// A database. Cloning gives another handle of the same one.
 #[derive(Clone)]
@@ -96,12 +96,29 @@ impl Store {
         options: &WriteOptions,
         batches: impl Iterator<Item = Result<RecordBatch, E>>,
     ) -> Result<u64, WriteError<E>> {
+        self.write_table_and_keep(name, schema, options, batches, |_| Ok(Kept::default()))
+    }
+
+    /// As [`write_table`](Self::write_table), with records that become true together with the rows: `keep` is told the
+    /// number of rows once all are written, and what it answers is kept in the same transaction.
+    ///
+    /// # Errors
+    /// Those of [`write_table`](Self::write_table) and of `keep`.
+    pub fn write_table_and_keep<E>(
+        &self,
+        name: &str,
+        schema: &Schema,
+        options: &WriteOptions,
+        batches: impl Iterator<Item = Result<RecordBatch, E>>,
+        keep: impl FnOnce(u64) -> Result<Kept, E>,
+    ) -> Result<u64, WriteError<E>> {
         let writer = self.database.writer()?;
         let mut write = writer.write_table(name, schema, options)?;
         for batch in batches {
             write.push(&batch.map_err(WriteError::Input)?)?;
         }
-        Ok(write.finish()?)
+        let kept = keep(write.rows()).map_err(WriteError::Input)?;
+        Ok(write.finish(kept)?)
     }
 
     /// Drops a table with its indexes, or a view.

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use crate::artifact::Artifact;
 use crate::error::Error;
 use crate::origin::Origin;
 
@@ -17,6 +18,8 @@ pub struct WriteOptions {
     pub indexes: Vec<String>,
     /// Where the rows come from. Without one, what was recorded of the table before is forgotten.
     pub origin: Option<Origin>,
+    /// What to do with columns that a table lacks which rows are added to.
+    pub new_columns: NewColumns,
 }
 
 /// What a write does with a table of that name.
@@ -29,6 +32,25 @@ pub enum Mode {
     Replace,
     /// The rows are added to the table, by column name; it is made if it is not there.
     Append,
+}
+
+/// What a write that adds rows to a table does with columns that the table lacks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum NewColumns {
+    /// They are an error.
+    #[default]
+    Refuse,
+    /// They are added to the table, null in the rows that are there.
+    Add,
+}
+
+/// What is kept in the transaction of a write beside its rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Where the rows come from, instead of what the options say.
+    pub origin: Option<Origin>,
+    /// Artifacts, in place of those of the same kind and name.
+    pub artifacts: Vec<Artifact>,
 }
 
 /// Why a write failed. Either way nothing was written.
@@ -59,6 +81,13 @@ impl WriteOptions {
     #[must_use]
     pub fn index(mut self, column: impl Into<String>) -> Self {
         self.indexes.push(column.into());
+        self
+    }
+
+    /// Sets what to do with columns that the table lacks.
+    #[must_use]
+    pub fn new_columns(mut self, new_columns: NewColumns) -> Self {
+        self.new_columns = new_columns;
         self
     }
 

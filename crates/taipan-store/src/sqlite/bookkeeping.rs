@@ -38,6 +38,21 @@ impl Catalog {
             .map(|_| ())
     }
 
+    /// Keeps an artifact, in place of one of the same kind and name.
+    pub(super) fn keep_artifact(&self, connection: &Connection, artifact: &Artifact) -> SqliteResult<()> {
+        if !self.has_own(ARTIFACTS) {
+            connection.execute_batch(
+                "CREATE TABLE IF NOT EXISTS _taipan_artifacts (kind TEXT NOT NULL, name TEXT NOT NULL, \
+                 fingerprint TEXT NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (kind, name))",
+            )?;
+        }
+        let Artifact { kind, name, fingerprint, bytes } = artifact;
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO _taipan_artifacts VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![kind, name, fingerprint, bytes])
+            .map(|_| ())
+    }
+
     /// Forgets where a table came from.
     pub(super) fn forget_origin(&self, connection: &Connection, table: &str) -> SqliteResult<()> {
         if self.has_own(SOURCES) {
@@ -96,16 +111,7 @@ impl Writer<'_> {
     pub(crate) fn put_artifact(&self, artifact: &Artifact) -> Result<()> {
         let (transaction, catalog) = self.begin()?;
         let put = || {
-            if !catalog.has_own(ARTIFACTS) {
-                transaction.execute_batch(
-                    "CREATE TABLE _taipan_artifacts (kind TEXT NOT NULL, name TEXT NOT NULL, \
-                     fingerprint TEXT NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (kind, name))",
-                )?;
-            }
-            let Artifact { kind, name, fingerprint, bytes } = artifact;
-            transaction
-                .prepare_cached("INSERT OR REPLACE INTO _taipan_artifacts VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![kind, name, fingerprint, bytes])?;
+            catalog.keep_artifact(&transaction, artifact)?;
             transaction.commit()
         };
         put().map_err(|error| self.database.failure(error))

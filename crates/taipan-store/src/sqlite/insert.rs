@@ -18,7 +18,7 @@ use crate::sqlite::writer::Writer;
 use crate::sqlite::{Database, failure};
 use crate::table::Table;
 use crate::target::{self, Target};
-use crate::write::{Mode, WriteOptions};
+use crate::write::{Kept, Mode, NewColumns, WriteOptions};
 
 /// The values that one INSERT binds, about: more rows a statement save calls, too many lose the processor's cache.
 const VALUES: usize = 250;
@@ -54,7 +54,14 @@ impl Writer<'_> {
         let existing = existing(&catalog, name, options.mode)?;
         let row_id = match existing {
             Some(table) if options.mode == Mode::Append => {
-                target::fit(table, &mut columns)?;
+                let adds = options.new_columns == NewColumns::Add;
+                for target in &mut columns {
+                    if adds && table.column(&target.name).is_err() {
+                        transaction.execute_batch(&add_column(name, target)).map_err(failed)?;
+                    } else {
+                        target::fit(table, std::slice::from_mut(target))?;
+                    }
+                }
                 row_id(table, &columns)
             }
             _ => {
@@ -134,17 +141,25 @@ impl TableWrite<'_> {
         Ok(())
     }
 
-    /// Makes the indexes and commits; returns the rows written.
-    pub(crate) fn finish(self) -> Result<u64> {
+    /// The rows written so far.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Makes the indexes, keeps the records and commits; returns the rows written.
+    pub(crate) fn finish(self, kept: Kept) -> Result<u64> {
         let TableWrite { database, many, one, table, indexes, origin, catalog, rows, transaction, .. } = self;
         drop((many, one));
         let finish = || {
             for column in &indexes {
                 index(&transaction, &table, column)?;
             }
-            match origin {
+            match kept.origin.or(origin) {
                 Some(origin) => catalog.keep_origin(&transaction, &table, origin, rows)?,
                 None => catalog.forget_origin(&transaction, &table)?,
+            }
+            for artifact in &kept.artifacts {
+                catalog.keep_artifact(&transaction, artifact)?;
             }
             transaction.commit()
         };
@@ -209,6 +224,11 @@ fn create(table: &str, columns: &[Target], key: Option<&str>) -> String {
     }
     sql.push(')');
     sql
+}
+
+/// The column may be null, whatever the rows to come have: those that are there have nothing else.
+fn add_column(table: &str, target: &Target) -> String {
+    format!("ALTER TABLE main.{} ADD COLUMN {} {}", quoted(table), quoted(&target.name), target.kind.name())
 }
 
 fn insert(table: &str, columns: &[Target], rows: usize) -> String {

@@ -10,7 +10,8 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, TimeUnit};
 use arrow::record_batch::RecordBatch;
 use taipan_store::{
-    Artifact, ErrorKind, Kind, Mode, Origin, Select, Store, Value, Violation, WriteError, WriteOptions,
+    Artifact, ErrorKind, Kept, Kind, Mode, NewColumns, Origin, Select, Store, Value, Violation, WriteError,
+    WriteOptions,
 };
 
 use crate::sample::{batch, ids, integers, json, memory, people, reals, refusal, texts, with_people, write};
@@ -326,4 +327,54 @@ fn rows_come_back_as_values() {
         rows.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(),
         ["id", "name", "age", "height", "active"]
     );
+}
+
+#[test]
+fn append_adds_columns_where_asked() {
+    let store = with_people(&WriteOptions::default());
+    let more = batch(vec![("id", integers([6])), ("email", texts(["z@example.org"])), ("score", reals([0.5]))]);
+    let options = mode(Mode::Append);
+    let error = refusal(write(&store, "people", &more, &options));
+    assert_eq!(error.to_string(), r#"table "people" has no column "email""#);
+    assert_eq!(store.table("people").unwrap().columns.len(), 5);
+
+    write(&store, "people", &more, &options.new_columns(NewColumns::Add)).unwrap();
+    let columns = store.table("people").unwrap().columns.iter().map(|column| column.kind).collect::<Vec<_>>();
+    assert_eq!(columns[5..], [Kind::Text, Kind::Real]);
+    let added = Select::new("people").column("id").column("email").column("score").column("age");
+    let rows = json(&store, &added);
+    assert!(rows.starts_with(r#"[{"id":3,"email":null,"score":null,"age":30}"#), "{rows}");
+    assert!(rows.ends_with(r#"{"id":6,"email":"z@example.org","score":0.5,"age":null}]"#), "{rows}");
+}
+
+#[test]
+fn artifacts_are_kept_with_the_rows_or_not_at_all() {
+    let store = memory();
+    let position = |rows: u64| Artifact {
+        kind: "import".into(),
+        name: "people".into(),
+        fingerprint: String::new(),
+        bytes: rows.to_string().into_bytes(),
+    };
+    let write = |batches: Vec<Result<RecordBatch, &'static str>>, fails: bool| {
+        let keep = |rows| {
+            if fails {
+                Err("no")
+            } else {
+                {
+                    let origin = Some(Origin { source: format!("{rows} rows"), rows: 100 + rows, ..Origin::default() });
+                    Ok(Kept { origin, artifacts: vec![position(rows), position(rows + 1)] })
+                }
+            }
+        };
+        let options = mode(Mode::Append);
+        store.write_table_and_keep("people", &people().schema(), &options, batches.into_iter(), keep)
+    };
+    assert_eq!(write(vec![Ok(people()), Ok(people())], false).unwrap(), 10);
+    assert!(matches!(write(vec![Ok(people())], true), Err(WriteError::Input("no"))));
+    assert!(matches!(write(vec![Ok(people()), Err("bad")], false), Err(WriteError::Input("bad"))));
+    assert_eq!(store.artifact("import", "people").unwrap().map(|kept| kept.bytes), Some(b"11".to_vec()));
+    assert_eq!(store.count("people", None).unwrap(), 10);
+    let origin = store.origin("people").unwrap().unwrap();
+    assert_eq!((origin.source.as_str(), origin.rows), ("10 rows", 110));
 }
