@@ -45,6 +45,11 @@ impl Batches {
         self.parsed.blocks().bytes_read()
     }
 
+    /// How many values were made of what was read so far, as [`Blocks::values_made`] counts them.
+    pub fn values_made(&self) -> u64 {
+        self.parsed.blocks().values_made()
+    }
+
     /// How many records were rejected so far, those of the batches to come not counted.
     pub fn rejected(&self) -> u64 {
         self.tally.rejected()

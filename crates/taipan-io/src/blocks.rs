@@ -15,6 +15,7 @@ use crate::csv;
 use crate::error::{Error, ErrorKind, Fault, Place, Precision, Result};
 use crate::input::{Input, Layout};
 use crate::json;
+use crate::picked::Pick;
 use crate::reject::{Bad, RAW, Refused, Reject, placed};
 use crate::source::{Bytes, Source};
 use crate::xml::{self, Found};
@@ -37,9 +38,13 @@ pub struct Blocks {
     input: Input,
     projection: Vec<usize>,
     schema: SchemaRef,
+    /// Which rows are wanted.
+    pick: Option<Pick>,
     reader: Mutex<Reader>,
     spare: Mutex<Vec<Vec<u8>>>,
     bytes_read: AtomicU64,
+    /// Values made of what was read, nulls included.
+    values: AtomicU64,
     /// The size of the last block's buffer.
     buffer: AtomicUsize,
     /// Whether the last block was handed out.
@@ -107,16 +112,22 @@ impl Blocks {
             let message = format!("column indices {projection:?}, the file has {columns} columns");
             Error::new(ErrorKind::InvalidOption(message)).in_source(input.name())
         })?);
-        let reader = Reader::new(&input, &projection)?;
+        let pick = match input.test() {
+            Some(test) => Some(Pick::new(test.clone(), input.schema(), &projection)?),
+            None => None,
+        };
+        let reader = Reader::new(&input, pick.as_ref().map_or(&projection, |pick| &pick.all))?;
         let bytes_read = AtomicU64::new(reader.position.byte);
         let (reader, spare) = (Mutex::new(reader), Mutex::default());
         Ok(Self {
             input,
             projection,
             schema,
+            pick,
             reader,
             spare,
             bytes_read,
+            values: AtomicU64::default(),
             buffer: AtomicUsize::default(),
             exhausted: AtomicBool::default(),
         })
@@ -147,6 +158,12 @@ impl Blocks {
         self.bytes_read.load(Ordering::Relaxed)
     }
 
+    /// How many values were made of what was read so far: of the columns that a test looks at, and of the others in the
+    /// rows that pass it.
+    pub fn values_made(&self) -> u64 {
+        self.values.load(Ordering::Relaxed)
+    }
+
     /// The next block in the order of the file, nothing after the last one or after an error.
     ///
     /// # Errors
@@ -169,24 +186,47 @@ impl Blocks {
     /// # Errors
     /// As [`parse`](Self::parse).
     pub fn parse_and_reject(&self, mut block: Block) -> Result<(RecordBatch, Vec<Reject>)> {
-        let file = self.input.schema();
         if let (Layout::Columnar(table), Some(piece)) = (self.input.layout(), block.piece.take()) {
-            return Ok((table.decode(piece, &self.projection, &self.schema)?, Vec::new()));
+            let batch = match &self.pick {
+                Some(pick) => table.decode_picked(piece, pick, &self.projection, &self.schema, &self.values)?,
+                None => self.counted(table.decode(piece, &self.projection, &self.schema)?),
+            };
+            return Ok((batch, Vec::new()));
         }
-        let nulls = self.input.options().null_texts();
-        self.work(block, |bytes, found, refused| match self.input.layout() {
-            Layout::Csv(dialect) => csv::parse(
-                bytes,
-                csv::Reading { dialect: *dialect, nulls },
-                file,
-                &self.projection,
-                &self.schema,
-                refused,
-            ),
-            Layout::Json => json::parse(bytes, &found.records, file, &self.projection, &self.schema, refused),
-            Layout::Xml(_) => xml::parse(bytes, found, file, &self.projection, &self.schema, refused),
-            Layout::Columnar(_) => Ok(RecordBatch::new_empty(self.schema.clone())),
-        })
+        let (batch, rejects) = self.work(block, |bytes, found, refused| match &self.pick {
+            Some(pick) => pick.rows(self, bytes, found, refused),
+            None => self.columns(bytes, found, &self.projection, &self.schema, refused).map(Ok),
+        })?;
+        Ok((batch?, rejects))
+    }
+
+    /// Some columns of the records in these bytes.
+    pub(crate) fn columns(
+        &self,
+        bytes: &[u8],
+        found: &Found,
+        projection: &[usize],
+        schema: &SchemaRef,
+        refused: &mut Refused,
+    ) -> std::result::Result<RecordBatch, Fault> {
+        let file = self.input.schema();
+        let batch = match self.input.layout() {
+            Layout::Csv(dialect) => csv::parse(bytes, self.reading(*dialect), file, projection, schema, refused),
+            Layout::Json => json::parse(bytes, &found.records, file, projection, schema, refused),
+            Layout::Xml(_) => xml::parse(bytes, found, file, projection, schema, refused),
+            Layout::Columnar(_) => Ok(RecordBatch::new_empty(schema.clone())),
+        };
+        batch.map(|batch| self.counted(batch))
+    }
+
+    /// How the bytes of CSV are read.
+    pub(crate) fn reading(&self, dialect: csv::Dialect) -> csv::Reading<'_> {
+        csv::Reading { dialect, nulls: self.input.options().null_texts() }
+    }
+
+    fn counted(&self, batch: RecordBatch) -> RecordBatch {
+        self.values.fetch_add((batch.num_rows() * batch.num_columns()) as u64, Ordering::Relaxed);
+        batch
     }
 
     /// Does some work on the bytes of a block and, for JSON and XML, the places of its records, and takes its buffer back.

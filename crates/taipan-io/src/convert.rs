@@ -95,7 +95,7 @@ impl Conversion {
     /// # Errors
     /// Those of reading the input and of writing to `writer`.
     pub fn to_writer<W: Write>(&self, input: &Input, writer: W) -> Result<Converted> {
-        let input = if is_settled(input) { input.clone() } else { input.settled(None)? };
+        let input = if input.is_settled() { input.clone() } else { input.settled(None)? };
         let mut writer = Some(writer);
         let begin = || writer.take().ok_or_else(|| Error::new(ErrorKind::ReadOnce));
         let path = self.rejects.clone().unwrap_or_else(|| PathBuf::from("rejects.ndjson"));
@@ -114,7 +114,7 @@ impl Conversion {
         rejects: &Path,
     ) -> Result<(Converted, W, RejectFile)> {
         let mut input = input.clone();
-        let mut settled = is_settled(&input);
+        let mut settled = input.is_settled();
         loop {
             if settled {
                 // Of a stream nothing needs to be kept.
@@ -189,11 +189,6 @@ impl Conversion {
             progress(bytes);
         }
     }
-}
-
-/// Whether no value can be met that does not fit its column.
-fn is_settled(input: &Input) -> bool {
-    input.sampled_rows().1 || input.options().given_types().is_whole()
 }
 
 impl std::fmt::Debug for Conversion {

@@ -35,6 +35,11 @@ impl Given {
         self.columns.is_empty() && !self.whole
     }
 
+    /// How many columns were given a type.
+    pub(crate) fn len(&self) -> usize {
+        self.columns.len()
+    }
+
     /// Whether all columns there can be have their types.
     pub(crate) fn is_whole(&self) -> bool {
         self.whole
@@ -91,6 +96,12 @@ pub(crate) struct Nulls(Option<Vec<Vec<u8>>>);
 
 impl Nulls {
     pub(crate) fn of(texts: Vec<Vec<u8>>) -> Self {
+        Self(Some(texts))
+    }
+
+    pub(crate) fn and(&self, text: Vec<u8>) -> Self {
+        let mut texts = self.0.clone().unwrap_or_default();
+        texts.push(text);
         Self(Some(texts))
     }
 

@@ -13,6 +13,7 @@ use crate::error::{Error, ErrorKind, Fault, Misfit, Result};
 use crate::fetch::FetchOptions;
 use crate::format::{Format, after_bom, refuse_binary};
 use crate::given::Given;
+use crate::picked::RowTest;
 use crate::reject::{OnError, Refused};
 use crate::source::{Limits, Source};
 use crate::{columnar, csv, infer, json, settle, xml};
@@ -20,12 +21,16 @@ use crate::{columnar, csv, infer, json, settle, xml};
 /// Files up to this size are kept in memory once their types were inferred, and not read again.
 const KEEP: usize = 1 << 20;
 
+/// Why no types are given for Parquet and Arrow.
+const TYPED: &str = "a file that says the types of its columns is given no others";
+
 /// How to read a file; what is not set is found out.
 #[derive(Debug, Clone)]
 pub struct ReadOptions {
     format: Option<Format>,
     pub(crate) csv: csv::Asked,
-    record: Option<xml::RecordPath>,
+    record: Option<Record>,
+    in_turn: bool,
     max_depth: usize,
     on_error: OnError,
     max_rejects: u64,
@@ -47,6 +52,7 @@ impl Default for ReadOptions {
             format: None,
             csv: csv::Asked::default(),
             record: None,
+            in_turn: false,
             max_depth: xml::MAX_DEPTH,
             on_error: OnError::Fail,
             max_rejects: u64::MAX,
@@ -117,6 +123,9 @@ impl ReadOptions {
         self
     }
 
+    /// Where the records are. In JSON the array that holds them, else the document itself: a JSON pointer such as
+    /// `/data/items`, or keys with dots between them.
+    ///
     /// Which elements of an XML document are its records, else the repeated element nearest the root that holds the data,
     /// or the root itself. `item` are all elements of that name, wherever they stand, but for those inside another;
     /// `channel/item` those right inside a `channel`; `/rss/channel/item` names all elements from the root on. A name
@@ -125,13 +134,20 @@ impl ReadOptions {
     /// # Errors
     /// [`ErrorKind::InvalidOption`] if it is none of these.
     pub fn record(mut self, path: &str) -> Result<Self> {
-        let record = xml::RecordPath::parse(path).ok_or_else(|| {
-            let message =
-                format!("`{path}` is no path of elements, such as `item`, `channel/item` or `/rss/channel/item`");
-            Error::new(ErrorKind::InvalidOption(message))
-        })?;
+        let record = Record { text: path.to_owned(), elements: xml::RecordPath::parse(path) };
+        if record.elements.is_none() && !(path.len() > 1 && path.starts_with('/')) {
+            return Err(Error::new(record.no_elements()));
+        }
         self.record = Some(record);
         Ok(self)
+    }
+
+    /// Tells a fault in the sample that types are inferred on only when the reading comes to it: whoever does more with
+    /// records than read them may find something wrong with an earlier one. Unless set, opening the file tells it.
+    #[must_use]
+    pub fn faults_in_turn(mut self) -> Self {
+        self.in_turn = true;
+        self
     }
 
     /// How deep the elements of an XML document may be nested; 1,024 unless set.
@@ -234,8 +250,10 @@ impl ReadOptions {
 #[derive(Debug, Clone)]
 pub struct Input {
     file: Arc<Opened>,
+    options: Arc<ReadOptions>,
     schema: SchemaRef,
     ranges: Arc<[ColumnRange]>,
+    test: Option<RowTest>,
 }
 
 #[derive(Debug)]
@@ -248,7 +266,6 @@ struct Opened {
     content: Option<Arc<[u8]>>,
     sampled_rows: u64,
     whole: bool,
-    options: ReadOptions,
 }
 
 /// What a format's parser needs to know beside the schema.
@@ -258,6 +275,23 @@ pub(crate) enum Layout {
     Json,
     Xml(xml::Records),
     Columnar(columnar::Table),
+}
+
+/// Where the caller says that the records are.
+#[derive(Debug, Clone)]
+struct Record {
+    text: String,
+    /// The same as a path of elements, if it is one.
+    elements: Option<xml::RecordPath>,
+}
+
+impl Record {
+    fn no_elements(&self) -> ErrorKind {
+        let path = &self.text;
+        ErrorKind::InvalidOption(format!(
+            "`{path}` is no path of elements, such as `item`, `channel/item` or `/rss/channel/item`"
+        ))
+    }
 }
 
 /// A sample's inference: layout, offset of the first record behind a byte order mark, schema, rows.
@@ -320,7 +354,23 @@ impl Input {
                 sample.clear();
                 continue;
             }
-            let (newline, inferred) = infer_sample(&source, format, text, whole, options);
+            if format == Ok(Format::Json)
+                && !source.is_pointed()
+                && let Some(pointer) = options.record.as_ref().and_then(|record| json::Pointer::parse(&record.text))
+            {
+                source = source.pointed(pointer);
+                bytes = source.bytes(0)?;
+                sample.clear();
+                continue;
+            }
+            let (newline, mut inferred) = infer_sample(&source, format.clone(), text, whole, options);
+            let mut whole = whole;
+            if let (true, Err(fault)) = (options.in_turn, &inferred) {
+                let before = text.get(..fault.at).unwrap_or_default();
+                if let (_, Ok(Some(found))) = infer_sample(&source, format, before, false, options) {
+                    (inferred, whole) = (Ok(Some(found)), false);
+                }
+            }
             let inferred = inferred.map_err(|fault| place_in(&source, newline, fault, start, text))?;
             let Some((layout, data, schema, sampled_rows)) = inferred else {
                 let limit = options.max_record;
@@ -338,17 +388,16 @@ impl Input {
             let schema = Arc::new(schema);
             let data = start.after(text.get(..data).unwrap_or_default(), newline);
             let content = (whole && sample.len() <= KEEP).then(|| Arc::from(sample));
-            let options = options.clone();
-            let file = Opened { source, layout, data, content, sampled_rows, whole, options };
-            return Ok(Self { file: Arc::new(file), schema, ranges: Arc::default() });
+            let options = Arc::new(options.clone());
+            let file = Arc::new(Opened { source, layout, data, content, sampled_rows, whole });
+            return Ok(Self { file, options, schema, ranges: Arc::default(), test: None });
         }
     }
 
     fn of_columns(source: Source, format: Format, options: &ReadOptions) -> Result<Self> {
         let (table, schema, rows) = columnar::Table::open(&source, format)?;
         if !options.given.is_empty() {
-            let message = "a file that says the types of its columns is given no others".to_owned();
-            return Err(Error::new(ErrorKind::InvalidOption(message)).in_source(source.name()));
+            return Err(Error::new(ErrorKind::InvalidOption(TYPED.to_owned())).in_source(source.name()));
         }
         let file = Opened {
             source,
@@ -357,9 +406,47 @@ impl Input {
             content: None,
             sampled_rows: rows,
             whole: true,
-            options: options.clone(),
         };
-        Ok(Self { file: Arc::new(file), schema, ranges: Arc::default() })
+        Ok(Self {
+            file: Arc::new(file),
+            options: Arc::new(options.clone()),
+            schema,
+            ranges: Arc::default(),
+            test: None,
+        })
+    }
+
+    /// The same input with the types of some columns given, as [`ReadOptions::column`] gives them: a value that does not
+    /// fit is an error, or makes its record a reject.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidOption`] if the file lacks such a column, or says itself what types its columns have.
+    pub fn with_columns(&self, columns: impl IntoIterator<Item = (String, DataType)>) -> Result<Self> {
+        let mut options = self.options.as_ref().clone();
+        let before = options.given.len();
+        columns.into_iter().for_each(|(name, data_type)| options.given.add(name, data_type));
+        let of_kind = |kind| Error::new(kind).in_source(self.name());
+        if options.given.len() > before && matches!(self.file.layout, Layout::Columnar(_)) {
+            return Err(of_kind(ErrorKind::InvalidOption(TYPED.to_owned())));
+        }
+        let schema = options.given.apply(&self.schema, self.is_open()).map_err(of_kind)?;
+        Ok(Self { options: Arc::new(options), schema: Arc::new(schema), ..self.clone() })
+    }
+
+    /// Whether records may have columns that others lack, as those of JSON and XML.
+    pub fn is_open(&self) -> bool {
+        matches!(self.file.layout, Layout::Json | Layout::Xml(_))
+    }
+
+    /// Whether the type of a column was given by the caller.
+    pub fn is_given(&self, column: &str) -> bool {
+        self.options.given.is_given(column)
+    }
+
+    /// Whether no value can be met that does not fit its column, unless the file changes: all of it was looked at, or all
+    /// types were given.
+    pub fn is_settled(&self) -> bool {
+        self.file.whole || self.options.given.is_whole()
     }
 
     /// The same input without what is known to hold no value within the ranges: pieces of a Parquet file whose
@@ -367,6 +454,15 @@ impl Input {
     #[must_use]
     pub fn pruned(mut self, ranges: Vec<ColumnRange>) -> Self {
         self.ranges = ranges.into();
+        self
+    }
+
+    /// The same input, of which only the rows come that pass a test. Its columns are read first, and the others only of
+    /// rows that pass; a record that does not is still checked to be one. [`settled`](Self::settled) looks at all rows
+    /// nevertheless.
+    #[must_use]
+    pub fn picked(mut self, test: RowTest) -> Self {
+        self.test = Some(test);
         self
     }
 
@@ -425,7 +521,7 @@ impl Input {
             }
             None => fields.push(Field::new(&misfit.column, misfit.to.clone(), true)),
         }
-        Self { file: self.file.clone(), schema: Arc::new(Schema::new(fields)), ranges: self.ranges.clone() }
+        Self { schema: Arc::new(Schema::new(fields)), ..self.clone() }
     }
 
     /// The same input with the types of the projected columns (all of them if none are named) widened so that every
@@ -444,8 +540,11 @@ impl Input {
         if self.file.whole {
             return Ok(self.clone());
         }
-        let schema = settle::schema(self, self.blocks(projection)?)?;
-        Ok(Self { file: self.file.clone(), schema, ranges: self.ranges.clone() })
+        let all = Self { test: None, ..self.clone() };
+        let schema = settle::schema(self, all.blocks(projection)?)?;
+        let schema = self.options.given.apply(&schema, self.is_open());
+        let schema = schema.map_err(|kind| Error::new(kind).in_source(self.name()))?;
+        Ok(Self { schema: Arc::new(schema), ..self.clone() })
     }
 
     /// The file from its first record on, as raw blocks for threads that the caller brings.
@@ -462,7 +561,11 @@ impl Input {
     /// # Errors
     /// As [`blocks`](Self::blocks).
     pub fn batches(&self, projection: Option<&[usize]>) -> Result<Batches> {
-        Ok(Batches::new(self.blocks(projection)?, &self.file.options))
+        Ok(Batches::new(self.blocks(projection)?, &self.options))
+    }
+
+    pub(crate) fn test(&self) -> Option<&RowTest> {
+        self.test.as_ref()
     }
 
     pub(crate) fn ranges(&self) -> &[ColumnRange] {
@@ -486,15 +589,15 @@ impl Input {
     }
 
     pub(crate) fn options(&self) -> &ReadOptions {
-        &self.file.options
+        &self.options
     }
 
     pub(crate) fn block_bytes(&self) -> usize {
-        self.file.options.block_bytes
+        self.options.block_bytes
     }
 
     pub(crate) fn memory_limit(&self) -> usize {
-        self.file.options.memory_limit
+        self.options.memory_limit
     }
 
     /// How many bytes there were behind an offset when the file was opened.
@@ -560,7 +663,13 @@ fn infer_sample(
             // Whoever names the encoding knows it better than the document.
             let encoding = if options.encoding.is_some() { "" } else { source.foreign_encoding().unwrap_or("UTF-8") };
             let rules = xml::Rules { depth: options.max_depth, encoding, ..xml::Rules::default() };
-            let inferred = xml::infer(text, whole, options.record.as_ref(), rules, &mut refused);
+            let path = match &options.record {
+                Some(record) if record.elements.is_none() => {
+                    return (b'\n', Err(Fault::on_line(0, record.no_elements())));
+                }
+                record => record.as_ref().and_then(|record| record.elements.as_ref()),
+            };
+            let inferred = xml::infer(text, whole, path, rules, &mut refused);
             (b'\n', inferred.map(|layout| layout.map(|l| (Layout::Xml(l.records), 0, l.schema, l.rows))))
         }
     }

@@ -250,6 +250,12 @@ pub fn schema_from_json(text: &str) -> Result<Schema> {
     Ok(Schema::new(fields_of(value.get("columns").unwrap_or(&value), "the schema")?))
 }
 
+/// A schema as [`schema_from_json`] reads it.
+pub fn schema_to_json(schema: &Schema) -> String {
+    let columns = schema.fields().iter().map(|field| Value::Object(column_json(field.name(), field.data_type())));
+    Value::Array(columns.collect()).to_string()
+}
+
 fn fields_of(columns: &Value, of: &str) -> Result<Fields> {
     let columns = columns.as_array().ok_or_else(|| invalid(format!("{of} has no array of columns")))?;
     let field = |column: &Value| -> Result<Arc<Field>> {
@@ -260,7 +266,7 @@ fn fields_of(columns: &Value, of: &str) -> Result<Fields> {
     columns.iter().map(field).collect()
 }
 
-fn type_of(column: &Value, name: &str) -> Result<DataType> {
+pub(crate) fn type_of(column: &Value, name: &str) -> Result<DataType> {
     let inner = |key: &str| column.get(key).ok_or_else(|| invalid(format!("column `{name}` has no `{key}`")));
     match inner("type")?.as_str() {
         Some("object") => Ok(DataType::Struct(fields_of(inner("fields")?, &format!("column `{name}`"))?)),

@@ -5,11 +5,12 @@
 //! in the order of the file, and [`Batches::take_rejects`](crate::Batches::take_rejects) gives them to the caller, who
 //! puts them into a [`RejectFile`]. Rows in are rows out and rejects, always.
 
-use std::io::{BufWriter, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::blocks::Position;
 use crate::error::{Error, ErrorKind, Fault, Place, Precision, Result};
@@ -73,6 +74,8 @@ pub struct RejectFile {
     path: PathBuf,
     file: Option<BufWriter<AtomicFile>>,
     count: u64,
+    /// What an earlier file has of other sources than this one is kept.
+    only: Option<String>,
 }
 
 impl RejectFile {
@@ -85,7 +88,15 @@ impl RejectFile {
 
     /// A file of rejects that is to stand at `path`. Nothing is written before the first reject.
     pub fn at(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), file: None, count: 0 }
+        Self { path: path.into(), file: None, count: 0, only: None }
+    }
+
+    /// The same file, in which only the rejects of `source` are written anew: those that an earlier one has of others
+    /// stay. So several sources read one after another share one file, and one that is read again is in it once.
+    #[must_use]
+    pub fn only_of(mut self, source: impl Into<String>) -> Self {
+        self.only = Some(source.into());
+        self
     }
 
     /// Where the file will stand.
@@ -106,10 +117,12 @@ impl RejectFile {
         if rejects.is_empty() {
             return Ok(());
         }
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => self.file.insert(BufWriter::new(AtomicFile::create(&self.path)?)),
-        };
+        if self.file.is_none() {
+            let mut file = BufWriter::new(AtomicFile::create(&self.path)?);
+            self.copy_others(&mut file)?;
+            self.file = Some(file);
+        }
+        let Some(file) = &mut self.file else { return Ok(()) };
         for reject in rejects {
             serde_json::to_writer(&mut *file, reject)
                 .map_err(std::io::Error::from)
@@ -120,12 +133,19 @@ impl RejectFile {
         Ok(())
     }
 
-    /// Puts the file in its place and answers how many rejects it holds. Without any, no file stands there afterwards:
-    /// one of an earlier run would tell of rejects that this one did not have.
+    /// Puts the file in its place and answers how many rejects were written. Without any, no file stands there
+    /// afterwards, or one that tells of other sources alone: one of an earlier run would tell of rejects that this one did
+    /// not have.
     ///
     /// # Errors
     /// [`ErrorKind::Io`].
-    pub fn commit(self) -> Result<u64> {
+    pub fn commit(mut self) -> Result<u64> {
+        if self.file.is_none() && self.only.is_some() && self.path.exists() {
+            let mut file = BufWriter::new(AtomicFile::create(&self.path)?);
+            if self.copy_others(&mut file)? {
+                self.file = Some(file);
+            }
+        }
         match self.file {
             Some(file) => {
                 file.into_inner().map_err(|error| Error::of_io(error.into_error(), &self.path))?.commit()?;
@@ -139,6 +159,34 @@ impl RejectFile {
         }
         Ok(self.count)
     }
+
+    /// Copies the lines of an earlier file that tell of other sources; whether there are any.
+    fn copy_others(&self, to: &mut impl Write) -> Result<bool> {
+        let Some(source) = &self.only else { return Ok(false) };
+        let of_io = |error| Error::of_io(error, &self.path);
+        let mut from = match File::open(&self.path) {
+            Ok(file) => BufReader::new(file),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(of_io(error)),
+        };
+        let mut any = false;
+        let mut line = Vec::new();
+        while from.read_until(b'\n', &mut line).map_err(of_io)? > 0 {
+            let of: Option<OfSource> = serde_json::from_slice(&line).ok();
+            if of.is_some_and(|of| of.source != *source) {
+                to.write_all(&line).map_err(of_io)?;
+                any = true;
+            }
+            line.clear();
+        }
+        Ok(any)
+    }
+}
+
+/// Of a line of rejects, the source that it tells of.
+#[derive(Deserialize)]
+struct OfSource {
+    source: String,
 }
 
 /// How many records were rejected, and how many may be.
@@ -288,6 +336,35 @@ mod tests {
         ];
         let expected = expected.map(|(line, byte, reason, raw)| (line, byte, reason.to_owned(), raw.to_owned()));
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn sources_share_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.rejects.ndjson");
+        let of = |source: &str, line| {
+            let (source, reason) = (source.to_owned(), String::new());
+            Reject { source, line, byte: 0, reason, raw: "{}".into() }
+        };
+        let write = |source: &str, rejects: &[Reject]| {
+            let mut file = RejectFile::at(&path).only_of(source);
+            file.write(rejects).unwrap();
+            file.commit().unwrap()
+        };
+        let lines = || {
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            let line = |line: &str| {
+                let value: serde_json::Value = serde_json::from_str(line).unwrap();
+                format!("{}{}", value["source"].as_str().unwrap(), value["line"])
+            };
+            text.lines().map(line).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!((write("a", &[of("a", 1), of("a", 2)]), lines()), (2, "a1 a2".into()));
+        assert_eq!((write("b", &[of("b", 7)]), lines()), (1, "a1 a2 b7".into()));
+        assert_eq!((write("a", &[of("a", 3)]), lines()), (1, "b7 a3".into()));
+        assert_eq!((write("b", &[]), lines()), (0, "a3".into()));
+        assert_eq!(write("a", &[]), 0);
+        assert!(!path.exists());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::profile::type_of;
 
 /// The type that a word names: `integer`, `float`, `boolean`, `date`, `timestamp` or `text`, with the names that
 /// databases and Arrow have for them; `list<integer>`, `struct<name: text, age: integer>` for JSON and XML.
@@ -113,6 +114,12 @@ fn fields(value: &Value) -> Result<Vec<Field>> {
         Value::Array(columns) => columns
             .iter()
             .map(|column| match (column.get("name"), column.get("type")) {
+                // As a profile tells of what is nested.
+                (Some(Value::String(name)), Some(Value::String(word)))
+                    if matches!(word.as_str(), "object" | "list") =>
+                {
+                    Ok(Field::new(name, type_of(column, name)?, true))
+                }
                 (Some(Value::String(name)), Some(data_type)) => field(name, data_type),
                 _ => Err(invalid("a column without `name` or `type`")),
             })

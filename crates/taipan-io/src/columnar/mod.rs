@@ -9,6 +9,7 @@ mod parquet;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -17,6 +18,7 @@ use self::contained::contained;
 pub use self::parquet::ColumnRange;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::Format;
+use crate::picked::Pick;
 use crate::source::Source;
 
 /// What the first bytes of these formats are.
@@ -95,6 +97,30 @@ impl Table {
                 contained(table.name(), || table.decode(&piece, projection, schema))
             }
             (_, Piece::Ipc(batch)) => arranged(&batch, projection, schema),
+            _ => Ok(RecordBatch::new_empty(schema.clone())),
+        }
+    }
+}
+
+impl Table {
+    /// Decodes the projected columns of the rows of a piece that pass a test, and counts the values that were made.
+    pub(crate) fn decode_picked(
+        &self,
+        piece: Piece,
+        pick: &Pick,
+        projection: &[usize],
+        schema: &SchemaRef,
+        values: &AtomicU64,
+    ) -> Result<RecordBatch> {
+        match (self, piece) {
+            (Self::Parquet(table), Piece::Parquet(piece)) => {
+                contained(table.name(), || table.decode_picked(&piece, pick, projection, schema, values))
+            }
+            (_, Piece::Ipc(batch)) => {
+                let all = arranged(&batch, &pick.all, &pick.all_schema)?;
+                values.fetch_add((all.num_rows() * all.num_columns()) as u64, Ordering::Relaxed);
+                pick.of_all(&all, projection, schema)
+            }
             _ => Ok(RecordBatch::new_empty(schema.clone())),
         }
     }

@@ -104,6 +104,13 @@ impl ReadOptions {
         self
     }
 
+    /// One more of the texts that stand for a null, as [`nulls`](Self::nulls) has them.
+    #[must_use]
+    pub fn null(mut self, text: impl Into<Vec<u8>>) -> Self {
+        self.csv.nulls = self.csv.nulls.and(text.into());
+        self
+    }
+
     pub(crate) fn null_texts(&self) -> &Nulls {
         &self.csv.nulls
     }

@@ -3,6 +3,7 @@
 mod asked;
 mod columns;
 mod parser;
+mod picked;
 mod select;
 mod sniff;
 
@@ -20,6 +21,7 @@ pub use self::asked::Ragged;
 use self::columns::{Column, Unfit, bare};
 pub(crate) use self::parser::{Dialect, Newline};
 use self::parser::{Flaw, Parser, Rows};
+pub(crate) use self::picked::picked;
 pub(crate) use self::select::Selector;
 pub(crate) use self::sniff::dialect;
 use crate::error::{ErrorKind, Fault, Misfit, excerpt};

@@ -6,6 +6,7 @@ use arrow::compute::filter_record_batch;
 
 use super::{Filter, Filtered, Rejects};
 use crate::error::{Error, ErrorKind, Result};
+use crate::format::Format;
 use crate::reject::Reject;
 use crate::write::{BatchWriter, Output};
 
@@ -16,7 +17,7 @@ pub(super) fn run(
     mut rejects: Rejects<impl FnMut(&[Reject]) -> Result<()>>,
 ) -> Result<Filtered> {
     // Rows that were written cannot be taken back when a type turns out too narrow, so types are settled first.
-    let input = filter.input.settled(None)?;
+    let input = filter.input.settled(None).map_err(|error| earlier(&filter).unwrap_or(error))?;
     let bound = filter.condition.bind(input.schema()).map_err(|error| Error::from(error).in_source(input.name()))?;
     let name = input.name().to_owned();
     let mut writer = BatchWriter::new(output, writer, input.schema());
@@ -39,4 +40,15 @@ pub(super) fn run(
     writer.finish()?;
     done.rejected = rejects.count;
     Ok(done)
+}
+
+/// The mismatch that is met before any other fault when records are judged as they are, with its place.
+fn earlier(filter: &Filter) -> Option<Error> {
+    let as_read =
+        Filter { input: filter.input.clone(), condition: filter.condition.clone(), output: None, threads: None };
+    if matches!(as_read.input.format(), Format::Parquet | Format::Arrow) {
+        return None;
+    }
+    let error = as_read.run(&mut std::io::sink(), |_| Ok(())).err()?;
+    matches!(error.kind(), ErrorKind::Mismatch(_)).then_some(error)
 }

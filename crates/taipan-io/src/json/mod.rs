@@ -7,6 +7,7 @@ mod columns;
 mod machine;
 #[cfg(test)]
 mod oracle;
+mod pointer;
 mod records;
 mod select;
 mod shape;
@@ -25,6 +26,7 @@ use rayon::slice::ParallelSlice;
 
 use self::columns::{Column, Keys};
 pub(crate) use self::machine::MAX_DEPTH;
+pub(crate) use self::pointer::{Located, Pointer};
 use self::records::{Records, each};
 pub(crate) use self::select::{Selector, Tally, on_one_line};
 pub(crate) use self::shape::Members;

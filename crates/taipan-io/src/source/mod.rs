@@ -24,9 +24,11 @@ pub(crate) use self::encoding::Transcoder;
 pub use self::names::{expand, table_name};
 use self::spool::Spool;
 use self::url::UrlReader;
+pub use self::url::is_url;
 use crate::columnar;
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::ReadOptions;
+use crate::json;
 
 /// As much as compression and encoding are told by.
 const HEAD: usize = 16 << 10;
@@ -47,6 +49,8 @@ pub(crate) struct Source {
     layers: Vec<Compression>,
     encoding: &'static Encoding,
     limits: Limits,
+    /// Where in a JSON document the array is that is read.
+    pointer: Option<json::Pointer>,
 }
 
 #[derive(Debug, Clone)]
@@ -96,7 +100,7 @@ impl Source {
 
     fn told(name: String, path: &Path, raw: Raw, options: &ReadOptions) -> Result<Self> {
         let (layers, limits) = (Vec::new(), options.limits());
-        let mut source = Self { name, path: path.to_owned(), raw, layers, encoding: UTF_8, limits };
+        let mut source = Self { name, path: path.to_owned(), raw, layers, encoding: UTF_8, limits, pointer: None };
         loop {
             let head = source.head()?;
             let of_kind = |kind| Error::new(kind).in_source(&source.name);
@@ -154,6 +158,16 @@ impl Source {
             .then(|| Self { encoding: encoding::western(), ..self.clone() })
     }
 
+    /// The same source, of which only the array at a place of its JSON document is read.
+    pub(crate) fn pointed(&self, pointer: json::Pointer) -> Self {
+        Self { pointer: Some(pointer), ..self.clone() }
+    }
+
+    /// Whether only a part of its document is read.
+    pub(crate) fn is_pointed(&self) -> bool {
+        self.pointer.is_some()
+    }
+
     /// Keeps nothing of a stream from now on: it will be read once more.
     pub(crate) fn forget(&self) {
         if let Raw::Stream(spool) = &self.raw {
@@ -177,6 +191,9 @@ impl Source {
         if self.encoding != UTF_8 {
             reader = Box::new(encoding::Transcoder::new(self.encoding, reader));
         }
+        if let Some(pointer) = &self.pointer {
+            reader = Box::new(json::Located::new(reader, pointer.clone()));
+        }
         io::copy(&mut reader.by_ref().take(offset), &mut io::sink()).map_err(of_io)?;
         Ok(Bytes::Stream(reader))
     }
@@ -197,7 +214,7 @@ impl Source {
     }
 
     fn is_plain(&self) -> bool {
-        self.layers.is_empty() && self.encoding == UTF_8
+        self.layers.is_empty() && self.encoding == UTF_8 && self.pointer.is_none()
     }
 
     fn file(&self, length: u64) -> Result<File> {

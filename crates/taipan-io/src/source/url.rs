@@ -10,8 +10,8 @@ use crate::fetch::{self, Failure, FetchOptions, Sink};
 /// Pieces that wait to be read.
 const WAITING: usize = 16;
 
-/// Whether a name is a URL that can be fetched.
-pub(super) fn is_url(name: &str) -> bool {
+/// Whether a name is a URL that can be fetched, not a file.
+pub fn is_url(name: &str) -> bool {
     let scheme = name.split_once("://").map(|(scheme, _)| scheme).unwrap_or_default();
     ["http", "https"].iter().any(|known| known.eq_ignore_ascii_case(scheme))
 }
