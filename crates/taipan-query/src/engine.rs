@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::thread;
 
 use arrow::datatypes::SchemaRef;
+use arrow::record_batch::RecordBatch;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, SchemaProvider};
 use datafusion::common::Column;
 use datafusion::execution::context::SQLOptions;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::{ExecutionPlan, collect, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{self, Visit, Visitor};
@@ -20,10 +21,11 @@ use taipan_store::Store;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::{FileScan, Recipe};
 use crate::names::resolve;
 use crate::rows::Rows;
 use crate::shape::Shape;
-use crate::tables::Catalog;
+use crate::tables::{Catalog, Reach, ReadFile};
 
 const CATALOG: &str = "taipan";
 const SCHEMA: &str = "public";
@@ -35,6 +37,8 @@ pub struct EngineOptions {
     threads: Option<NonZeroUsize>,
     memory_limit: Option<usize>,
     store: Option<Store>,
+    reach: Reach,
+    reading: Vec<(String, String)>,
 }
 
 impl EngineOptions {
@@ -60,6 +64,22 @@ impl EngineOptions {
     }
 }
 
+impl EngineOptions {
+    /// What statements may read beside the tables of the store.
+    #[must_use]
+    pub fn reach(mut self, reach: Reach) -> Self {
+        self.reach = reach;
+        self
+    }
+
+    /// How files are read, by a name and a value as [`ReadOptions::set`](taipan_io::ReadOptions::set) takes them.
+    #[must_use]
+    pub fn reading(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.reading.push((name.into(), value.into()));
+        self
+    }
+}
+
 /// Plans and runs queries. Cheap to clone; clones share threads and memory.
 #[derive(Clone)]
 pub struct Engine {
@@ -69,8 +89,11 @@ pub struct Engine {
 struct Inner {
     session: SessionContext,
     catalog: Arc<Catalog>,
-    runtime: Option<Runtime>,
+    threads: Arc<Threads>,
 }
+
+/// The threads of engines that share them.
+struct Threads(Option<Runtime>);
 
 impl Engine {
     /// Starts an engine.
@@ -89,19 +112,68 @@ impl Engine {
             .with_memory_limit(options.memory_limit.unwrap_or(512 << 20), 1.0)
             .build_arc()
             .map_err(|error| start(error.to_string()))?;
+        let catalog = Catalog::new(options.store.clone(), options.reach, options.reading.clone().into());
+        // A wrong option is told at once, not by the first file.
+        options.reading.iter().try_fold(catalog.reading(), |reading, (name, value)| reading.set(name, value))?;
+        Self::over(catalog, threads, environment, Arc::new(Threads(Some(runtime))))
+    }
+
+    /// An engine on the same threads and in the same memory whose statements reach no further.
+    ///
+    /// Errors: [`ErrorKind::Start`].
+    pub fn within(&self, reach: Reach) -> Result<Self> {
+        let session = &self.inner.session;
+        let threads = session.copied_config().target_partitions();
+        Self::over(self.inner.catalog.within(reach), threads, session.runtime_env(), Arc::clone(&self.inner.threads))
+    }
+
+    fn over(catalog: Catalog, partitions: usize, environment: Arc<RuntimeEnv>, threads: Arc<Threads>) -> Result<Self> {
+        let start = |error: String| Error::new(ErrorKind::Start(format!("the query engine could not start: {error}")));
         let mut config = SessionConfig::new()
-            .with_target_partitions(threads)
+            .with_target_partitions(partitions)
             .with_create_default_catalog_and_schema(false)
             .with_default_catalog_and_schema(CATALOG, SCHEMA);
         config.options_mut().sql_parser.enable_ident_normalization = false;
         let session = SessionContext::new_with_config_rt(config, environment);
-        let catalog = Arc::new(Catalog::new(options.store.clone()));
+        let catalog = Arc::new(catalog);
         let schemas = MemoryCatalogProvider::new();
         schemas
             .register_schema(SCHEMA, Arc::clone(&catalog) as Arc<dyn SchemaProvider>)
             .map_err(|error| start(error.to_string()))?;
         session.register_catalog(CATALOG, Arc::new(schemas));
-        Ok(Self { inner: Arc::new(Inner { session, catalog, runtime: Some(runtime) }) })
+        session.register_udtf("read", Arc::new(ReadFile(Arc::clone(&catalog))));
+        Ok(Self { inner: Arc::new(Inner { session, catalog, threads }) })
+    }
+
+    /// The scans of files in the plan of a statement, each as plain data that [`scan`](Self::scan) of another engine
+    /// takes. They are in the order of the plan.
+    ///
+    /// Errors: as [`sql`](Self::sql).
+    pub fn scans(&self, text: &str) -> Result<Vec<String>> {
+        let query = Query { text: text.to_owned(), columns: None };
+        let physical = self.block_on(async {
+            let (physical, ..) = self.physical(&query, Types::Settled).await?;
+            Ok::<_, Error>(physical)
+        })??;
+        let mut recipes = Vec::new();
+        gather(&physical, &mut recipes);
+        let written = recipes.iter().map(serde_json::to_string).collect::<std::result::Result<Vec<_>, _>>();
+        written.map_err(|error| Error::new(ErrorKind::Start(error.to_string())))
+    }
+
+    /// Does a scan that the plan of another engine has, and returns its rows.
+    ///
+    /// Errors: [`ErrorKind::Invalid`] if it is none; [`ErrorKind::OutOfReach`]; those of reading the file.
+    pub fn scan(&self, recipe: &str) -> Result<Vec<RecordBatch>> {
+        let recipe: Recipe = serde_json::from_str(recipe)
+            .map_err(|error| Error::new(ErrorKind::Invalid(format!("this is no scan: {error}"))))?;
+        self.inner.catalog.may_read(&recipe.file)?;
+        self.block_on(async {
+            let state = self.inner.session.state();
+            let scan = FileScan::of_recipe(&recipe, self.inner.catalog.reading(), &state);
+            let scan = Arc::new(scan.map_err(Error::from_datafusion)?);
+            collect(scan, state.task_ctx()).await.map_err(Error::from_datafusion)
+        })?
     }
 
     /// Plans `text`, one `SELECT` (or `WITH`, `VALUES`, `EXPLAIN`), starts it and returns its rows.
@@ -128,7 +200,7 @@ impl Engine {
     ///
     /// The waiting itself is not the runtime's: that one panics when the caller happens to stand on another runtime.
     pub(crate) fn block_on<F: Future>(&self, work: F) -> Result<F::Output> {
-        match &self.inner.runtime {
+        match &self.inner.threads.0 {
             Some(runtime) => {
                 let _entered = runtime.enter();
                 Ok(futures::executor::block_on(work))
@@ -144,30 +216,40 @@ impl Engine {
 
     fn start(&self, query: &Query, types: Types) -> Result<Started> {
         self.block_on(async {
-            let mut state = self.inner.session.state();
-            let mut plan = match self.optimized(query, &state).await {
-                // What does not fit the types inferred so far may fit those of the whole files.
-                Err(error) if error.is_about_types() && self.inner.catalog.settle_all()? => {
-                    self.optimized(query, &state).await?
-                }
-                plan => plan?,
-            };
-            let shape = Shape::of(&plan);
-            if types == Types::Settled || shape.must_settle() {
-                for (input, columns) in shape.unsettled {
-                    self.inner.catalog.settle(&input, columns.as_deref())?;
-                }
-                plan = self.optimized(query, &state).await?;
-            }
-            if shape.in_order {
-                state.config_mut().options_mut().execution.target_partitions = 1;
-            }
-            let schema = Arc::clone(plan.schema().inner());
-            let physical = state.query_planner().create_physical_plan(&plan, &state).await;
-            let physical = physical.map_err(Error::from_datafusion)?;
+            let (physical, schema, resumable, state) = self.physical(query, types).await?;
             let stream = execute_stream(physical, state.task_ctx()).map_err(Error::from_datafusion)?;
-            Ok(Started { schema, stream, resumable: shape.bare })
+            Ok(Started { schema, stream, resumable })
         })?
+    }
+
+    /// The plan of a query, the schema of its rows, whether wider types would give the same ones, and the state to run it
+    /// in.
+    async fn physical(
+        &self,
+        query: &Query,
+        types: Types,
+    ) -> Result<(Arc<dyn ExecutionPlan>, SchemaRef, bool, SessionState)> {
+        let mut state = self.inner.session.state();
+        let mut plan = match self.optimized(query, &state).await {
+            // What does not fit the types inferred so far may fit those of the whole files.
+            Err(error) if error.is_about_types() && self.inner.catalog.settle_all()? => {
+                self.optimized(query, &state).await?
+            }
+            plan => plan?,
+        };
+        let shape = Shape::of(&plan);
+        if types == Types::Settled || shape.must_settle() {
+            for (input, columns) in shape.unsettled {
+                self.inner.catalog.settle(&input, columns.as_deref())?;
+            }
+            plan = self.optimized(query, &state).await?;
+        }
+        if shape.in_order {
+            state.config_mut().options_mut().execution.target_partitions = 1;
+        }
+        let schema = Arc::clone(plan.schema().inner());
+        let physical = state.query_planner().create_physical_plan(&plan, &state).await;
+        Ok((physical.map_err(Error::from_datafusion)?, schema, shape.bare, state))
     }
 
     async fn optimized(&self, query: &Query, state: &SessionState) -> Result<LogicalPlan> {
@@ -179,11 +261,7 @@ impl Engine {
                 .and_then(LogicalPlanBuilder::build)
                 .map_err(Error::from_datafusion)?;
         }
-        // EXPLAIN is a plan of its own; the planner optimises what it explains.
-        match plan {
-            LogicalPlan::Explain(_) => Ok(plan),
-            plan => state.optimize(&plan).map_err(Error::from_datafusion),
-        }
+        state.optimize(&plan).map_err(Error::from_datafusion)
     }
 
     async fn plan(&self, text: &str, state: &SessionState) -> Result<LogicalPlan> {
@@ -239,10 +317,18 @@ enum Types {
     Settled,
 }
 
-impl Drop for Inner {
+/// The scans of files in a plan.
+fn gather(plan: &Arc<dyn ExecutionPlan>, recipes: &mut Vec<Recipe>) {
+    if let Some(scan) = plan.downcast_ref::<FileScan>() {
+        recipes.push(scan.recipe());
+    }
+    plan.children().into_iter().for_each(|child| gather(child, recipes));
+}
+
+impl Drop for Threads {
     fn drop(&mut self) {
         // An engine may be dropped on a server's thread, where waiting for its own threads is not allowed.
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }

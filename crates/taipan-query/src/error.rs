@@ -37,6 +37,8 @@ pub enum ErrorKind {
     UnknownColumn(String),
     /// The names are known, but do not fit together (types, functions, grouping).
     Invalid(String),
+    /// A file or URL that statements here may not read.
+    OutOfReach(String),
     /// Reading a file failed.
     Input(Arc<taipan_io::Error>),
     /// Reading a database table failed.
@@ -209,6 +211,7 @@ impl fmt::Display for Error {
             ErrorKind::UnknownColumn(name) => write!(f, "no column '{name}'"),
             ErrorKind::NotAQuery(text)
             | ErrorKind::Invalid(text)
+            | ErrorKind::OutOfReach(text)
             | ErrorKind::Memory(text)
             | ErrorKind::Execution(text)
             | ErrorKind::Start(text) => f.write_str(text),

@@ -50,12 +50,21 @@ impl Shape {
                 }
                 LogicalPlan::TableScan(scan) => {
                     sources += 1;
+                    shape.bare &= scan.filters.is_empty();
                     if let Ok(provider) = source_as_provider(&scan.source)
                         && let Some(table) = provider.downcast_ref::<FileTable>()
                         && !table.settled()
                     {
                         sampled = sampled.min(table.input.sampled_rows().0);
-                        shape.unsettled.push((table.input.name().to_owned(), scan.projection.clone()));
+                        let mut columns = scan.projection.clone();
+                        if let Some(columns) = &mut columns {
+                            // What a condition looks at need not be among the columns of the scan.
+                            let named = scan.filters.iter().flat_map(Expr::column_refs);
+                            columns.extend(named.filter_map(|column| table.input.schema().index_of(&column.name).ok()));
+                            columns.sort_unstable();
+                            columns.dedup();
+                        }
+                        shape.unsettled.push((table.key.clone(), columns));
                     }
                 }
                 _ => {

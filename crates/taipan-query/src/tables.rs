@@ -1,4 +1,4 @@
-//! The catalog of a query: the store's tables by name, and files by path.
+//! The catalog of a query: the store's tables by name, files by path, and files read as they are told by `read(…)`.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use datafusion::catalog::{SchemaProvider, Session, TableProvider};
+use datafusion::catalog::{SchemaProvider, Session, TableFunctionArgs, TableFunctionImpl, TableProvider};
+use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -15,22 +16,61 @@ use datafusion::logical_expr::{Expr, TableType};
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
-use taipan_io::{Input, ReadOptions};
+use taipan_io::fetch::FetchOptions;
+use taipan_io::{Input, ReadOptions, is_url};
 use taipan_store::{Select, Selected, Store};
 
 use crate::error::{Error, ErrorKind};
-use crate::files::{FileTable, Settled, blocking_stream};
+use crate::files::{FileTable, Settled, Words, blocking_stream};
 use crate::names::nearest;
+
+/// How many URLs are kept that statements of others named.
+const KEPT: usize = 16;
+
+/// The most bytes that compressed data of others may unpack to.
+const MOST: u64 = 1 << 30;
+
+/// What a statement may read beside the tables of the database.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Any file that the process may read, and any URL.
+    #[default]
+    Everything,
+    /// URLs of public addresses, also behind redirects, and no file: fit for statements of others.
+    PublicUrls,
+    /// Nothing.
+    Tables,
+}
 
 /// Finds the tables of a statement. Opened files are kept, with what was learnt of their types.
 pub(crate) struct Catalog {
     store: Option<Store>,
+    reach: Reach,
+    /// How files are read of which a statement says no more than their name.
+    options: Words,
     files: Mutex<HashMap<String, FileTable>>,
 }
 
 impl Catalog {
-    pub(crate) fn new(store: Option<Store>) -> Self {
-        Self { store, files: Mutex::default() }
+    pub(crate) fn new(store: Option<Store>, reach: Reach, options: Words) -> Self {
+        Self { store, reach, options, files: Mutex::default() }
+    }
+
+    /// A catalog of the same tables that reaches no further than it may.
+    pub(crate) fn within(&self, reach: Reach) -> Self {
+        Self::new(self.store.clone(), reach, self.options.clone())
+    }
+
+    /// How files are read before a statement says more.
+    pub(crate) fn reading(&self) -> ReadOptions {
+        let options = ReadOptions::default();
+        match self.reach {
+            Reach::Everything => options,
+            // Whoever asks is not the one who pays: a URL takes so long and has so much, and no more.
+            Reach::PublicUrls | Reach::Tables => {
+                options.fetch(FetchOptions::default().public_only(true)).max_unpacked(MOST)
+            }
+        }
     }
 
     /// The table, view or file that a statement calls `name`.
@@ -46,13 +86,18 @@ impl Catalog {
             known = tables.iter().map(|table| table.name.clone()).collect();
         }
         let path = Path::new(name);
-        if path.extension().is_some() || path.components().count() > 1 || path.exists() {
+        let is_file = path.extension().is_some() || path.components().count() > 1;
+        if self.reach == Reach::Everything && (is_file || path.exists()) || is_url(name) {
             return Ok(Arc::new(self.open(name)?));
+        }
+        if is_file {
+            return Err(self.refused(name));
         }
         let error = Error::new(ErrorKind::UnknownTable(name.to_owned()));
         let names: Vec<&str> = known.iter().map(String::as_str).collect();
         Err(match nearest(name, &names) {
             Some(name) => error.with_hint(format!("did you mean '{name}'?")),
+            None if self.reach != Reach::Everything => error,
             None => {
                 error.with_hint("name a file in quotes: FROM 'tips.csv'; or a table of the database given with --db")
             }
@@ -63,16 +108,30 @@ impl Catalog {
     ///
     /// Only the `wanted` columns are looked at (all when `None`): the query that asks reads no others.
     pub(crate) fn settle(&self, name: &str, wanted: Option<&[usize]>) -> std::result::Result<(), Error> {
-        let table = self.open(name)?;
-        let input = table.input.settled(wanted)?;
+        let FileTable { input, key, options, .. } = self.open(name)?;
+        let input = input.settled(wanted)?;
         let settled = if wanted.is_none_or(|wanted| wanted.len() == input.schema().fields().len()) {
             Settled::Yes
         } else {
             Settled::No
         };
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        files.insert(name.to_owned(), FileTable { input, settled });
+        files.insert(name.to_owned(), FileTable { input, key, settled, options });
         Ok(())
+    }
+
+    /// The error for what may not be read.
+    fn refused(&self, name: &str) -> Error {
+        let what = if self.reach == Reach::Tables { "tables of the database" } else { "tables and public URLs" };
+        Error::new(ErrorKind::OutOfReach(format!("'{name}' is out of reach: only {what} can be read here")))
+    }
+
+    /// A file that is read as a statement tells, beyond what holds for all.
+    fn read(&self, name: &str, words: &[(String, String)]) -> std::result::Result<FileTable, Error> {
+        // No name has a NUL in it.
+        let key = words.iter().fold(name.to_owned(), |key, (option, value)| format!("{key}\0{option}={value}"));
+        let options = self.options.iter().chain(words).cloned().collect();
+        self.open_as(&key, name, options)
     }
 
     /// Settles every file that was opened so far; false when all were.
@@ -87,13 +146,33 @@ impl Catalog {
         Ok(!unsettled.is_empty())
     }
 
+    /// Refuses a file or URL that is out of reach.
+    pub(crate) fn may_read(&self, name: &str) -> std::result::Result<(), Error> {
+        match self.reach {
+            Reach::Everything => Ok(()),
+            Reach::PublicUrls if is_url(name) => Ok(()),
+            Reach::PublicUrls | Reach::Tables => Err(self.refused(name)),
+        }
+    }
+
     fn open(&self, name: &str) -> std::result::Result<FileTable, Error> {
+        self.open_as(name, name, self.options.clone())
+    }
+
+    fn open_as(&self, key: &str, name: &str, options: Words) -> std::result::Result<FileTable, Error> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(table) = files.get(name) {
+        if let Some(table) = files.get(key) {
             return Ok(table.clone());
         }
-        let table = FileTable { input: Input::open(name, &ReadOptions::default())?, settled: Settled::No };
-        files.insert(name.to_owned(), table.clone());
+        self.may_read(name)?;
+        let reading = options.iter().try_fold(self.reading(), |reading, (name, value)| reading.set(name, value))?;
+        let input = Input::open(name, &reading)?;
+        let table = FileTable { input, key: key.to_owned(), settled: Settled::No, options };
+        if self.reach != Reach::Everything && files.len() >= KEPT {
+            // Statements of others must not fill the disk with what they once named.
+            files.clear();
+        }
+        files.insert(key.to_owned(), table.clone());
         Ok(table)
     }
 }
@@ -122,6 +201,30 @@ impl SchemaProvider for Catalog {
 
     fn table_exist(&self, name: &str) -> bool {
         self.find(name).is_ok()
+    }
+}
+
+/// `read('feed.xml', 'record=channel/item', 'encoding=latin1')`: a file read as it is told.
+#[derive(Debug)]
+pub(crate) struct ReadFile(pub(crate) Arc<Catalog>);
+
+impl TableFunctionImpl for ReadFile {
+    fn call_with_args(&self, args: TableFunctionArgs) -> Result<Arc<dyn TableProvider>> {
+        let usage = || {
+            let text = "read takes the name of a file and its options: read('feed.xml', 'record=item')";
+            DataFusionError::External(Box::new(Error::new(ErrorKind::Invalid(text.to_owned()))))
+        };
+        let mut texts = args.exprs().iter().map(|expr| match expr {
+            Expr::Literal(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)), _) => Ok(text.as_str()),
+            _ => Err(usage()),
+        });
+        let name = texts.next().ok_or_else(usage)??;
+        let words = texts.map(|text| {
+            let (option, value) = text?.split_once('=').ok_or_else(usage)?;
+            Ok((option.trim().to_owned(), value.to_owned()))
+        });
+        let table = self.0.read(name, &words.collect::<Result<Vec<_>>>()?);
+        Ok(Arc::new(table.map_err(|error| DataFusionError::External(Box::new(error)))?))
     }
 }
 

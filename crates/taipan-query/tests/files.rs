@@ -1,0 +1,200 @@
+//! Queries over files: what is pushed into the reading, what may be read, and scans done by another engine.
+#![allow(clippy::unwrap_used, clippy::format_collect, clippy::format_push_string)]
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use taipan_query::{Engine, EngineOptions, ErrorKind, Reach};
+
+/// Rows as lines of cells.
+fn lines(batches: &[RecordBatch]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for batch in batches {
+        let options = FormatOptions::default().with_null("null");
+        let columns: Vec<_> =
+            batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &options).unwrap()).collect();
+        lines.extend(
+            (0..batch.num_rows())
+                .map(|row| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join("|")),
+        );
+    }
+    lines
+}
+
+fn rows(engine: &Engine, sql: &str) -> Vec<String> {
+    lines(&engine.sql(sql).unwrap().map(Result::unwrap).collect::<Vec<_>>())
+}
+
+fn engine() -> Engine {
+    Engine::new(&EngineOptions::default()).unwrap()
+}
+
+/// Types inferred on a few rows, so that later ones can surprise.
+fn hasty() -> Engine {
+    Engine::new(&EngineOptions::default().reading("sample", "200")).unwrap()
+}
+
+/// The same 3,000 rows in three formats.
+fn files(folder: &Path) -> Vec<String> {
+    let (mut csv, mut json, mut xml) = (String::from("id,n,name\n"), String::new(), String::from("<r>"));
+    for id in 0..3000 {
+        let (n, name) = (id % 100, format!("n{}", id % 7));
+        writeln!(csv, "{id},{n},{name}").unwrap();
+        writeln!(json, "{{\"id\":{id},\"n\":{n},\"name\":\"{name}\"}}").unwrap();
+        writeln!(xml, "<i><id>{id}</id><n>{n}</n><name>{name}</name></i>").unwrap();
+    }
+    xml.push_str("</r>");
+    [("t.csv", csv), ("t.ndjson", json), ("t.xml", xml)]
+        .into_iter()
+        .map(|(name, text)| {
+            let path = folder.join(name);
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
+        })
+        .collect()
+}
+
+#[test]
+fn conditions_are_judged_by_the_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in files(folder.path()) {
+        for engine in [engine(), hasty()] {
+            let sql = format!("SELECT id FROM '{file}' WHERE n = 42 AND name <> 'n3' AND id < 700");
+            let plan = rows(&engine, &format!("EXPLAIN {sql}")).join("\n");
+            assert!(plan.contains("FileScan: file="), "{plan}");
+            assert!(plan.contains("filters=[") && !plan.contains("FilterExec"), "{plan}");
+            assert_eq!(
+                rows(&engine, &sql),
+                ["42", "142", "242", "342", "442", "542", "642"][..]
+                    .iter()
+                    .filter(|id| id.parse::<i64>().unwrap() % 7 != 3)
+                    .copied()
+                    .collect::<Vec<_>>()
+            );
+            let counts = format!("SELECT count(*), sum(id) FROM '{file}' WHERE n BETWEEN 10 AND 19");
+            assert_eq!(rows(&engine, &counts), ["300|439350"]);
+            // What cannot be told to another machine is left to the engine.
+            let sql = format!("SELECT count(*) FROM '{file}' WHERE abs(n) = 5 AND name LIKE 'n%'");
+            let plan = rows(&engine, &format!("EXPLAIN {sql}")).join("\n");
+            assert!(plan.contains("FilterExec: abs(") && plan.contains("filters=["), "{plan}");
+            assert_eq!(rows(&engine, &sql), ["30"]);
+            let limited = format!("SELECT id FROM '{file}' WHERE n = 1 LIMIT 2 OFFSET 1");
+            assert_eq!(rows(&engine, &limited), ["101", "201"]);
+        }
+    }
+}
+
+#[test]
+fn types_that_widen_late_change_no_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("t.csv");
+    let many: String = (0..5000).map(|id| format!("{id},1\n")).collect();
+    std::fs::write(&file, format!("id,n\n{many}7,0.5\nx,3\n")).unwrap();
+    let file = file.display();
+    for engine in [engine(), hasty()] {
+        // The column of the condition, and one beside it, of rows that pass and of rows that do not.
+        assert_eq!(rows(&engine, &format!("SELECT id, n FROM '{file}' WHERE n < 1")), ["7|0.5"]);
+        assert_eq!(rows(&engine, &format!("SELECT count(*) FROM '{file}' WHERE n < 1")), ["1"]);
+        assert_eq!(rows(&engine, &format!("SELECT n FROM '{file}' WHERE id = 'x'")), ["3.0"]);
+        assert_eq!(rows(&engine, &format!("SELECT max(n), count(id) FROM '{file}' WHERE n > 1")), ["3.0|1"]);
+    }
+}
+
+#[test]
+fn a_condition_that_fails_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in files(folder.path()) {
+        let mut rows = match engine().sql(&format!("SELECT id FROM '{file}' WHERE 10 / n > 1")) {
+            Err(error) => panic!("{error}"),
+            Ok(rows) => rows,
+        };
+        let error = rows.find_map(Result::err).unwrap();
+        assert_eq!(error.to_string(), "division by zero");
+    }
+}
+
+#[test]
+fn scans_are_done_elsewhere() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in files(folder.path()) {
+        let first = hasty();
+        let sql = format!("SELECT name, id FROM '{file}' WHERE n > 97 AND name IN ('n1', 'it''s') OR id IS NULL");
+        let expected = rows(&first, &sql);
+        assert!(expected.len() > 5);
+        let scans = first.scans(&sql).unwrap();
+        let [scan] = scans.as_slice() else { panic!("{scans:?}") };
+        assert!(scan.contains("\"options\":[[\"sample\",\"200\"]]"), "{scan}");
+        let mut done = lines(&engine().scan(scan).unwrap());
+        // The columns of a scan are in the order of the file.
+        let swapped = |line: &String| line.split_once('|').map(|(id, name)| format!("{name}|{id}")).unwrap();
+        done = done.iter().map(swapped).collect();
+        let (mut done, mut expected) = (done, expected);
+        done.sort();
+        expected.sort();
+        assert_eq!(done, expected);
+        let error = engine().within(Reach::Tables).unwrap().scan(scan).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::OutOfReach(_)), "{error}");
+    }
+    assert_eq!(
+        engine().scan("{}").unwrap_err().to_string(),
+        "this is no scan: missing field `file` at line 1 column 2"
+    );
+}
+
+#[test]
+fn files_are_read_as_they_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("t.json"), "{\"page\":1,\"data\":{\"items\":[{\"a\":1},{\"a\":2}]}}").unwrap();
+    std::fs::write(path("t.xml"), "<r><x><i>1</i></x><y><i>2</i><i>3</i></y></r>").unwrap();
+    std::fs::write(path("t.txt"), "a|b\n1|-\n").unwrap();
+    let engine = engine();
+    let read = |call: String| rows(&engine, &format!("SELECT * FROM read({call})"));
+    assert_eq!(read(format!("'{}', 'record=/data/items'", path("t.json"))), ["1", "2"]);
+    assert_eq!(read(format!("'{}', 'record=data.items'", path("t.json"))), ["1", "2"]);
+    assert_eq!(read(format!("'{}', 'record=y/i'", path("t.xml"))), ["2", "3"]);
+    assert_eq!(read(format!("'{}', 'delimiter=|', 'null=-', 'column=a:text'", path("t.txt"))), ["1|null"]);
+    let sql = format!("SELECT a FROM read('{}', 'record=/data/items') WHERE a > 1", path("t.json"));
+    assert_eq!(rows(&engine, &sql), ["2"]);
+    for (call, message) in [
+        ("'t.json', 'recrod=x'", "no option `recrod` for reading files; did you mean `record`?"),
+        ("", "read takes the name of a file and its options: read('feed.xml', 'record=item')"),
+        ("'t.json', 'x'", "read takes the name of a file and its options: read('feed.xml', 'record=item')"),
+    ] {
+        let error = engine.sql(&format!("SELECT * FROM read({call})")).err().unwrap().to_string();
+        assert_eq!(error, message);
+    }
+    let wrong = Engine::new(&EngineOptions::default().reading("header", "maybe")).err().unwrap();
+    assert_eq!(wrong.to_string(), "`maybe` is no value of `header`: expected true or false");
+}
+
+#[test]
+fn statements_of_others_read_no_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = files(folder.path()).remove(0);
+    let everything = engine();
+    assert_eq!(rows(&everything, &format!("SELECT count(*) FROM '{file}'")), ["3000"]);
+    for (reach, only) in [(Reach::Tables, "tables of the database"), (Reach::PublicUrls, "tables and public URLs")] {
+        let engine = everything.within(reach).unwrap();
+        for from in [format!("'{file}'"), format!("read('{file}')"), "'/etc/hostname'".to_owned(), "'a.csv'".to_owned()]
+        {
+            let error = engine.sql(&format!("SELECT * FROM {from}")).err().unwrap();
+            let told = error.to_string();
+            assert!(matches!(error.kind(), ErrorKind::OutOfReach(_)), "{told}");
+            assert!(told.ends_with(&format!("is out of reach: only {only} can be read here")), "{told}");
+        }
+        // Whether there is a file of a name is not told either.
+        let error = engine.sql("SELECT * FROM etc").err().unwrap();
+        assert_eq!(error.to_string(), "no table 'etc'");
+        assert_eq!(rows(&engine, "SELECT 1 + 1"), ["2"]);
+    }
+    let local = "http://127.0.0.1:9/t.csv";
+    let tables = everything.within(Reach::Tables).unwrap();
+    let error = tables.sql(&format!("SELECT * FROM '{local}'")).err().unwrap();
+    assert!(matches!(error.kind(), ErrorKind::OutOfReach(_)), "{error}");
+    let public = everything.within(Reach::PublicUrls).unwrap();
+    let error = public.sql(&format!("SELECT * FROM '{local}'")).err().unwrap().to_string();
+    assert!(error.contains("public"), "{error}");
+}
