@@ -37,7 +37,7 @@ pub(crate) struct Global {
     /// Threads to compute with [default: one per core]
     #[arg(long, global = true, value_name = "N", help_heading = "Options of every command")]
     pub(crate) threads: Option<NonZeroUsize>,
-    /// Memory for sorting, joining and grouping, such as 256MiB or 2GB; beyond it queries spill to disk [default: 512MiB]
+    /// Working memory, such as 2GB [default: 256MiB, for queries 512MiB]
     #[arg(long, global = true, value_name = "SIZE", value_parser = size, help_heading = "Options of every command")]
     pub(crate) memory_limit: Option<usize>,
     /// Say nothing but errors
@@ -196,11 +196,10 @@ Examples:
 pub(crate) struct Schema {
     /// A CSV, JSON or XML file, a URL, or - for standard input
     pub(crate) file: PathBuf,
-    /// The elements of XML that are records: item, channel/item or /rss/channel/item [default: found]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) record: Option<String>,
     #[command(flatten)]
     pub(crate) printing: Printing,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
 }
 
 #[derive(Debug, Args)]
@@ -214,9 +213,8 @@ pub(crate) struct Validate {
     /// Tell each fault, not the first one only
     #[arg(long)]
     pub(crate) all: bool,
-    /// The elements of XML that are records: item, channel/item or /rss/channel/item [default: found]
-    #[arg(long, value_name = "PATH")]
-    pub(crate) record: Option<String>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
 }
 
 #[derive(Debug, Args)]
@@ -226,8 +224,8 @@ Examples:
   taipan filter flights.csv \"dep_delay > 60 AND carrier IN ('UA', 'DL')\" -o late.json
   zcat log.json.gz | taipan filter - \"level = 'error'\" --on-error reject
 
-A condition has = != < <= > >=, AND OR NOT, IN, BETWEEN, LIKE, ILIKE, IS NULL and parentheses. Text stands in
-single quotes, names with blanks in double quotes, attributes of XML are @id.")]
+A condition has = != < <= > >=, AND OR NOT, IN, BETWEEN, LIKE, ILIKE, IS NULL and parentheses.
+Text stands in single quotes, names with blanks in double quotes, attributes of XML are @id.")]
 pub(crate) struct Filter {
     /// A file, a URL, or - for standard input
     #[arg(value_name = "IN")]
@@ -254,7 +252,10 @@ pub(crate) struct Filter {
 #[command(after_help = "\
 Examples:
   taipan query \"SELECT day, avg(tip) FROM 'tips.csv' GROUP BY day ORDER BY 2 DESC\"
-  taipan query \"SELECT * FROM employees WHERE salary > 100000\" --db demo.db -o rich.csv")]
+  taipan query \"SELECT * FROM employees WHERE salary > 100000\" --db demo.db -o rich.csv
+  taipan query \"SELECT title FROM read('feed.xml', 'record=channel/item')\"
+
+read('FILE', 'OPTION=VALUE', …) takes the options below without their dashes; given as flags they hold for all files.")]
 pub(crate) struct Query {
     /// One SELECT; files are named in quotes, tables of the database by name
     pub(crate) sql: String,
@@ -263,6 +264,8 @@ pub(crate) struct Query {
     pub(crate) db: Option<String>,
     #[command(flatten)]
     pub(crate) printing: Printing,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
 }
 
 #[derive(Debug, Args)]
@@ -297,26 +300,54 @@ pub(crate) struct Convert {
 #[command(after_help = "\
 Examples:
   taipan import examples/demo/*.csv --db demo.db
-  taipan import 'Sales 2026.csv' --db demo.db --table sales --index region")]
+  taipan import 'sales/*.csv' --db demo.db --table sales --on-drift add
+  taipan import events.ndjson.gz --db demo.db --on-error reject --checkpoint 100000
+
+A file is imported whole or not at all, and but once; after an interruption the same command with
+--checkpoint goes on where it ended.")]
 pub(crate) struct Import {
-    /// Files, patterns or folders
+    /// Files, patterns, folders or URLs, or - for standard input
     #[arg(required = true)]
     pub(crate) inputs: Vec<String>,
     /// The database, made when it is not there
     #[arg(long, value_name = "DATABASE")]
     pub(crate) db: String,
-    /// The table's name [default: made from the file's name]
+    /// The table, added to if it is there [default: one for each file]
     #[arg(long, value_name = "NAME")]
     pub(crate) table: Option<String>,
-    /// The column that identifies a row [default: an integer column 'id' without repeats]
+    /// The column that identifies a row [default: integers 'id', if unique]
     #[arg(long, value_name = "COLUMN")]
     pub(crate) primary_key: Option<String>,
     /// A column to index; may be repeated
     #[arg(long, value_name = "COLUMN")]
     pub(crate) index: Vec<String>,
-    /// Replace a table that was not imported from a file
+    /// Replace the table, whatever it came from
     #[arg(long)]
     pub(crate) replace: bool,
+    /// Columns that the table lacks: fail, add or ignore
+    #[arg(long, value_enum, value_name = "ACTION", default_value = "fail", hide_possible_values = true)]
+    pub(crate) on_drift: OnDrift,
+    /// Commit after every N rows, to go on from there if interrupted
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) checkpoint: Option<u64>,
+    /// Where rejected records are written [default: TABLE.rejects.ndjson]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rejects: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) rejecting: Rejecting,
+}
+
+/// What is done about columns that a table lacks, or that its file lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnDrift {
+    /// End with an error
+    Fail,
+    /// Add the table's missing columns
+    Add,
+    /// Leave out the file's new columns
+    Ignore,
 }
 
 #[derive(Debug, Args)]

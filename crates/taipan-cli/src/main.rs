@@ -20,8 +20,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let Arguments { command, global } = Arguments::parse();
+    if let Some(threads) = global.threads {
+        // Where the system refuses, files are read on as many threads as there are cores.
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
+    }
     let result = match command {
-        Command::Head(args) => commands::head::run(&args),
+        Command::Head(args) => commands::head::run(&args, &global),
         Command::Fetch(args) => commands::fetch::run(&args, &global),
         Command::Schema(args) => commands::schema::run(&args, &global),
         Command::Validate(args) => commands::validate::run(&args, &global),

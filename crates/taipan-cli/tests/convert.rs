@@ -1,5 +1,5 @@
 //! `taipan convert` and the options of reading, on the real binary.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::format_collect)]
 
 mod support;
 
@@ -126,4 +126,51 @@ fn head_reads_as_it_is_told() {
         "true",
     ];
     assert_eq!(place.ok(&told), "{\"a\":\"x|y\",\"b\":null}\n");
+}
+
+#[test]
+fn records_are_where_the_user_says() {
+    let place = Workplace::new();
+    fs::write(place.path("t.json"), "{\"n\": 2,\n \"data\": {\"items\": [{\"a\": 1},\n  {\"a\": 2}]}}\n").unwrap();
+    let all = "{\"a\":1}\n{\"a\":2}\n";
+    for path in ["/data/items", "data.items"] {
+        assert_eq!(place.ok(&["head", "t.json", "--record", path, "--format", "ndjson"]), all);
+        let converted = place.ok(&["convert", "t.json", "-", "--format", "ndjson", "--record", path]);
+        assert_eq!(converted, all);
+        let schema = place.ok(&["schema", "t.json", "--record", path, "--format", "csv"]);
+        assert_eq!(schema, "column,type,nulls,min,max,example\na,integer,0,1,2,1\n");
+        assert_eq!(place.ok(&["query", "SELECT sum(a) AS s FROM 't.json'", "--record", path]), "s\n3\n");
+        let kept = place.ok(&["filter", "t.json", "a > 1", "--record", path, "--format", "ndjson"]);
+        assert_eq!(kept, "{\"a\": 2}\n");
+        place.ok(&["import", "t.json", "--record", path, "--db", "d.db"]);
+        assert_eq!(place.ok(&["query", "SELECT sum(a) AS s FROM t", "--db", "d.db"]), "s\n3\n");
+        fs::remove_file(place.path("d.db")).unwrap();
+    }
+    let lost = place.run(&["head", "t.json", "--record", "/data/rows"]);
+    assert_eq!((lost.code, lost.stderr.as_str()), (1, "error: t.json: `/data/rows` is not in the document\n"));
+    // A fault is told at its own place, within the array and behind it.
+    fs::write(place.path("bad.json"), "{\"items\": [{\"a\": 1},\n  {\"a\": tru}]}\n").unwrap();
+    let bad = place.run(&["head", "bad.json", "--record", "/items"]);
+    assert!(bad.stderr.starts_with("error: bad.json:2:"), "{}", bad.stderr);
+    fs::write(place.path("bad.json"), "{\"items\": [{\"a\": 1}],\n\"b\": nul}").unwrap();
+    let bad = place.run(&["head", "bad.json", "--record", "/items"]);
+    assert!(bad.stderr.starts_with("error: bad.json:2:9: "), "{}", bad.stderr);
+}
+
+#[test]
+fn threads_change_no_output() {
+    let place = Workplace::new();
+    let rows: String = (0..200_000).map(|id| format!("{id},{}\n", id % 97)).collect();
+    fs::write(place.path("t.csv"), format!("id,n\n{rows}")).unwrap();
+    for command in [
+        ["convert", "t.csv", "-", "--format", "ndjson"],
+        ["filter", "t.csv", "n = 5", "--format", "json"],
+        ["query", "SELECT * FROM 't.csv' WHERE n < 3", "-o", "-", "--quiet"],
+    ] {
+        let run =
+            |threads: &str| place.ok(&[&command[..], &["--threads", threads, "--memory-limit", "32MiB"]].concat());
+        let one = run("1");
+        assert!(one.len() > 1000);
+        assert!(run("4") == one, "{command:?}");
+    }
 }

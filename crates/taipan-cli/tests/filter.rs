@@ -71,3 +71,24 @@ fn a_bad_record_ends_it_or_is_set_aside() {
     assert_eq!(lines.len(), 2);
     assert!(lines[1].contains("\"line\":3") && lines[1].contains("invalid number"), "{}", lines[1]);
 }
+
+#[test]
+fn the_first_fault_of_a_file_is_the_one_told() {
+    let place = Workplace::new();
+    // One record does not compare, and the next one is broken.
+    place.write("t.ndjson", "{\"v\":1}\n{\"v\":\"x\"}\n{\"v\":}\n");
+    place.write("t.xml", "<r>\n<i><v>1</v></i>\n<i><v>x</v></i>\n<i><v>&no;</v></i>\n</r>");
+    place.write("t.csv", "v,w\n1,2\nx,2\n1,2,3\n");
+    for (file, line) in [("t.ndjson", ":2:6: "), ("t.xml", ":3:"), ("t.csv", ":3: ")] {
+        let typed: &[&str] = if file == "t.csv" { &["--column", "v:integer"] } else { &[] };
+        let ran = place.run(&[&["filter", file, "v > 0", "-o", "out"], typed].concat());
+        assert!(ran.code == 1 && ran.stderr.starts_with(&format!("error: {file}{line}")), "{}", ran.stderr);
+        assert!(ran.stderr.contains("`x`"), "{}", ran.stderr);
+        assert!(!place.path("out").exists());
+    }
+    let ran = place.run(&["filter", "t.ndjson", "v > 0", "--format", "csv"]);
+    assert!(ran.stderr.contains("`x`"), "{}", ran.stderr);
+    place.write("t.ndjson", "{\"v\":1}\n{\"v\":2}\n{\"v\":}\n");
+    let ran = place.run(&["filter", "t.ndjson", "v > 0"]);
+    assert!(ran.stderr.starts_with("error: t.ndjson:3:"), "{}", ran.stderr);
+}

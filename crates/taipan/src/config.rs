@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+use taipan_io::{OnError, ReadOptions};
 use taipan_learn::metrics::Scoring;
 use taipan_learn::{ParamValue, registry};
 use taipan_plot::{Chart, Data};
@@ -59,6 +60,24 @@ pub struct SourceConfig {
     /// Columns to index.
     #[serde(default)]
     pub index: Vec<String>,
+    /// Where the records are: `channel/item` in XML, `/data/items` in JSON.
+    pub record: Option<Spanned<String>>,
+    /// The encoding of the text; told by the content when absent.
+    pub encoding: Option<String>,
+    /// What a bad record does: `fail`, which is meant when absent, or `reject`.
+    #[serde(default)]
+    pub on_error: OnErrorConfig,
+}
+
+/// What a bad record of a source does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnErrorConfig {
+    /// The import ends with an error.
+    #[default]
+    Fail,
+    /// It is written to `TABLE.rejects.ndjson` beside the app file.
+    Reject,
 }
 
 /// `[model.NAME]`: what to learn from what.
@@ -126,6 +145,25 @@ pub(crate) struct ModelKey<'a> {
     search: Vec<(&'a str, &'a [ParamValue])>,
     n_iter: Option<usize>,
     scoring: Option<&'a str>,
+}
+
+impl SourceConfig {
+    /// How the file is read.
+    ///
+    /// Errors: [`taipan_io::ErrorKind::InvalidOption`] for a path that leads to no records.
+    pub(crate) fn reading(&self) -> taipan_io::Result<ReadOptions> {
+        let mut options = ReadOptions::default();
+        if let Some(record) = &self.record {
+            options = options.record(record.get_ref())?;
+        }
+        if let Some(encoding) = &self.encoding {
+            options = options.encoding(encoding);
+        }
+        Ok(match self.on_error {
+            OnErrorConfig::Fail => options,
+            OnErrorConfig::Reject => options.on_error(OnError::Reject),
+        })
+    }
 }
 
 impl ModelConfig {
@@ -239,6 +277,9 @@ impl Source<'_> {
                 let why = if file.exists() { "is no file" } else { "no such file" };
                 return Err(self.error(&source.file.span(), format!("{}: {why}", file.display())));
             }
+            if let (Some(record), Err(error)) = (&source.record, source.reading()) {
+                return Err(self.error(&record.span(), error.to_string()));
+            }
         }
         for model in config.models.values() {
             self.check_model(model)?;
@@ -348,6 +389,14 @@ mod tests {
             ("[app]\nname = 1", "taipan.toml:2:8: invalid type: integer '1', expected a string"),
             ("[plott.a]\n", "taipan.toml:1:2: unknown key 'plott' (did you mean 'plot'?)"),
             ("[source.a]\nfile = 'nowhere.csv'", "taipan.toml:2:8: ./nowhere.csv: no such file"),
+            (
+                "[source.a]\nfile = 'Cargo.toml'\nrecord = 'a//b'",
+                "taipan.toml:3:10: `a//b` is no path of elements, such as `item`, `channel/item` or `/rss/channel/item`",
+            ),
+            (
+                "[source.a]\nfile = 'Cargo.toml'\non_error = 'skip'",
+                "taipan.toml:3:12: unknown variant 'skip', expected 'fail' or 'reject'",
+            ),
             (
                 "[model.m]\nestimator = 'LinearRegression'\nfrom = 't'\ntarget = 'y'\ntest_size = 1.5",
                 "taipan.toml:5:13: test_size is 1.5, allowed: 0 ≤ test_size < 1",

@@ -29,7 +29,7 @@ mod project;
 mod relation;
 
 pub use error::{Error, ErrorKind, Result};
-pub use import::{ImportOptions, Imported, Outcome, Replace, import_file};
+pub use import::{Drift, Existing, ImportOptions, Imported, Outcome, import_file};
 pub use model::{
     Evaluation, Input, NamedModel, Prediction, Searched, TrainOptions, answer_schema, attribute_json, class_names,
     evaluate, inputs, load_model, predict, search, train, transform,

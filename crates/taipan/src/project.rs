@@ -10,7 +10,7 @@ use chrono::{SecondsFormat, Utc};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use taipan_io::{expand, table_name};
+use taipan_io::{RejectFile, expand, table_name};
 use taipan_learn::Model;
 use taipan_plot::{Kind, Theme};
 use taipan_query::{Engine, EngineOptions, Rows};
@@ -18,7 +18,7 @@ use taipan_store::{Artifact, Origin, Store, Table};
 
 use crate::config::{self, Config, ModelConfig, PlotConfig};
 use crate::error::{Error, ErrorKind, Result, nearest};
-use crate::import::{ImportOptions, Imported, Outcome, Replace, hex, import_file};
+use crate::import::{Existing, ImportOptions, Imported, Outcome, hex, import_file};
 use crate::model::{NamedModel, Training, predict_objects};
 use crate::picture::{NamedPlot, PlotOptions, chart};
 use crate::relation::Relation;
@@ -195,7 +195,7 @@ impl Project {
                 .options
                 .clone()
                 .table(Some(source.table.clone()))
-                .replace(Replace::Imported)
+                .existing(Existing::ReplaceImported)
                 .again(self.inner.fresh);
             let imported = import_file(self.store(), &source.path, &options, &|read, total| {
                 progress(&source.path, read, total);
@@ -480,8 +480,11 @@ impl Found {
         for (table, source) in &config.sources {
             let path = root.join(source.file.get_ref());
             declared.extend(path.canonicalize().ok());
-            let options =
-                ImportOptions::default().primary_key(source.primary_key.clone()).indexes(source.index.clone());
+            let options = ImportOptions::default()
+                .primary_key(source.primary_key.clone())
+                .indexes(source.index.clone())
+                .rejects(Some(RejectFile::beside(&root.join(table)).path().to_owned()))
+                .reading(source.reading()?);
             sources.push(Source { path, table: table.clone(), options });
         }
         for path in &self.files {

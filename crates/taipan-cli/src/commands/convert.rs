@@ -25,10 +25,7 @@ pub(crate) fn run(args: &Convert, global: &Global) -> Result<()> {
             args.output.display()
         ),
     };
-    let mut options = args.rejecting.apply(args.reading.options()?);
-    if let Some(bytes) = global.memory_limit {
-        options = options.memory_limit(bytes);
-    }
+    let options = args.rejecting.apply(args.reading.options(global)?);
     let input = Input::open(&args.input, &options).map_err(Error::from)?;
     let progress = std::sync::Arc::new(FileProgress::new(global.quiet));
     let (shown, name, total) = (progress.clone(), input.name().to_owned(), input.len_bytes().unwrap_or(0));

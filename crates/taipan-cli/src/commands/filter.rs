@@ -14,10 +14,7 @@ use crate::output::OutputFormat;
 
 pub(crate) fn run(args: &args::Filter, global: &Global) -> Result<()> {
     let started = Instant::now();
-    let mut options = args.rejecting.apply(args.reading.options()?);
-    if let Some(bytes) = global.memory_limit {
-        options = options.memory_limit(bytes);
-    }
+    let options = args.rejecting.apply(args.reading.options(global)?).faults_in_turn();
     let input = Input::open(&args.input, &options).map_err(Error::from)?;
     let target = args.output.as_deref().filter(|path| *path != Path::new("-"));
     let output = match (args.format, target.and_then(Output::of_path)) {
@@ -26,7 +23,7 @@ pub(crate) fn run(args: &args::Filter, global: &Global) -> Result<()> {
         (None, Some(Output::Json)) if input.format() == Format::Json => None,
         (None, by_name) => by_name,
     };
-    let mut filter = Filter::new(input, &args.condition).map_err(Error::from)?.threads(global.threads);
+    let mut filter = Filter::new(input, &args.condition).map_err(Error::from)?;
     if let Some(output) = output {
         filter = filter.output(output);
     }

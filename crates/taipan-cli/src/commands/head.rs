@@ -4,16 +4,16 @@ use anyhow::Result;
 use taipan::Error;
 use taipan::io::{ErrorKind, Input};
 
-use crate::args::Head;
+use crate::args::{Global, Head};
 use crate::message::{counted, grouped};
 use crate::output::Printer;
 
 /// How much of a stream types are inferred on.
 const STREAMED: usize = 1 << 20;
 
-pub(crate) fn run(args: &Head) -> Result<()> {
+pub(crate) fn run(args: &Head, global: &Global) -> Result<()> {
     // A sample from the net or a pipe is waited for, so it is a smaller one.
-    let options = args.reading.options()?;
+    let options = args.reading.options(global)?;
     let options = if args.file.is_file() { options } else { options.sample_bytes(STREAMED) };
     let mut input = Input::open(&args.file, &options).map_err(Error::from)?;
     let batches = loop {
@@ -33,7 +33,9 @@ pub(crate) fn run(args: &Head) -> Result<()> {
     let (seen, whole) = input.sampled_rows();
     let more = if whole { "" } else { "+" };
     let columns = counted(input.schema().fields().len() as u64, "column");
-    eprintln!("{} of {}{more} rows, {columns}", grouped(shown), grouped(seen.max(shown)));
+    if !global.quiet {
+        eprintln!("{} of {}{more} rows, {columns}", grouped(shown), grouped(seen.max(shown)));
+    }
     Ok(())
 }
 

@@ -22,7 +22,6 @@ pub(crate) mod validate;
 mod learning;
 
 use anyhow::Result;
-use taipan::io::ReadOptions;
 use taipan::query::{Engine, EngineOptions};
 use taipan::{Error, Relation, open_database};
 
@@ -30,20 +29,19 @@ use crate::args::Global;
 
 /// A query engine with what the command line allows it, over the database where one is given.
 fn engine(global: &Global, db: Option<&str>) -> Result<Engine> {
+    engine_reading(global, db, Vec::new())
+}
+
+/// The same, with how files are read.
+fn engine_reading(global: &Global, db: Option<&str>, reading: Vec<(&'static str, String)>) -> Result<Engine> {
     let mut options = EngineOptions::default().threads(global.threads).memory_limit(global.memory_limit);
+    for (name, value) in reading {
+        options = options.reading(name, value);
+    }
     if let Some(url) = db {
         options = options.store(open_database(url)?);
     }
     Ok(Engine::new(&options).map_err(Error::from)?)
-}
-
-/// How a file is read of which the command line says no more than where its records are.
-fn reading(record: Option<&str>) -> Result<ReadOptions> {
-    let options = ReadOptions::default();
-    Ok(match record {
-        Some(path) => options.record(path).map_err(Error::from)?,
-        None => options,
-    })
 }
 
 /// A file, a query or a table; a name that looks like a file but is none is an error about the file.

@@ -9,7 +9,6 @@ use taipan::arrow::array::{ArrayRef, StringArray, UInt64Array};
 use taipan::arrow::record_batch::RecordBatch;
 use taipan::io::{AtomicFile, ColumnProfile, Input, profile};
 
-use super::reading;
 use crate::args::{Format, Global, Schema};
 use crate::message::counted;
 use crate::output::Printer;
@@ -18,7 +17,7 @@ use crate::output::Printer;
 const WIDEST: usize = 40;
 
 pub(crate) fn run(args: &Schema, global: &Global) -> Result<()> {
-    let input = Input::open(&args.file, &reading(args.record.as_deref())?).map_err(Error::from)?;
+    let input = Input::open(&args.file, &args.reading.options(global)?).map_err(Error::from)?;
     let found = profile(&input).map_err(Error::from)?;
     if args.printing.format == Some(Format::Json) || is_json(args) {
         let text = format!("{:#}\n", found.to_json());

@@ -42,6 +42,9 @@ pub(crate) fn run(args: &Serve, global: &Global) -> Result<()> {
                 Outcome::Unchanged => "unchanged".to_owned(),
             };
             say(&done.table, &format!("{:>14}  {outcome}", counted(done.rows, "row")));
+            if let Some(path) = &done.rejected_to {
+                eprintln!("rejected  {} → {}", counted(done.rejects, "record"), path.display());
+            }
         },
         &|path, read, total| progress.update(&path.display().to_string(), read, total),
     );

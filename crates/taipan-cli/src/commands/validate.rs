@@ -6,7 +6,6 @@ use anyhow::{Result, bail};
 use taipan::Error;
 use taipan::io::{Checks, validate};
 
-use super::reading;
 use crate::args::{Global, Validate};
 use crate::message::{counted, printable};
 
@@ -14,7 +13,7 @@ pub(crate) fn run(args: &Validate, global: &Global) -> Result<()> {
     let checks = if args.all { Checks::All } else { Checks::First };
     let mut stdout = std::io::stdout().lock();
     let mut written = Ok(());
-    let found = validate(&args.file, &reading(args.record.as_deref())?, checks, |flaw| {
+    let found = validate(&args.file, &args.reading.options(global)?, checks, |flaw| {
         if written.is_ok() {
             written = writeln!(stdout, "{}", printable(&flaw.to_string()));
         }

@@ -326,9 +326,9 @@ mod tests {
     #[test]
     fn what_is_wrong_around_it_stays_or_is_told() {
         for (document, pointer, left) in [
-            (r#"{"x":[1],}"#, "/x", Ok(r#"     [1] }"#)),
-            (r#"{"x":[1]} 2"#, "/x", Ok(r#"     [1]  2"#)),
-            (r#"{"x":[1],"y":tru}"#, "/x", Ok(r#"     [1]        }"#)),
+            (r#"{"x":[1],}"#, "/x", Ok("     [1] }")),
+            (r#"{"x":[1]} 2"#, "/x", Ok("     [1]  2")),
+            (r#"{"x":[1],"y":tru}"#, "/x", Ok("     [1]        }")),
             (r#"{"x":[1"#, "/x", Ok("     [1")),
             (r#"{"x":[1]"#, "/x", Err("the document ends too early")),
             (r#"{"y" 1,"x":[1]}"#, "/x", Err("`/x` was not found before a fault in the document")),
