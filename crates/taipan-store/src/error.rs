@@ -73,6 +73,8 @@ pub enum ErrorKind {
         /// The rule.
         violation: Violation,
     },
+    /// A query that took too long or was cancelled.
+    Stopped(String),
     /// The row is not as it was when it was read.
     Stale,
     /// A change would be of more rows than it may.
@@ -235,7 +237,7 @@ impl fmt::Display for ErrorKind {
             Self::ReadOnly => f.write_str("cannot be written: the file or its folder is read-only"),
             Self::Busy => f.write_str("locked by another program; try again when it has finished"),
             Self::Full => f.write_str("no space left to write; nothing was changed"),
-            Self::Io(detail) | Self::Sql(detail) => f.write_str(detail),
+            Self::Io(detail) | Self::Sql(detail) | Self::Stopped(detail) => f.write_str(detail),
         }
     }
 }

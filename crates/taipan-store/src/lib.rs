@@ -44,6 +44,7 @@
 mod artifact;
 mod calendar;
 mod cells;
+mod console;
 pub mod document;
 mod error;
 mod json;
@@ -64,6 +65,7 @@ mod value;
 mod write;
 
 pub use artifact::Artifact;
+pub use console::{ConsoleAnswer, ConsoleLimits};
 pub use error::{Error, ErrorKind, Result, Violation};
 pub use kind::Kind;
 pub use origin::Origin;

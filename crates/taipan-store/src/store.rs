@@ -9,6 +9,7 @@ use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
 
 use crate::artifact::Artifact;
+use crate::console::{ConsoleAnswer, ConsoleLimits};
 use crate::document::{Document, Form};
 use crate::error::{Error, Result};
 use crate::mutation::{Mutation, Outcome};
@@ -263,6 +264,20 @@ impl Store {
     /// Makes the changes of the queue until there are none.
     pub fn work(&self) {
         self.database.work();
+    }
+
+    /// Runs a query that somebody typed: it can read the tables that [`tables`](Self::tables) lists, and nothing else.
+    /// `stopped` is asked now and then whether to end it.
+    ///
+    /// # Errors
+    /// `Sql` in the database's words, about what was typed or what it may not do; `Stopped` by time or by `stopped`.
+    pub fn console(
+        &self,
+        sql: &str,
+        limits: &ConsoleLimits,
+        stopped: impl FnMut() -> bool + Send + 'static,
+    ) -> Result<ConsoleAnswer> {
+        self.database.console(sql, limits, stopped)
     }
 
     /// The rows of a query as values.

@@ -1,10 +1,12 @@
 //! [`App`]: routes, templates and assets put together, with the limits and checks that hold for all of them.
 
-use crate::service::{Reporter, Service};
-use crate::{Asset, Hosts, Templates};
+use crate::service::{After, Before, Heard, Reporter, Rules, Service, Visit};
+
+use crate::{Asset, Hosts, Problem, Sessions, Templates};
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::HeaderMap;
+use axum::response::Response;
 use axum::routing::get;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +20,10 @@ pub struct App {
     body_limit: usize,
     grace: Duration,
     reporter: Option<Reporter>,
+    sessions: Option<Sessions>,
+    before: Vec<Before>,
+    after: Vec<After>,
+    heard: Option<Heard>,
 }
 
 impl App {
@@ -30,6 +36,10 @@ impl App {
             body_limit: 16 << 20,
             grace: Duration::from_secs(10),
             reporter: None,
+            sessions: None,
+            before: Vec::new(),
+            after: Vec::new(),
+            heard: None,
         }
     }
 
@@ -97,10 +107,55 @@ impl App {
         self
     }
 
+    /// Keeps sessions, which handlers take as a [`Session`](crate::Session). Requests that come with one and may change
+    /// something are protected against forgery from then on: a form brings the session's
+    /// [`csrf_token`](crate::Session::csrf_token) in its field `_csrf`.
+    pub fn sessions(mut self, sessions: Sessions) -> Self {
+        self.sessions = Some(sessions);
+        self
+    }
+
+    /// Runs this before each handler, those added first running first. It may change the request, and refuse it.
+    pub fn before(mut self, hook: impl Fn(&mut Request) -> Result<(), Problem> + Send + Sync + 'static) -> Self {
+        self.before.push(Arc::new(hook));
+        self
+    }
+
+    /// Runs this after each handler, error pages included.
+    pub fn after(mut self, hook: impl Fn(&mut Response) + Send + Sync + 'static) -> Self {
+        self.after.push(Arc::new(hook));
+        self
+    }
+
+    /// Hears of each request once its answer begins. Answers then carry an `x-request-id`.
+    pub fn heard(mut self, heard: impl Fn(&Visit<'_>) + Send + Sync + 'static) -> Self {
+        self.heard = Some(Arc::new(heard));
+        self
+    }
+
+    /// Adds what a plugin brings; see [`Plugin`](crate::Plugin).
+    ///
+    /// # Panics
+    /// As [`App::routes`].
+    pub fn plugin(self, plugin: &impl crate::Plugin) -> Self {
+        let app = self.routes(plugin.routes());
+        plugin.extend(app)
+    }
+
     /// The app as a tower service, for other servers than [`serve`](crate::serve).
     pub fn into_service(self) -> Service {
         let router = self.router.layer(DefaultBodyLimit::max(self.body_limit));
-        Service::new(router, self.templates, self.hosts, self.body_limit, self.reporter)
+        let rules = Rules {
+            templates: self.templates.filter(|templates| templates.has("error.html")),
+            hosts: self.hosts,
+            body_limit: self.body_limit as u64,
+            reporter: self.reporter,
+            sessions: self.sessions,
+            before: self.before,
+            after: self.after,
+            heard: self.heard,
+        };
+        Service::new(router, rules)
     }
 
     pub(crate) fn grace_period(&self) -> Duration {

@@ -93,7 +93,7 @@ impl Prepared {
     }
 }
 
-fn content_type(name: &str) -> &'static str {
+pub(crate) fn content_type(name: &str) -> &'static str {
     match name.rsplit('.').next().unwrap_or_default() {
         "css" => "text/css; charset=utf-8",
         "js" => "text/javascript; charset=utf-8",
@@ -109,7 +109,7 @@ fn content_type(name: &str) -> &'static str {
 }
 
 /// FNV-1a, 64 bits: a name for a content that nobody has an interest in forging.
-const fn hash(bytes: &[u8]) -> u64 {
+pub(crate) const fn hash(bytes: &[u8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut at = 0;
     while at < bytes.len() {

@@ -51,6 +51,26 @@ impl Client {
         self.post(path, "application/json", body)
     }
 
+    /// Posts a form as a browser does: the page with the form is loaded first, for its token.
+    pub async fn submit(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> Answer {
+        let token = self.get(page).browser().await.csrf_token().unwrap_or_default();
+        let encode = |(name, value): &(&str, &str)| {
+            format!("{}={}", crate::format::url_part(name), crate::format::url_part(value))
+        };
+        let fields: Vec<String> = [("_csrf", token.as_str())].iter().chain(fields).map(encode).collect();
+        self.post(action, "application/x-www-form-urlencoded", fields.join("&")).browser().await
+    }
+
+    /// Logs in by the form of a page, whose fields are `name` and `password`; the answer is the page's own.
+    pub async fn login(&self, page: &str, name: &str, password: &str) -> Answer {
+        self.submit(page, page, &[("name", name), ("password", password)]).await
+    }
+
+    /// Forgets all cookies, as another browser would have none.
+    pub fn forget(&self) {
+        self.jar().clear();
+    }
+
     /// A request of any method.
     pub fn request(&self, method: Method, path: &str) -> Call<'_> {
         Call { client: self, method, path: path.to_owned(), headers: Vec::new(), body: Bytes::new() }
@@ -191,6 +211,13 @@ impl Answer {
     /// The body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The token of a page's form, as [`Session::csrf_token`](crate::Session::csrf_token) made it.
+    pub fn csrf_token(&self) -> Option<String> {
+        let text = self.text();
+        let (_, after) = text.split_once("name=\"_csrf\" value=\"")?;
+        after.split_once('"').map(|(token, _)| token.to_owned())
     }
 
     /// The body as JSON.

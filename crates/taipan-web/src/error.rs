@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-/// A result with this crate's [`Error`].
-pub type Result<T> = std::result::Result<T, Error>;
+/// A result with this crate's [`Error`], unless another is named.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong, and where: the kind, the template and line when there is one, and the source.
 #[derive(Debug)]
@@ -32,6 +32,19 @@ pub enum ErrorKind {
     UnknownTemplate(String),
     /// The listener failed for good.
     Listen(String),
+    /// A value that is refused, and of which field.
+    Invalid {
+        /// The field.
+        field: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The database of accounts or sessions failed.
+    Store(String),
+    /// The system refused something.
+    System(String),
+    /// No route of this name, or not with these parameters.
+    UnknownRoute(String),
 }
 
 impl Error {
@@ -42,6 +55,22 @@ impl Error {
 
     pub(crate) fn listen(source: std::io::Error) -> Self {
         Self { kind: ErrorKind::Listen(source.to_string()), source: Some(Box::new(source)) }
+    }
+
+    pub(crate) fn invalid(field: &'static str, reason: impl Into<String>) -> Self {
+        Self { kind: ErrorKind::Invalid { field, reason: reason.into() }, source: None }
+    }
+
+    pub(crate) fn system(what: &str, reason: impl fmt::Display) -> Self {
+        Self { kind: ErrorKind::System(format!("{what}: {reason}")), source: None }
+    }
+
+    pub(crate) fn unknown_route(what: String) -> Self {
+        Self { kind: ErrorKind::UnknownRoute(what), source: None }
+    }
+
+    pub(crate) fn with_source(kind: ErrorKind, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { kind, source: Some(Box::new(source)) }
     }
 
     pub(crate) fn template(name: &str, source: minijinja::Error) -> Self {
@@ -69,6 +98,9 @@ impl fmt::Display for Error {
             ErrorKind::Template { name, line: None, reason } => write!(f, "{name}: {reason}"),
             ErrorKind::UnknownTemplate(name) => write!(f, "no template “{name}”"),
             ErrorKind::Listen(reason) => write!(f, "cannot listen: {reason}"),
+            ErrorKind::Invalid { field, reason } => write!(f, "{field}: {reason}"),
+            ErrorKind::Store(reason) | ErrorKind::System(reason) => f.write_str(reason),
+            ErrorKind::UnknownRoute(what) => write!(f, "no route {what}"),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! look at a few headers, and nothing is boxed or parsed.
 
 use crate::problem::accepts_html;
-use crate::{Hosts, Problem, Templates};
+use crate::{Hosts, Problem, Sessions, Templates};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -14,11 +14,16 @@ use std::any::Any;
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tower::Service as _;
 
 pub(crate) type Reporter = Arc<dyn Fn(&str) + Send + Sync>;
+pub(crate) type Before = Arc<dyn Fn(&mut Request) -> Result<(), Problem> + Send + Sync>;
+pub(crate) type Heard = Arc<dyn Fn(&Visit<'_>) + Send + Sync>;
+pub(crate) type After = Arc<dyn Fn(&mut Response) + Send + Sync>;
 
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -30,6 +35,8 @@ const PAGE_HEADERS: [(HeaderName, HeaderValue); 2] = [
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
 ];
 
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 /// The longest plain-text error that is turned into a page; a longer one is somebody's document.
 const MESSAGE_BYTES: usize = 4 << 10;
 
@@ -40,38 +47,128 @@ pub struct Service {
     rules: Arc<Rules>,
 }
 
-struct Rules {
-    templates: Option<Templates>,
-    hosts: Hosts,
-    body_limit: u64,
-    reporter: Option<Reporter>,
+pub(crate) struct Rules {
+    pub(crate) templates: Option<Templates>,
+    pub(crate) hosts: Hosts,
+    pub(crate) body_limit: u64,
+    pub(crate) reporter: Option<Reporter>,
+    pub(crate) sessions: Option<Sessions>,
+    pub(crate) before: Vec<Before>,
+    pub(crate) after: Vec<After>,
+    pub(crate) heard: Option<Heard>,
+}
+
+/// A request that was answered, for logs and counters.
+#[derive(Debug)]
+pub struct Visit<'a> {
+    method: &'a Method,
+    path: &'a str,
+    status: StatusCode,
+    time: Duration,
+    id: &'a str,
+}
+
+impl Visit<'_> {
+    /// The method.
+    pub fn method(&self) -> &Method {
+        self.method
+    }
+
+    /// The path, without the query, which may hold what is not meant for logs.
+    pub fn path(&self) -> &str {
+        self.path
+    }
+
+    /// The answer's status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// How long it took until the answer began.
+    pub fn time(&self) -> Duration {
+        self.time
+    }
+
+    /// The request's id, which the answer has in `x-request-id`.
+    pub fn id(&self) -> &str {
+        self.id
+    }
+
+    /// All of it as a line of JSON.
+    pub fn json(&self) -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        serde_json::json!({
+            "time": now.as_secs_f64(),
+            "id": self.id,
+            "method": self.method.as_str(),
+            "path": self.path,
+            "status": self.status.as_u16(),
+            "ms": self.time.as_secs_f64() * 1e3,
+        })
+        .to_string()
+    }
+}
+
+/// The id that the client gave a request, if it is short and plain, or a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    static START: LazyLock<u32> = LazyLock::new(|| crate::secret::random_bytes::<4>().map_or(0, u32::from_be_bytes));
+    let given = headers.get("x-request-id").and_then(|id| id.to_str().ok());
+    let is_plain = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
+    match given.filter(is_plain) {
+        Some(id) => id.to_owned(),
+        None => format!("{:08x}-{:08x}", *START, COUNT.fetch_add(1, Ordering::Relaxed)),
+    }
 }
 
 impl Service {
-    pub(crate) fn new(
-        router: Router,
-        templates: Option<Templates>,
-        hosts: Hosts,
-        body_limit: usize,
-        reporter: Option<Reporter>,
-    ) -> Self {
-        let templates = templates.filter(|templates| templates.has("error.html"));
-        Self { router, rules: Arc::new(Rules { templates, hosts, body_limit: body_limit as u64, reporter }) }
+    pub(crate) fn new(router: Router, rules: Rules) -> Self {
+        Self { router, rules: Arc::new(rules) }
     }
 
     /// Answers one request.
     pub async fn respond(&self, request: Request) -> Response {
+        let heard = self.rules.heard.as_ref().map(|_| (Instant::now(), request_id(request.headers())));
         let html = accepts_html(request.headers());
         let method = request.method().clone();
         let uri = request.uri().clone();
         let answer = match self.rules.admit(&request) {
-            Ok(()) => without_panic(self.router.clone().call(request)).await.unwrap_or_else(Problem::into_response),
+            Ok(()) => self.pass(request).await.unwrap_or_else(Problem::into_response),
             Err(problem) => problem.into_response(),
         };
         let mut response =
             if answer.status().as_u16() < 400 { answer } else { self.rules.explain(answer, &method, &uri, html).await };
+        for hook in &self.rules.after {
+            hook(&mut response);
+        }
+        if let (Some(heard), Some((begun, id))) = (&self.rules.heard, &heard) {
+            let (status, time) = (response.status(), begun.elapsed());
+            heard(&Visit { method: &method, path: uri.path(), status, time, id });
+            if let Ok(id) = HeaderValue::try_from(id) {
+                response.headers_mut().insert(REQUEST_ID, id);
+            }
+        }
         protect(response.headers_mut());
         response
+    }
+
+    /// By the session and the hooks to the handler, and back.
+    async fn pass(&self, mut request: Request) -> Result<Response, Problem> {
+        let Some(sessions) = &self.rules.sessions else {
+            self.rules.before(&mut request)?;
+            return without_panic(self.router.clone().call(request)).await;
+        };
+        let session = sessions.open(request.headers()).await?;
+        let most = usize::try_from(self.rules.body_limit).unwrap_or(usize::MAX);
+        let mut request = crate::csrf::admit(request, &session, most).await?;
+        request.extensions_mut().insert(session.clone());
+        self.rules.before(&mut request)?;
+        let mut response =
+            without_panic(self.router.clone().call(request)).await.unwrap_or_else(Problem::into_response);
+        sessions.close(&session, &mut response).await?;
+        Ok(response)
     }
 }
 
@@ -91,6 +188,10 @@ impl tower::Service<Request> for Service {
 }
 
 impl Rules {
+    fn before(&self, request: &mut Request) -> Result<(), Problem> {
+        self.before.iter().try_for_each(|hook| hook(request))
+    }
+
     /// Refuses what no handler should see.
     fn admit(&self, request: &Request) -> Result<(), Problem> {
         if self.hosts != Hosts::Any {

@@ -4,20 +4,28 @@
 //! `plural("row")`, `urlencode` (one part of a path or query), and the function `asset("app.css")`, the path of a named
 //! [`Asset`].
 
-use crate::{Asset, Error, Result, format};
+use crate::{Asset, Error, Folder, Parameters, Result, format};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Serde, ValueKind};
-use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
+use minijinja::value::{Kwargs, Serde, ValueKind};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, path_loader};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The templates of an app. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct Templates {
-    environment: Arc<Environment<'static>>,
+    source: Source,
+}
+
+#[derive(Debug, Clone)]
+enum Source {
+    Fixed(Arc<Environment<'static>>),
+    /// Read anew at each page.
+    Live(Arc<Mutex<Environment<'static>>>),
 }
 
 impl Templates {
@@ -27,27 +35,69 @@ impl Templates {
     /// # Errors
     /// The first template that does not parse, with its line.
     pub fn new(sources: &[(&'static str, &'static str)], assets: &[Asset]) -> Result<Self> {
-        let mut environment = Environment::new();
-        // A misspelt variable fails the page's test instead of leaving a hole in the page.
-        environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-        // Whatever a template is called, what it prints is escaped.
-        environment.set_auto_escape_callback(|_| AutoEscape::Html);
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-        environment.set_syntax(syntax.map_err(|error| Error::template("syntax", error))?);
-        add_filters(&mut environment);
-        let paths: BTreeMap<&'static str, String> = assets.iter().map(|asset| (asset.name(), asset.path())).collect();
-        environment.add_function("asset", move |name: &str| {
-            paths.get(name).cloned().ok_or_else(|| invalid(format!("no asset “{name}”")))
-        });
+        let mut environment = environment(assets)?;
         for (name, source) in sources {
             environment.add_template(name, source).map_err(|error| Error::template(name, error))?;
         }
-        Ok(Self { environment: Arc::new(environment) })
+        Ok(Self { source: Source::Fixed(Arc::new(environment)) })
+    }
+
+    /// The templates of a folder, read when they are first needed; or, while one develops, anew at each page.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), for what comes with the program. A template of the folder is told of when it is rendered.
+    pub fn from_folder(folder: impl AsRef<Path>, assets: &[Asset], reload: bool) -> Result<Self> {
+        let mut environment = environment(assets)?;
+        environment.set_loader(path_loader(folder));
+        environment.set_auto_reload(false);
+        Ok(Self {
+            source: if reload {
+                Source::Live(Arc::new(Mutex::new(environment)))
+            } else {
+                Source::Fixed(Arc::new(environment))
+            },
+        })
+    }
+
+    /// Lets templates write addresses by the names of routes: `{{ url_for("post", id=7) }}`.
+    #[must_use]
+    pub fn routes(self, routes: &Parameters) -> Self {
+        let routes = routes.clone();
+        let url_for = move |name: &str, parameters: Kwargs| {
+            let mut pairs = Vec::new();
+            for key in parameters.args() {
+                pairs.push((key.to_owned(), parameters.get::<Value>(key)?.to_string()));
+            }
+            let pairs: Vec<(&str, &str)> = pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+            routes.url_for(name, &pairs).map_err(|error| invalid(error.to_string()))
+        };
+        self.changed(|environment| environment.add_function("url_for", url_for))
+    }
+
+    /// Lets templates write addresses of static files: `{{ file("app.css") }}`.
+    #[must_use]
+    pub fn folder(self, folder: &Folder) -> Self {
+        let folder = folder.clone();
+        let url = move |name: &str| folder.url(name).ok_or_else(|| invalid(format!("no file “{name}”")));
+        self.changed(|environment| environment.add_function("file", url))
+    }
+
+    fn changed(self, change: impl FnOnce(&mut Environment<'static>)) -> Self {
+        match self.source {
+            Source::Fixed(mut environment) => {
+                change(Arc::make_mut(&mut environment));
+                Self { source: Source::Fixed(environment) }
+            }
+            Source::Live(environment) => {
+                change(&mut environment.lock().unwrap_or_else(PoisonError::into_inner));
+                Self { source: Source::Live(environment) }
+            }
+        }
     }
 
     /// True when there is a template of this name.
     pub fn has(&self, name: &str) -> bool {
-        self.environment.get_template(name).is_ok()
+        self.with(|environment| environment.get_template(name).is_ok())
     }
 
     /// Renders a template with `values`, anything that serialises to a map.
@@ -56,11 +106,22 @@ impl Templates {
     /// An unknown template, or what is wrong in it and on which line.
     pub fn render(&self, name: &str, values: &impl Serialize) -> Result<Page> {
         let html = self
-            .environment
-            .get_template(name)
-            .and_then(|template| template.render(Value::from(Serde(values))))
+            .with(|environment| {
+                environment.get_template(name).and_then(|template| template.render(Value::from(Serde(values))))
+            })
             .map_err(|error| Error::template(name, error))?;
         Ok(Page { html, status: StatusCode::OK })
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&Environment<'static>) -> T) -> T {
+        match &self.source {
+            Source::Fixed(environment) => run(environment),
+            Source::Live(environment) => {
+                let mut environment = environment.lock().unwrap_or_else(PoisonError::into_inner);
+                environment.clear_templates();
+                run(&environment)
+            }
+        }
     }
 }
 
@@ -93,6 +154,22 @@ impl IntoResponse for Page {
         ];
         (self.status, headers, self.html).into_response()
     }
+}
+
+fn environment(assets: &[Asset]) -> Result<Environment<'static>> {
+    let mut environment = Environment::new();
+    // A misspelt variable fails the page's test instead of leaving a hole in the page.
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    // Whatever a template is called, what it prints is escaped.
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.map_err(|error| Error::template("syntax", error))?);
+    add_filters(&mut environment);
+    let paths: BTreeMap<&'static str, String> = assets.iter().map(|asset| (asset.name(), asset.path())).collect();
+    environment.add_function("asset", move |name: &str| {
+        paths.get(name).cloned().ok_or_else(|| invalid(format!("no asset “{name}”")))
+    });
+    Ok(environment)
 }
 
 fn add_filters(environment: &mut Environment<'static>) {

@@ -6,6 +6,7 @@
 mod bookkeeping;
 mod catalog;
 mod connection;
+mod console;
 mod document;
 mod failure;
 mod functions;

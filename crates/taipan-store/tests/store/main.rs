@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod concurrent;
+mod console;
 mod document;
 mod foreign;
 mod moment;
