@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::Transform(args) => commands::transform::run(&args, &global),
         Command::Estimators(args) => commands::estimators::run(&args),
         Command::Plot(args) => commands::plot::run(&args, &global),
+        Command::Report(args) => commands::report::run(&args, &global),
         Command::Serve(args) => commands::serve::run(&args, &global),
         Command::Check(args) => commands::check::run(&args, &global),
         Command::Completions(args) => commands::completions::run(&args),

@@ -1,58 +1,41 @@
 //! The chart description: what the caller says, checked once, then drawn.
 
-use std::fmt;
-use std::str::FromStr;
-
 use crate::error::{ErrorKind, Result};
-use crate::picture::Picture;
+use crate::kind::Kind;
+use crate::marks;
+use crate::picture::{Drawn, Picture};
+use crate::scale::Spread;
 use crate::theme::Theme;
-use crate::{Error, marks, text};
 
-/// What kind of marks stand for the rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Kind {
-    /// One point for each row; x and y are numbers.
-    Scatter,
-    /// One line for each colour, in order of x; rows that share x and colour are averaged.
-    Line,
-    /// One bar for each category of x: the mean of y, or the number of rows where there is no y.
-    Bar,
-    /// The number of rows in each range of x; colours are stacked.
-    Histogram,
-}
-
-/// The values of one column. Missing numbers are NaN, missing texts `None`.
+/// The values of one column. Missing numbers and times are NaN, missing texts `None`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Data {
     /// Numbers. NaN, infinite values and values beyond ±1e300 have no place on an axis: their rows are left out.
     Numbers(Vec<f64>),
     /// Texts, which are categories in order of first appearance.
     Text(Vec<Option<String>>),
-}
-
-/// A picture and what it holds. `drawn + dropped` is the number of rows given.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Drawn {
-    /// The picture: one `<svg>` element, well-formed XML without declaration.
-    pub svg: String,
-    /// Rows that the picture shows, as a mark or within one.
-    pub drawn: usize,
-    /// Rows left out because x or y is missing, infinite or beyond ±1e300.
-    pub dropped: usize,
+    /// Times: seconds since 1970-01-01T00:00:00, as the clock at hand shows them.
+    Times(Vec<f64>),
 }
 
 /// A chart description. Build it, then [`draw`](Chart::draw) it, any number of times.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chart {
-    kind: Kind,
-    title: Option<String>,
-    x: Option<Column>,
-    y: Option<Column>,
-    color: Option<Column>,
-    theme: Theme,
-    width: u32,
-    height: u32,
+    pub(crate) kind: Kind,
+    pub(crate) title: Option<String>,
+    pub(crate) x: Option<Column>,
+    pub(crate) y: Option<Column>,
+    pub(crate) color: Option<Column>,
+    pub(crate) size_by: Option<Column>,
+    pub(crate) style: Option<Column>,
+    pub(crate) facet: Option<Column>,
+    pub(crate) columns: Vec<Column>,
+    pub(crate) theme: Theme,
+    pub(crate) size: Option<(u32, u32)>,
+    pub(crate) log_x: bool,
+    pub(crate) log_y: bool,
+    pub(crate) fit: bool,
+    pub(crate) bins: Option<usize>,
 }
 
 /// A column and its name.
@@ -60,65 +43,6 @@ pub struct Chart {
 pub(crate) struct Column {
     pub(crate) label: String,
     pub(crate) data: Data,
-}
-
-/// A checked chart: x is there, all columns have its length, and y is there or not as the kind wants.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Checked<'a> {
-    pub(crate) kind: Kind,
-    pub(crate) x: &'a Column,
-    pub(crate) y: Option<&'a Column>,
-    pub(crate) color: Option<&'a Column>,
-    pub(crate) theme: Theme,
-    pub(crate) height: u32,
-}
-
-impl Kind {
-    const ALL: [Self; 4] = [Self::Scatter, Self::Line, Self::Bar, Self::Histogram];
-
-    /// The name by which [`FromStr`] knows this kind.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Scatter => "scatter",
-            Self::Line => "line",
-            Self::Bar => "bar",
-            Self::Histogram => "histogram",
-        }
-    }
-
-    /// The names of all kinds.
-    pub fn names() -> &'static [&'static str] {
-        const NAMES: [&str; 4] = {
-            let [a, b, c, d] = Kind::ALL;
-            [a.name(), b.name(), c.name(), d.name()]
-        };
-        &NAMES
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Kind {
-    type Err = Error;
-
-    /// Reads a kind by its name, in upper or lower case.
-    ///
-    /// # Errors
-    /// [`ErrorKind::UnknownKind`] with the nearest name.
-    fn from_str(name: &str) -> Result<Self> {
-        let wanted = name.trim().to_lowercase();
-        if let Some(kind) = Self::ALL.into_iter().find(|k| k.name() == wanted) {
-            return Ok(kind);
-        }
-        let likeness = |kind: &Self| strsim::jaro_winkler(&wanted, kind.name());
-        let nearest = Self::ALL.into_iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-        let nearest = nearest.filter(|kind| likeness(kind) > 0.72);
-        Err(ErrorKind::UnknownKind { name: text::clip(name, 1.0, 40.0).into_owned(), nearest }.into())
-    }
 }
 
 impl Data {
@@ -130,7 +54,7 @@ impl Data {
     /// Number of rows.
     pub fn len(&self) -> usize {
         match self {
-            Self::Numbers(values) => values.len(),
+            Self::Numbers(values) | Self::Times(values) => values.len(),
             Self::Text(values) => values.len(),
         }
     }
@@ -139,12 +63,38 @@ impl Data {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// The values of some rows.
+    pub(crate) fn rows(&self, rows: &[usize]) -> Self {
+        let numbers = |values: &[f64]| rows.iter().map(|r| values.get(*r).copied().unwrap_or(f64::NAN)).collect();
+        match self {
+            Self::Numbers(values) => Self::Numbers(numbers(values)),
+            Self::Times(values) => Self::Times(numbers(values)),
+            Self::Text(values) => Self::Text(rows.iter().map(|r| values.get(*r).cloned().flatten()).collect()),
+        }
+    }
 }
 
 impl Chart {
-    /// A chart of this kind: 720 x 480 pixels, light, as yet without columns.
+    /// A chart of this kind: 720 x 480 pixels (more for a grid of plots), light, as yet without columns.
     pub fn new(kind: Kind) -> Self {
-        Self { kind, title: None, x: None, y: None, color: None, theme: Theme::default(), width: 720, height: 480 }
+        Self {
+            kind,
+            title: None,
+            x: None,
+            y: None,
+            color: None,
+            size_by: None,
+            style: None,
+            facet: None,
+            columns: Vec::new(),
+            theme: Theme::default(),
+            size: None,
+            log_x: false,
+            log_y: false,
+            fit: false,
+            bins: None,
+        }
     }
 
     /// A title above the picture. Without one the picture is still described to screen readers.
@@ -154,14 +104,14 @@ impl Chart {
         self
     }
 
-    /// The column along the horizontal axis; its name is the axis title. Every kind needs it.
+    /// The column along the horizontal axis; its name is the axis title.
     #[must_use]
     pub fn x(mut self, label: impl Into<String>, data: Data) -> Self {
         self.x = Some(Column { label: label.into(), data });
         self
     }
 
-    /// The column along the vertical axis. Scatter and line need it, a histogram has none.
+    /// The column along the vertical axis. A histogram and a density have none.
     #[must_use]
     pub fn y(mut self, label: impl Into<String>, data: Data) -> Self {
         self.y = Some(Column { label: label.into(), data });
@@ -170,10 +120,67 @@ impl Chart {
 
     /// The column that gives each row its colour: texts are categories; up to 8 different numbers are ordered
     /// categories; more numbers are a colour scale (scatter) or ranges (the other kinds). Of more than 12 texts
-    /// the 12 most frequent get colours. Rows without a value are drawn in grey.
+    /// the 12 most frequent get colours. Rows without a value are drawn in grey. A heatmap shows the mean of this
+    /// column in each cell.
     #[must_use]
     pub fn color(mut self, label: impl Into<String>, data: Data) -> Self {
         self.color = Some(Column { label: label.into(), data });
+        self
+    }
+
+    /// The column of numbers that gives each point of a scatter its area.
+    #[must_use]
+    pub fn size_by(mut self, label: impl Into<String>, data: Data) -> Self {
+        self.size_by = Some(Column { label: label.into(), data });
+        self
+    }
+
+    /// The column whose categories get markers of their own (scatter) or dashes (line).
+    #[must_use]
+    pub fn style(mut self, label: impl Into<String>, data: Data) -> Self {
+        self.style = Some(Column { label: label.into(), data });
+        self
+    }
+
+    /// The column whose categories get a panel each, on the same axes. Of more than 16 the most frequent are shown.
+    #[must_use]
+    pub fn facet(mut self, label: impl Into<String>, data: Data) -> Self {
+        self.facet = Some(Column { label: label.into(), data });
+        self
+    }
+
+    /// One more column of numbers for a correlation matrix or a pair plot, which take no x and y.
+    #[must_use]
+    pub fn column(mut self, label: impl Into<String>, data: Data) -> Self {
+        self.columns.push(Column { label: label.into(), data });
+        self
+    }
+
+    /// Also draws the least-squares line of a scatter with the 95 % confidence band of its mean.
+    #[must_use]
+    pub fn fit(mut self, fit: bool) -> Self {
+        self.fit = fit;
+        self
+    }
+
+    /// Shows x by its logarithm; values of zero and below have no place there.
+    #[must_use]
+    pub fn log_x(mut self, log: bool) -> Self {
+        self.log_x = log;
+        self
+    }
+
+    /// Shows y by its logarithm; values of zero and below have no place there.
+    #[must_use]
+    pub fn log_y(mut self, log: bool) -> Self {
+        self.log_y = log;
+        self
+    }
+
+    /// The number of a histogram's bars, 1 to 1000; found from the data unless set.
+    #[must_use]
+    pub fn bins(mut self, bins: Option<usize>) -> Self {
+        self.bins = bins;
         self
     }
 
@@ -187,90 +194,146 @@ impl Chart {
     /// Size in CSS pixels: width 200 to 10000, height 160 to 10000.
     #[must_use]
     pub fn size(mut self, width: u32, height: u32) -> Self {
-        (self.width, self.height) = (width, height);
+        self.size = Some((width, height));
         self
     }
 
     /// The picture as SVG text.
     ///
     /// # Errors
-    /// As [`draw`](Self::draw).
+    /// As [`picture`](Self::picture).
     pub fn to_svg(&self) -> Result<String> {
-        Ok(self.draw()?.svg)
+        Ok(self.picture()?.svg())
     }
 
-    /// The picture, with the numbers of rows drawn and left out.
+    /// The picture as SVG text, with the numbers of rows drawn and left out.
+    ///
+    /// # Errors
+    /// As [`picture`](Self::picture).
+    pub fn draw(&self) -> Result<Drawn> {
+        let picture = self.picture()?;
+        Ok(Drawn { svg: picture.svg(), drawn: picture.drawn(), dropped: picture.dropped() })
+    }
+
+    /// The picture, to be written as SVG, HTML, PNG or in a terminal.
     ///
     /// # Errors
     /// A field that the kind needs is missing or has the wrong type, a field has no use, columns differ in length,
     /// or the size is out of range. No rows is no error: the picture says "no data".
-    pub fn draw(&self) -> Result<Drawn> {
-        let chart = self.check()?;
-        let figure = marks::of(&chart)?;
-        let rows = chart.x.data.len();
-        let drawn = figure.drawn;
-        let picture = Picture {
-            title: self.title.as_deref().filter(|t| !t.trim().is_empty()),
-            kind: self.kind,
-            dropped: rows - drawn,
-            theme: self.theme,
-            width: self.width,
-            height: self.height,
-            figure,
-        };
-        Ok(Drawn { svg: picture.to_svg(), drawn, dropped: rows - drawn })
+    pub fn picture(&self) -> Result<Picture> {
+        self.check()?;
+        let mut figure = marks::figure(self)?;
+        figure.dropped = self.len() - figure.drawn.min(self.len());
+        crate::description::describe(self, &mut figure);
+        let size = self.size.unwrap_or_else(|| usual_size(&figure));
+        Ok(Picture::new(figure, self.title.clone(), self.theme, size))
     }
 
-    fn check(&self) -> Result<Checked<'_>> {
-        let Self { kind, width, height, .. } = *self;
-        if !(200..=10_000).contains(&width) || !(160..=10_000).contains(&height) {
+    /// Number of rows.
+    pub(crate) fn len(&self) -> usize {
+        self.given().next().map_or(0, |(_, column)| column.data.len())
+    }
+
+    /// The columns given, by field.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (&'static str, &Column)> {
+        let fields = [
+            ("x", &self.x),
+            ("y", &self.y),
+            ("color", &self.color),
+            ("size", &self.size_by),
+            ("style", &self.style),
+            ("facet", &self.facet),
+        ];
+        let named = fields.into_iter().filter_map(|(field, column)| Some((field, column.as_ref()?)));
+        named.chain(self.columns.iter().map(|column| ("column", column)))
+    }
+
+    /// The chart of some of the rows.
+    pub(crate) fn rows(&self, rows: &[usize]) -> Self {
+        let of = |column: &Option<Column>| {
+            column.as_ref().map(|c| Column { label: c.label.clone(), data: c.data.rows(rows) })
+        };
+        Self {
+            title: None,
+            x: of(&self.x),
+            y: of(&self.y),
+            color: of(&self.color),
+            size_by: of(&self.size_by),
+            style: of(&self.style),
+            facet: None,
+            columns: Vec::new(),
+            ..*self
+        }
+    }
+
+    /// How x is spread along its axis.
+    pub(crate) fn x_spread(&self) -> Spread {
+        spread(self.x.as_ref(), self.log_x)
+    }
+
+    /// How y is spread along its axis.
+    pub(crate) fn y_spread(&self) -> Spread {
+        spread(self.y.as_ref(), self.log_y)
+    }
+
+    fn check(&self) -> Result<()> {
+        let kind = self.kind;
+        if let Some((width, height)) = self.size
+            && (!(200..=10_000).contains(&width) || !(160..=10_000).contains(&height))
+        {
             return Err(ErrorKind::InvalidSize { width, height }.into());
         }
-        let x = self.x.as_ref().ok_or(ErrorKind::MissingField { kind, field: "x" })?;
-        match (&self.y, kind) {
-            (None, Kind::Scatter | Kind::Line) => {
-                return Err(ErrorKind::MissingField { kind, field: "y" }.into());
-            }
-            (Some(y), Kind::Histogram) => {
-                return Err(ErrorKind::UnusedField { kind, field: "y", column: y.label.clone() }.into());
-            }
-            _ => {}
+        if kind.is_of_model() {
+            return Err(ErrorKind::NeedsModel { kind }.into());
         }
-        for column in [&self.y, &self.color].into_iter().flatten() {
-            if column.data.len() != x.data.len() {
-                return Err(ErrorKind::LengthMismatch {
-                    column: column.label.clone(),
-                    found: column.data.len(),
-                    other: x.label.clone(),
-                    expected: x.data.len(),
+        if let Some(bins) = self.bins
+            && !(1..=1000).contains(&bins)
+        {
+            return Err(ErrorKind::InvalidBins { bins }.into());
+        }
+        for (field, column) in self.given() {
+            if !kind.uses(field) {
+                return Err(ErrorKind::UnusedField { kind, field, column: column.label.clone() }.into());
+            }
+        }
+        for field in kind.needs() {
+            if self.given().all(|(given, _)| given != *field) {
+                return Err(ErrorKind::MissingField { kind, field }.into());
+            }
+        }
+        let mut given = self.given();
+        if let Some((_, first)) = given.next() {
+            for (_, column) in given {
+                if column.data.len() != first.data.len() {
+                    return Err(ErrorKind::LengthMismatch {
+                        column: column.label.clone(),
+                        found: column.data.len(),
+                        other: first.label.clone(),
+                        expected: first.data.len(),
+                    }
+                    .into());
                 }
-                .into());
             }
         }
-        Ok(Checked { kind, x, y: self.y.as_ref(), color: self.color.as_ref(), theme: self.theme, height })
+        Ok(())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn kinds_read_by_name_or_suggest_the_nearest() {
-        for name in Kind::names() {
-            assert_eq!(name.parse::<Kind>().unwrap().name(), *name);
-        }
-        assert_eq!(" Scatter ".parse::<Kind>().unwrap(), Kind::Scatter);
-        let cases = [
-            ("scater", "unknown plot kind \"scater\"; did you mean \"scatter\"?"),
-            ("scatterplot", "unknown plot kind \"scatterplot\"; did you mean \"scatter\"?"),
-            ("hist", "unknown plot kind \"hist\"; did you mean \"histogram\"?"),
-            ("lines", "unknown plot kind \"lines\"; did you mean \"line\"?"),
-            ("violin", "unknown plot kind \"violin\"; known kinds: scatter, line, bar, histogram"),
-            ("", "unknown plot kind \"\"; known kinds: scatter, line, bar, histogram"),
-        ];
-        for (name, message) in cases {
-            assert_eq!(name.parse::<Kind>().unwrap_err().to_string(), message);
-        }
+fn spread(column: Option<&Column>, log: bool) -> Spread {
+    match column.map(|c| &c.data) {
+        Some(Data::Times(_)) => Spread::Time,
+        _ if log => Spread::Log,
+        _ => Spread::Linear,
     }
+}
+
+/// The size of a picture for which none was asked: a grid of plots gets room for each.
+fn usual_size(figure: &crate::figure::Figure) -> (u32, u32) {
+    let cells = |weights: &[f64]| {
+        let largest = weights.iter().copied().fold(0.0, f64::max);
+        weights.iter().sum::<f64>() / if largest > 0.0 { largest } else { 1.0 }
+    };
+    let (columns, rows) = (cells(&figure.widths), cells(&figure.heights));
+    let along = |cells: f64, one: f64, each: f64| if cells < 1.5 { one } else { (70.0 + cells * each).max(one) };
+    (along(columns, 720.0, 250.0).min(2400.0) as u32, along(rows, 480.0, 220.0).min(3000.0) as u32)
 }

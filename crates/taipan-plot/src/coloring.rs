@@ -2,16 +2,18 @@
 
 use std::collections::HashMap;
 
-use crate::axis::{self, LARGEST};
 use crate::chart::{Column, Data};
+use crate::color::Rgb;
 use crate::numbers::{nice_step, number};
+use crate::scale::{self, LARGEST};
 use crate::theme::{HUES, Look, MAX_CATEGORIES};
+use crate::time;
 
 /// Up to this many different numbers are shown as ordered categories.
 const FEW_NUMBERS: usize = 8;
 
 /// How rows get their colours.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Coloring {
     /// Nothing is mapped to colour.
     Plain,
@@ -22,7 +24,7 @@ pub(crate) enum Coloring {
 }
 
 /// Groups of rows. Those that are drawn first, and so lie underneath, come last in the legend.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Groups {
     pub(crate) title: String,
     pub(crate) entries: Vec<Group>,
@@ -34,7 +36,7 @@ pub(crate) struct Groups {
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
     pub(crate) label: String,
-    pub(crate) color: String,
+    pub(crate) color: Rgb,
     /// Whether the colour is a tint of another group's, so that marker or dash must differ.
     pub(crate) tint: bool,
     /// Whether the group gathers what has no colour of its own.
@@ -42,7 +44,7 @@ pub(crate) struct Group {
 }
 
 /// A continuous scale from `lo` to `hi`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Scale {
     pub(crate) title: String,
     pub(crate) lo: f64,
@@ -68,10 +70,10 @@ impl Coloring {
             Data::Text(_) => {
                 return Self::Groups(Groups::of_texts(title, &column.data, look, most));
             }
-            Data::Numbers(numbers) => numbers,
+            Data::Numbers(numbers) | Data::Times(numbers) => numbers,
         };
         let categories = few_numbers(numbers);
-        match (categories, axis::bounds(numbers.iter().copied().filter(|v| usable(*v)))) {
+        match (categories, scale::bounds(numbers.iter().copied().filter(|v| usable(*v)))) {
             (Some(categories), _) => Self::Groups(Groups::ordered(title, categories, look)),
             (None, None) => Self::Plain,
             (None, Some((lo, hi))) if continuous => {
@@ -80,6 +82,47 @@ impl Coloring {
             }
             (None, Some((lo, hi))) => Self::Groups(Groups::ordered(title, ranges(numbers, lo, hi), look)),
         }
+    }
+}
+
+impl Coloring {
+    /// The colours of some of the rows.
+    pub(crate) fn rows(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::Plain => Self::Plain,
+            Self::Groups(groups) => Self::Groups(Groups {
+                title: groups.title.clone(),
+                entries: groups.entries.clone(),
+                of_row: rows.iter().map(|r| groups.of_row.get(*r).copied().unwrap_or(0)).collect(),
+            }),
+            Self::Scale(scale) => Self::Scale(Scale {
+                title: scale.title.clone(),
+                lo: scale.lo,
+                hi: scale.hi,
+                of_row: rows.iter().map(|r| scale.of_row.get(*r).copied().flatten()).collect(),
+            }),
+        }
+    }
+
+    /// The group of `row`: 0 if rows are not grouped.
+    pub(crate) fn group(&self, row: usize) -> usize {
+        match self {
+            Self::Groups(groups) => groups.of_row.get(row).copied().unwrap_or(0),
+            _ => 0,
+        }
+    }
+
+    /// The groups in legend order; a single nameless one if rows are not grouped.
+    pub(crate) fn groups(&self, plain: Rgb) -> Vec<Group> {
+        match self {
+            Self::Groups(groups) => groups.entries.clone(),
+            _ => vec![Group { label: String::new(), color: plain, tint: false, rest: false }],
+        }
+    }
+
+    /// Which legend entry the group at `index` is.
+    pub(crate) fn series(&self, index: usize) -> Option<usize> {
+        matches!(self, Self::Groups(_)).then_some(index)
     }
 }
 
@@ -147,10 +190,10 @@ impl Groups {
 
 impl Scale {
     /// The colour of a row, grey if it has no value.
-    pub(crate) fn color(&self, row: usize, look: &Look) -> String {
+    pub(crate) fn color(&self, row: usize, look: &Look) -> Rgb {
         match self.of_row.get(row).copied().flatten() {
             Some(v) => look.sequential((v - self.lo) / (self.hi - self.lo)),
-            None => look.missing.to_owned(),
+            None => look.missing,
         }
     }
 
@@ -177,15 +220,16 @@ impl Categories {
                 let of_row = of_row.collect();
                 Self { labels, of_row }
             }
-            Data::Numbers(values) => Self::of_numbers(values, distinct(values)),
+            Data::Numbers(values) => Self::of_numbers(values, distinct(values), number),
+            Data::Times(values) => Self::of_numbers(values, distinct(values), time::time),
         }
     }
 
-    fn of_numbers(values: &[f64], distinct: Vec<f64>) -> Self {
+    fn of_numbers(values: &[f64], distinct: Vec<f64>, words: fn(f64) -> String) -> Self {
         let of_row = values
             .iter()
             .map(|v| usable(*v).then(|| distinct.binary_search_by(|d| d.total_cmp(&positive_zero(*v))).ok()).flatten());
-        Self { of_row: of_row.collect(), labels: distinct.into_iter().map(number).collect() }
+        Self { of_row: of_row.collect(), labels: distinct.into_iter().map(words).collect() }
     }
 }
 
@@ -194,8 +238,8 @@ pub(crate) fn usable(v: f64) -> bool {
     v.abs() <= LARGEST
 }
 
-fn rest(label: String, color: &str) -> Group {
-    Group { label, color: color.into(), tint: false, rest: true }
+fn rest(label: String, color: Rgb) -> Group {
+    Group { label, color, tint: false, rest: true }
 }
 
 fn positive_zero(v: f64) -> f64 {
@@ -220,7 +264,7 @@ fn few_numbers(values: &[f64]) -> Option<Categories> {
             few.insert(place, v);
         }
     }
-    (!few.is_empty()).then(|| Categories::of_numbers(values, few))
+    (!few.is_empty()).then(|| Categories::of_numbers(values, few, number))
 }
 
 /// Up to seven ranges of equal width with round ends.

@@ -44,15 +44,57 @@ pub enum ErrorKind {
     MissingField {
         /// The kind of plot.
         kind: Kind,
-        /// `x` or `y`.
+        /// `x`, `y` or `column`.
         field: &'static str,
+    },
+    /// The kind is drawn of a model, not of a table.
+    #[error("a {kind} plot is drawn of a model")]
+    NeedsModel {
+        /// The kind of plot.
+        kind: Kind,
+    },
+    /// The kind compares columns, and there are too few of them.
+    #[error("a {kind} plot needs at least 2 columns of numbers, found {found}")]
+    FewColumns {
+        /// The kind of plot.
+        kind: Kind,
+        /// How many there are.
+        found: usize,
+    },
+    /// No theme has this name.
+    #[error("unknown theme \"{name}\"; known themes: light, dark, print")]
+    UnknownTheme {
+        /// The name as given.
+        name: String,
+    },
+    /// A histogram cannot have so many bars.
+    #[error("a histogram of {bins} bars cannot be drawn: there must be 1 to 1000")]
+    InvalidBins {
+        /// The number asked for.
+        bins: usize,
+    },
+    /// The numbers of a model do not fit together.
+    #[error("{what}: {found} given, {expected} needed")]
+    Mismatch {
+        /// What there are too many or too few of.
+        what: &'static str,
+        /// How many were given.
+        found: usize,
+        /// How many are needed.
+        expected: usize,
+    },
+    /// The picture could not be drawn in pixels.
+    #[error("the picture cannot be drawn in pixels: {reason}")]
+    Raster {
+        /// Why, in the rasteriser's words.
+        reason: String,
     },
     /// The kind has no use for this field.
     #[error("a {kind} plot has no use for {field} (\"{column}\")")]
     UnusedField {
         /// The kind of plot.
         kind: Kind,
-        /// `y`.
+        /// The field.
         field: &'static str,
         /// The column given for it.
         column: String,
@@ -78,7 +120,7 @@ pub enum ErrorKind {
         value: String,
         /// The row of that value, counted from 1.
         row: usize,
-        /// `x` or `y`.
+        /// The field.
         field: &'static str,
         /// The kind of plot.
         kind: Kind,

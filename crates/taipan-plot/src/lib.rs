@@ -19,24 +19,43 @@
 //! keeps its looks under a strict content security policy. It has a `viewBox`; a page that wants it to shrink with
 //! its column says `svg { max-width: 100%; height: auto }`.
 //!
-//! How it is built: `chart` checks the description and picks the kind; `marks` turns rows into marks in data
-//! coordinates; `coloring` splits rows by colour; `axis` places values, `numbers` words them; `picture` lets kuva lay out
-//! and draw axes, points and lines, and adds the legend; `description` says it in words; `svg` writes kuva's scene
-//! as text. No kuva type is public.
+//! How it is built: `chart` checks the description; `marks` turns rows into a `figure`, panels of marks in data
+//! coordinates (`coloring` splits rows by colour, `statistics` sums them up, `description` says it in words); `scale`
+//! places values on axes, `numbers` and `time` word them; `layout` gives everything its pixels, and `draw` writes it.
 
-mod axis;
 mod chart;
+mod color;
 mod coloring;
+mod crowd;
 mod description;
+mod draw;
 mod error;
-mod legend;
+mod figure;
+mod html;
+mod kind;
+mod layout;
 mod marks;
+pub mod model;
 mod numbers;
 mod picture;
+mod png;
+mod scale;
+mod statistics;
 mod svg;
+mod terminal;
 mod text;
 mod theme;
+mod time;
 
-pub use chart::{Chart, Data, Drawn, Kind};
+pub use chart::{Chart, Data};
+pub use crowd::{AxisKind, Crowd};
 pub use error::{Error, ErrorKind, Result};
+pub use html::{SCRIPT, script_hash};
+pub use kind::Kind;
+pub use numbers::number as number_in_words;
+pub use picture::{Drawn, Picture};
+pub use png::Fonts;
+pub use statistics::correlation;
+pub use terminal::Ink;
 pub use theme::Theme;
+pub use time::time as time_in_words;

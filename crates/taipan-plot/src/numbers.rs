@@ -55,8 +55,6 @@ impl Step {
 /// How the numbers of one axis are written: all with the same number of decimals and the same unit.
 #[derive(Debug, Clone)]
 pub(crate) struct NumberFormat {
-    step: Step,
-    first: f64,
     form: Form,
 }
 
@@ -86,16 +84,7 @@ impl NumberFormat {
                 Form::Decimal { divisor: 1.0, suffix: "", decimals: decimals(step.exponent) }
             }
         };
-        Self { step, first: 0.0, form }
-    }
-
-    pub(crate) fn starting(mut self, first: f64) -> Self {
-        self.first = first;
-        self
-    }
-
-    pub(crate) fn words_at(&self, k: f64) -> String {
-        self.words(self.step.times(self.first + k))
+        Self { form }
     }
 
     pub(crate) fn words(&self, value: f64) -> String {
@@ -128,7 +117,7 @@ fn grouped(number: &str) -> String {
 }
 
 /// `value` as a reader writes it: no exponent for ordinary sizes, no needless decimals.
-pub(crate) fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     let size = value.abs();
     if value == 0.0 {
         "0".to_owned()

@@ -1,280 +1,223 @@
-//! A kuva scene as SVG text.
-//!
-//! Why not kuva's own SVG backend: it has no `viewBox`, title or description, passes control characters that XML
-//! forbids, reads `$…$` in a column name as LaTeX, repeats every attribute on every point, and numbers its clip
-//! paths from a global counter, so that the same chart never gives the same bytes twice.
+//! SVG as text: elements with short numbers and safe words.
 
-use kuva::render::color::Color;
-use kuva::render::render::{Primitive, Scene, TextAnchor};
+use crate::color::Rgb;
+use crate::figure::Anchor;
 
-/// What the document says besides the scene.
-#[derive(Debug)]
-pub(crate) struct Frame<'a> {
-    /// Name of the picture.
-    pub(crate) title: &'a str,
-    /// What it shows, in words.
-    pub(crate) summary: &'a str,
-    /// Presentation attributes of the group that holds the marks.
-    pub(crate) marks: String,
-}
-
-/// The scene as one `<svg>` element.
-pub(crate) fn write(scene: &Scene, frame: &Frame<'_>) -> String {
-    let mut out = Writer { text: String::with_capacity(4096 + 48 * size(scene)) };
-    out.root(scene, frame);
-    for element in &scene.elements {
-        out.element(element, frame);
-    }
-    out.text.push_str("</svg>");
-    out.text
-}
-
-/// The number of shapes, batches counted in full.
-fn size(scene: &Scene) -> usize {
-    let count = |element: &Primitive| match element {
-        Primitive::CircleBatch { cx, .. } => cx.len(),
-        Primitive::PolyLine { points, .. } => points.len() / 3,
-        _ => 2,
-    };
-    scene.elements.iter().map(count).sum()
-}
-
-struct Writer {
+/// Writes elements one after another.
+#[derive(Debug, Default)]
+pub(crate) struct Writer {
     text: String,
 }
 
+/// How words stand at their place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Style {
+    pub(crate) size: u32,
+    pub(crate) bold: bool,
+    pub(crate) anchor: Anchor,
+    /// Degrees about the place.
+    pub(crate) turn: f64,
+    pub(crate) color: Option<Rgb>,
+}
+
+impl Style {
+    /// Words of this size that begin at their place.
+    pub(crate) fn new(size: u32) -> Self {
+        Self { size, bold: false, anchor: Anchor::Start, turn: 0.0, color: None }
+    }
+
+    pub(crate) fn anchor(mut self, anchor: Anchor) -> Self {
+        self.anchor = anchor;
+        self
+    }
+
+    pub(crate) fn color(mut self, color: Rgb) -> Self {
+        self.color = Some(color);
+        self
+    }
+
+    pub(crate) fn bold(mut self) -> Self {
+        self.bold = true;
+        self
+    }
+
+    pub(crate) fn turn(mut self, degrees: f64) -> Self {
+        self.turn = degrees;
+        self
+    }
+}
+
 impl Writer {
-    fn root(&mut self, scene: &Scene, frame: &Frame<'_>) {
-        self.text.push_str("<svg xmlns=\"http://www.w3.org/2000/svg\"");
-        self.number("width", scene.width);
-        self.number("height", scene.height);
-        self.text.push_str(" viewBox=\"0 0 ");
-        decimal(&mut self.text, scene.width);
-        self.text.push(' ');
-        decimal(&mut self.text, scene.height);
-        self.text.push_str("\" role=\"img\" aria-label=\"");
-        escape(&mut self.text, frame.title);
-        self.text.push_str(". ");
-        escape(&mut self.text, frame.summary);
-        self.text.push('"');
-        self.string("font-family", scene.font_family.as_deref());
-        self.string("fill", scene.text_color.as_deref());
-        self.text.push('>');
-        for (tag, words) in [("title", frame.title), ("desc", frame.summary)] {
-            self.open(tag);
-            self.text.push('>');
-            escape(&mut self.text, words);
-            self.close(tag);
-        }
-        if let Some(background) = &scene.background_color {
-            self.open("rect");
-            self.text.push_str(" width=\"100%\" height=\"100%\"");
-            self.string("fill", Some(background));
-            self.end();
-        }
+    /// A writer with room for about so many bytes.
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes) }
     }
 
-    fn element(&mut self, element: &Primitive, frame: &Frame<'_>) {
-        match element {
-            Primitive::Circle { cx, cy, r, fill, fill_opacity, .. } => {
-                self.open("circle");
-                self.numbers(&[("cx", *cx), ("cy", *cy), ("r", *r)]);
-                self.color("fill", fill);
-                self.optional("fill-opacity", *fill_opacity);
-                self.end();
-            }
-            Primitive::CircleBatch { cx, cy, r, fill, fill_opacity, .. } => {
-                self.circles((cx, cy), *r, fill, *fill_opacity);
-            }
-            Primitive::Rect { x, y, width, height, fill, .. } => {
-                self.rectangle([*x, *y, *width, *height], fill);
-            }
-            Primitive::RectBatch { x, y, w, h, fills } => {
-                for ((x, y), ((w, h), fill)) in x.iter().zip(y).zip(w.iter().zip(h).zip(fills)) {
-                    self.rectangle([*x, *y, *w, *h], fill);
-                }
-            }
-            Primitive::Line { x1, y1, x2, y2, stroke, stroke_width, stroke_dasharray } => {
-                self.open("line");
-                self.numbers(&[("x1", *x1), ("y1", *y1), ("x2", *x2), ("y2", *y2)]);
-                self.stroke(stroke, *stroke_width, stroke_dasharray.as_deref());
-                if x1.to_bits() == x2.to_bits() || y1.to_bits() == y2.to_bits() {
-                    // Axes and grid fall between pixels and would blur.
-                    self.text.push_str(" shape-rendering=\"crispEdges\"");
-                }
-                self.end();
-            }
-            Primitive::PolyLine { points, stroke, stroke_width, stroke_dasharray } => {
-                self.polyline(points, stroke, *stroke_width, stroke_dasharray.as_deref());
-            }
-            Primitive::Path(path) => {
-                self.open("path");
-                self.string("d", Some(&path.d));
-                self.color("fill", path.fill.as_ref().unwrap_or(&Color::None));
-                self.optional("fill-opacity", path.opacity);
-                self.stroke(&path.stroke, path.stroke_width, path.stroke_dasharray.as_deref());
-                self.end();
-            }
-            Primitive::Text { x, y, content, size, anchor, rotate, bold, color } => {
-                self.words((*x, *y), (*size, *bold), (*anchor, *rotate), color.as_ref(), content);
-            }
-            Primitive::RichText { x, y, spans, size, anchor, color } => {
-                let content: String = spans.iter().map(|s| s.text.as_str()).collect();
-                self.words((*x, *y), (*size, false), (*anchor, None), color.as_ref(), &content);
-            }
-            Primitive::GroupStart { title, extra_attrs, .. } => {
-                self.group(title.as_deref(), extra_attrs.as_deref());
-            }
-            // Nothing lies outside the axes by construction, and a clip would cut the points on their rim in half.
-            Primitive::ClipStart { .. } => {
-                self.text.push_str("<g class=\"marks\"");
-                self.text.push_str(&frame.marks);
-                self.text.push('>');
-            }
-            Primitive::GroupEnd | Primitive::ClipEnd => self.close("g"),
-        }
+    pub(crate) fn finish(self) -> String {
+        self.text
     }
 
-    fn circles(&mut self, (cx, cy): (&[f64], &[f64]), r: f64, fill: &Color, opacity: Option<f64>) {
-        self.open("g");
-        self.color("fill", fill);
-        self.optional("fill-opacity", opacity);
-        self.text.push('>');
-        for (cx, cy) in cx.iter().zip(cy) {
-            self.open("circle");
-            self.numbers(&[("cx", *cx), ("cy", *cy), ("r", r)]);
-            self.end();
-        }
-        self.close("g");
-    }
-
-    /// A filled rectangle; kuva outlines only legend boxes, which these pictures have none of.
-    fn rectangle(&mut self, [x, y, width, height]: [f64; 4], fill: &Color) {
-        self.open("rect");
-        self.numbers(&[("x", x), ("y", y), ("width", width), ("height", height)]);
-        self.color("fill", fill);
-        self.end();
-    }
-
-    fn polyline(&mut self, points: &[(f64, f64)], stroke: &Color, width: f64, dashes: Option<&str>) {
-        self.open("path");
-        self.text.push_str(" d=\"");
-        for (i, (x, y)) in points.iter().enumerate() {
-            self.text.push(if i == 0 { 'M' } else { 'L' });
-            decimal(&mut self.text, *x);
-            self.text.push(' ');
-            decimal(&mut self.text, *y);
-        }
-        self.text.push_str("\" fill=\"none\"");
-        self.stroke(stroke, width, dashes);
-        self.end();
-    }
-
-    fn group(&mut self, title: Option<&str>, attributes: Option<&str>) {
-        self.open("g");
-        if let Some(attributes) = attributes {
-            self.text.push(' ');
-            self.text.push_str(attributes);
-        }
-        self.text.push('>');
-        if let Some(title) = title {
-            self.open("title");
-            self.text.push('>');
-            escape(&mut self.text, title);
-            self.close("title");
-        }
-    }
-
-    fn words(
-        &mut self,
-        (x, y): (f64, f64),
-        (size, bold): (u32, bool),
-        (anchor, rotate): (TextAnchor, Option<f64>),
-        color: Option<&Color>,
-        content: &str,
-    ) {
-        if content.is_empty() {
-            return;
-        }
-        self.open("text");
-        self.numbers(&[("x", x), ("y", y), ("font-size", f64::from(size))]);
-        match anchor {
-            TextAnchor::Start => {}
-            TextAnchor::Middle => self.string("text-anchor", Some("middle")),
-            TextAnchor::End => self.string("text-anchor", Some("end")),
-        }
-        if bold {
-            self.string("font-weight", Some("600"));
-        }
-        if let Some(color) = color {
-            self.color("fill", color);
-        }
-        if let Some(angle) = rotate {
-            self.text.push_str(" transform=\"rotate(");
-            for (i, value) in [angle, x, y].into_iter().enumerate() {
-                self.text.push_str(if i == 0 { "" } else { " " });
-                decimal(&mut self.text, value);
-            }
-            self.text.push_str(")\"");
-        }
-        self.text.push('>');
-        escape(&mut self.text, content);
-        self.close("text");
-    }
-
-    fn open(&mut self, tag: &str) {
+    /// Begins an element; its attributes follow, then [`end`](Self::end) or [`content`](Self::content).
+    pub(crate) fn open(&mut self, tag: &str) -> &mut Self {
         self.text.push('<');
         self.text.push_str(tag);
+        self
     }
 
-    fn end(&mut self) {
+    /// Ends an element without content.
+    pub(crate) fn end(&mut self) {
         self.text.push_str("/>");
     }
 
-    fn close(&mut self, tag: &str) {
+    /// Ends the attributes; content follows, then [`close`](Self::close).
+    pub(crate) fn content(&mut self) -> &mut Self {
+        self.text.push('>');
+        self
+    }
+
+    pub(crate) fn close(&mut self, tag: &str) {
         self.text.push_str("</");
         self.text.push_str(tag);
         self.text.push('>');
     }
 
-    fn attribute(&mut self, name: &str, value: impl FnOnce(&mut String)) {
+    /// Ends an element whose only content is a title, if there is one.
+    pub(crate) fn titled(&mut self, tag: &str, title: Option<&str>) {
+        match title.filter(|t| !t.is_empty()) {
+            None => self.end(),
+            Some(title) => {
+                self.content();
+                self.element("title", title);
+                self.close(tag);
+            }
+        }
+    }
+
+    /// An element that holds words.
+    pub(crate) fn element(&mut self, tag: &str, words: &str) {
+        self.open(tag).content().words(words);
+        self.close(tag);
+    }
+
+    pub(crate) fn words(&mut self, words: &str) {
+        escape(&mut self.text, words);
+    }
+
+    pub(crate) fn number(&mut self, name: &str, value: f64) -> &mut Self {
+        self.attribute(name, |out| decimal(out, value))
+    }
+
+    pub(crate) fn numbers(&mut self, values: &[(&str, f64)]) -> &mut Self {
+        for (name, value) in values {
+            self.number(name, *value);
+        }
+        self
+    }
+
+    pub(crate) fn string(&mut self, name: &str, value: &str) -> &mut Self {
+        self.attribute(name, |out| escape(out, value))
+    }
+
+    pub(crate) fn color(&mut self, name: &str, color: Rgb) -> &mut Self {
+        use std::fmt::Write;
+        self.attribute(name, |out| {
+            let _ = write!(out, "{color}");
+        })
+    }
+
+    /// An opacity, where it is not full.
+    pub(crate) fn opacity(&mut self, name: &str, value: f64) -> &mut Self {
+        if value < 0.999 {
+            self.number(name, value);
+        }
+        self
+    }
+
+    pub(crate) fn stroke(&mut self, color: Rgb, width: f64, dashes: Option<&str>) -> &mut Self {
+        self.color("stroke", color).number("stroke-width", width);
+        if let Some(dashes) = dashes {
+            self.string("stroke-dasharray", dashes);
+        }
+        self
+    }
+
+    /// The outline of a path.
+    pub(crate) fn path(&mut self, points: impl IntoIterator<Item = (f64, f64)>, closed: bool) -> &mut Self {
+        self.attribute("d", |out| {
+            for (i, (x, y)) in points.into_iter().enumerate() {
+                out.push(if i == 0 { 'M' } else { 'L' });
+                decimal(out, x);
+                out.push(' ');
+                decimal(out, y);
+            }
+            if closed {
+                out.push('Z');
+            }
+        })
+    }
+
+    /// The outlines of many rectangles, by left, top, width and height.
+    pub(crate) fn boxes(&mut self, boxes: impl IntoIterator<Item = [f64; 4]>) -> &mut Self {
+        self.attribute("d", |out| {
+            for [x, y, width, height] in boxes {
+                for (command, value) in [('M', x), (' ', y), ('h', width), ('v', height), ('h', -width)] {
+                    out.push(command);
+                    decimal(out, value);
+                }
+                out.push('Z');
+            }
+        })
+    }
+
+    /// A line of words.
+    pub(crate) fn text(&mut self, (x, y): (f64, f64), style: Style, words: &str) {
+        if words.is_empty() {
+            return;
+        }
+        self.open("text").numbers(&[("x", x), ("y", y), ("font-size", f64::from(style.size))]);
+        match style.anchor {
+            Anchor::Start => {}
+            Anchor::Middle => drop(self.string("text-anchor", "middle")),
+            Anchor::End => drop(self.string("text-anchor", "end")),
+        }
+        if style.bold {
+            self.string("font-weight", "600");
+        }
+        if let Some(color) = style.color {
+            self.color("fill", color);
+        }
+        if style.turn != 0.0 {
+            self.attribute("transform", |out| {
+                out.push_str("rotate(");
+                for (i, value) in [style.turn, x, y].into_iter().enumerate() {
+                    out.push_str(if i == 0 { "" } else { " " });
+                    decimal(out, value);
+                }
+                out.push(')');
+            });
+        }
+        self.content().words(words);
+        self.close("text");
+    }
+
+    /// A straight line.
+    pub(crate) fn line(&mut self, from: (f64, f64), to: (f64, f64), color: Rgb, width: f64) {
+        self.open("line").numbers(&[("x1", from.0), ("y1", from.1), ("x2", to.0), ("y2", to.1)]);
+        self.stroke(color, width, None);
+        if from.0.to_bits() == to.0.to_bits() || from.1.to_bits() == to.1.to_bits() {
+            // Axes and grid fall between pixels and would blur.
+            self.string("shape-rendering", "crispEdges");
+        }
+        self.end();
+    }
+
+    fn attribute(&mut self, name: &str, value: impl FnOnce(&mut String)) -> &mut Self {
         self.text.push(' ');
         self.text.push_str(name);
         self.text.push_str("=\"");
         value(&mut self.text);
         self.text.push('"');
-    }
-
-    fn number(&mut self, name: &str, value: f64) {
-        self.attribute(name, |out| decimal(out, value));
-    }
-
-    fn numbers(&mut self, values: &[(&str, f64)]) {
-        for (name, value) in values {
-            self.number(name, *value);
-        }
-    }
-
-    fn optional(&mut self, name: &str, value: Option<f64>) {
-        if let Some(value) = value {
-            self.number(name, value);
-        }
-    }
-
-    fn string(&mut self, name: &str, value: Option<&str>) {
-        if let Some(value) = value {
-            self.attribute(name, |out| escape(out, value));
-        }
-    }
-
-    fn color(&mut self, name: &str, color: &Color) {
-        self.attribute(name, |out| color.write_svg(out));
-    }
-
-    fn stroke(&mut self, color: &Color, width: f64, dashes: Option<&str>) {
-        self.color("stroke", color);
-        self.number("stroke-width", width);
-        self.string("stroke-dasharray", dashes);
+        self
     }
 }
 
@@ -313,7 +256,7 @@ fn decimal(out: &mut String, value: f64) {
 
 /// `text` safe in XML text and attributes: markup escaped, line breaks as spaces, and characters that XML 1.0 or
 /// HTML forbid replaced.
-fn escape(out: &mut String, text: &str) {
+pub(crate) fn escape(out: &mut String, text: &str) {
     for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),

@@ -1,6 +1,9 @@
-//! Every colour, size and font of a picture, for light and dark pages. Change looks here and nowhere else.
+//! Every colour, size and font of a picture, for each kind of page. Change looks here and nowhere else.
 
-use kuva::plot::ColorMap;
+use std::str::FromStr;
+
+use crate::color::{DIVERGING_DARK, DIVERGING_LIGHT, Ramp, Rgb, VIRIDIS};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Which page the picture stands on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -10,6 +13,8 @@ pub enum Theme {
     Light,
     /// Light ink on near black.
     Dark,
+    /// Black ink on paper: groups differ by marker and dash too, so that a copy in grey can be read.
+    Print,
 }
 
 /// The reader's own interface font: nothing is fetched or embedded.
@@ -31,119 +36,144 @@ pub(crate) const HUES: usize = 7;
 /// The colours of one theme.
 #[derive(Debug)]
 pub(crate) struct Look {
-    pub(crate) background: &'static str,
-    pub(crate) text: &'static str,
-    pub(crate) muted: &'static str,
-    pub(crate) axis: &'static str,
-    pub(crate) grid: &'static str,
+    pub(crate) background: Rgb,
+    pub(crate) text: Rgb,
+    pub(crate) muted: Rgb,
+    pub(crate) axis: Rgb,
+    pub(crate) grid: Rgb,
     /// Rows beyond the coloured categories, and rows without a colour value.
-    pub(crate) other: &'static str,
-    pub(crate) missing: &'static str,
+    pub(crate) other: Rgb,
+    pub(crate) missing: Rgb,
     /// Okabe and Ito's colours (2008), darkened on white and lightened on black until they stand out from the page;
     /// the tests below measure both that and what a colour-blind reader sees.
-    hues: [&'static str; HUES],
+    hues: [Rgb; HUES],
     /// The part of viridis that stands out from the page.
-    ramp: (f64, f64),
+    ramp: Ramp,
+    diverging: Ramp,
+    /// Whether every group differs from the others by more than colour.
+    pub(crate) shapes: bool,
 }
 
 const LIGHT: Look = Look {
-    background: "#ffffff",
-    text: "#1f2328",
-    muted: "#59616b",
-    axis: "#8b929b",
-    grid: "#e7e9ec",
-    other: "#a9aeb5",
-    missing: "#cdd1d6",
-    hues: ["#0072b2", "#de8f05", "#009e73", "#cc79a7", "#d55e00", "#4aa8e0", "#33373d"],
-    ramp: (0.0, 0.8),
+    background: Rgb(0xff_ffff),
+    text: Rgb(0x1f_2328),
+    muted: Rgb(0x59_616b),
+    axis: Rgb(0x8b_929b),
+    grid: Rgb(0xe7_e9ec),
+    other: Rgb(0xa9_aeb5),
+    missing: Rgb(0xcd_d1d6),
+    hues: [
+        Rgb(0x00_72b2),
+        Rgb(0xde_8f05),
+        Rgb(0x00_9e73),
+        Rgb(0xcc_79a7),
+        Rgb(0xd5_5e00),
+        Rgb(0x4a_a8e0),
+        Rgb(0x33_373d),
+    ],
+    ramp: Ramp::new(VIRIDIS, 0.0, 0.78),
+    diverging: Ramp::new(DIVERGING_LIGHT, 0.0, 1.0),
+    shapes: false,
 };
 
 const DARK: Look = Look {
-    background: "#16181d",
-    text: "#e6e8eb",
-    muted: "#a4abb6",
-    axis: "#717984",
-    grid: "#2a2e35",
-    other: "#6d747e",
-    missing: "#4b515a",
-    hues: ["#3d97db", "#e69f00", "#00a87b", "#db8fbb", "#d9601a", "#9fdcfa", "#f0e442"],
-    ramp: (0.22, 1.0),
+    background: Rgb(0x16_181d),
+    text: Rgb(0xe6_e8eb),
+    muted: Rgb(0xa4_abb6),
+    axis: Rgb(0x71_7984),
+    grid: Rgb(0x2a_2e35),
+    other: Rgb(0x6d_747e),
+    missing: Rgb(0x4b_515a),
+    hues: [
+        Rgb(0x3d_97db),
+        Rgb(0xe6_9f00),
+        Rgb(0x00_a87b),
+        Rgb(0xdb_8fbb),
+        Rgb(0xd9_601a),
+        Rgb(0x9f_dcfa),
+        Rgb(0xf0_e442),
+    ],
+    ramp: Ramp::new(VIRIDIS, 0.22, 1.0),
+    diverging: Ramp::new(DIVERGING_DARK, 0.0, 1.0),
+    shapes: false,
 };
+
+const PRINT: Look = Look {
+    text: Rgb(0x00_0000),
+    muted: Rgb(0x33_3333),
+    axis: Rgb(0x33_3333),
+    grid: Rgb(0xe4_e4e4),
+    shapes: true,
+    ..LIGHT
+};
+
+impl FromStr for Theme {
+    type Err = Error;
+
+    /// Reads `light`, `dark` or `print`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownTheme`].
+    fn from_str(name: &str) -> Result<Self> {
+        match name.trim().to_ascii_lowercase().as_str() {
+            "light" => Ok(Self::Light),
+            "dark" => Ok(Self::Dark),
+            "print" => Ok(Self::Print),
+            _ => Err(ErrorKind::UnknownTheme { name: crate::text::clip(name, 1.0, 40.0).into_owned() }.into()),
+        }
+    }
+}
 
 impl Theme {
     pub(crate) fn look(self) -> &'static Look {
         match self {
             Self::Light => &LIGHT,
             Self::Dark => &DARK,
+            Self::Print => &PRINT,
         }
     }
 }
 
 impl Look {
     /// Colour of a mark when nothing is mapped to colour.
-    pub(crate) fn plain(&self) -> &'static str {
+    pub(crate) fn plain(&self) -> Rgb {
         self.hues[0]
     }
 
+    /// A colour beside [`plain`](Self::plain): of a fitted line, a second curve.
+    pub(crate) fn second(&self) -> Rgb {
+        self.hues[4]
+    }
+
     /// Colour of the category at `index`: the hues first, then tints of them.
-    pub(crate) fn category(&self, index: usize) -> String {
+    pub(crate) fn category(&self, index: usize) -> Rgb {
         let hue = self.hues[index % HUES];
-        if index < HUES { hue.to_owned() } else { mix(hue, self.background, 0.5) }
+        if index < HUES { hue } else { hue.mixed(self.background, 0.5) }
     }
 
-    /// Colour at `t` in 0..=1 on the sequential scale: viridis, even in lightness and safe for colour-blind readers.
-    pub(crate) fn sequential(&self, t: f64) -> String {
-        let (from, to) = self.ramp;
-        let (r, g, b) = ColorMap::Viridis.map_rgb(from + t.clamp(0.0, 1.0) * (to - from)).unwrap_or_default();
-        format!("#{r:02x}{g:02x}{b:02x}")
+    /// Colour at `t` in 0..=1 on the sequential scale.
+    pub(crate) fn sequential(&self, t: f64) -> Rgb {
+        self.ramp.at(t)
     }
 
-    /// The look as kuva's theme.
-    pub(crate) fn kuva(&self) -> kuva::Theme {
-        kuva::Theme {
-            background: self.background.into(),
-            axis_color: self.axis.into(),
-            grid_color: self.grid.into(),
-            tick_color: self.axis.into(),
-            text_color: self.text.into(),
-            font_family: Some(FONT_FAMILY.into()),
-            ..kuva::Theme::light()
-        }
+    /// Colour at `t` in 0..=1 on the scale whose middle is neutral.
+    pub(crate) fn diverging(&self, t: f64) -> Rgb {
+        self.diverging.at(t)
     }
-}
 
-fn mix(color: &str, with: &str, share: f64) -> String {
-    let (a, b) = (channels(color), channels(with));
-    let at = |i: usize| (a[i] * (1.0 - share) + b[i] * share).round() as u8;
-    format!("#{:02x}{:02x}{:02x}", at(0), at(1), at(2))
-}
-
-fn channels(color: &str) -> [f64; 3] {
-    let at = |i: usize| {
-        let hex = color.get(i..i + 2).unwrap_or("00");
-        f64::from(u8::from_str_radix(hex, 16).unwrap_or(0))
-    };
-    [at(1), at(3), at(5)]
+    /// Black or white, whichever can be read on `color`.
+    pub(crate) fn on(color: Rgb) -> Rgb {
+        if color.luminance() > 0.2 { Rgb(0x14_1619) } else { Rgb(0xff_ffff) }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn linear(color: &str) -> [f64; 3] {
-        channels(color).map(|c| {
-            let c = c / 255.0;
-            if c <= 0.040_45 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
-        })
-    }
-
-    fn luminance([r, g, b]: [f64; 3]) -> f64 {
-        0.2126 * r + 0.7152 * g + 0.0722 * b
-    }
-
     /// Contrast ratio of WCAG 2.
-    fn contrast(a: &str, b: &str) -> f64 {
-        let (a, b) = (luminance(linear(a)), luminance(linear(b)));
+    fn contrast(a: Rgb, b: Rgb) -> f64 {
+        let (a, b) = (a.luminance(), b.luminance());
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
     }
 
@@ -153,7 +183,7 @@ mod tests {
             if t > 0.008_856 { t.cbrt() } else { 7.787 * t + 16.0 / 116.0 }
         };
         let x = f((0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505);
-        let y = f(luminance([r, g, b]));
+        let y = f(0.2126 * r + 0.7152 * g + 0.0722 * b);
         let z = f((0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089);
         [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
     }
@@ -183,18 +213,18 @@ mod tests {
         ),
     ];
 
-    fn seen(color: &str, sight: &[[f64; 3]; 3]) -> [f64; 3] {
-        let [r, g, b] = linear(color);
+    fn seen(color: Rgb, sight: &[[f64; 3]; 3]) -> [f64; 3] {
+        let [r, g, b] = color.linear();
         lab(sight.map(|row| row[0] * r + row[1] * g + row[2] * b))
     }
 
     #[test]
     fn hues_differ_for_every_reader() {
-        for look in [&LIGHT, &DARK] {
+        for look in [&LIGHT, &DARK, &PRINT] {
             for (name, sight) in &SIGHT {
                 for (i, a) in look.hues.iter().enumerate() {
                     for b in &look.hues[i + 1..] {
-                        let (p, q) = (seen(a, sight), seen(b, sight));
+                        let (p, q) = (seen(*a, sight), seen(*b, sight));
                         let distance = p.iter().zip(q).map(|(p, q)| (p - q).powi(2)).sum::<f64>().sqrt();
                         assert!(distance > 12.0, "{a} and {b} are {distance:.1} apart in {name} sight");
                     }
@@ -205,7 +235,7 @@ mod tests {
 
     #[test]
     fn marks_and_words_stand_out_from_the_page() {
-        for look in [&LIGHT, &DARK] {
+        for look in [&LIGHT, &DARK, &PRINT] {
             assert!(contrast(look.text, look.background) >= 7.0);
             assert!(contrast(look.muted, look.background) >= 4.5);
             for hue in look.hues {
@@ -213,18 +243,18 @@ mod tests {
             }
             for t in 0..=10 {
                 let color = look.sequential(f64::from(t) / 10.0);
-                assert!(contrast(&color, look.background) >= 1.9, "{color}");
+                assert!(contrast(color, look.background) >= 1.9, "{color}");
             }
         }
     }
 
     #[test]
     fn categories_never_share_a_colour() {
-        for look in [&LIGHT, &DARK] {
-            let mut colors: Vec<String> = (0..MAX_CATEGORIES).map(|i| look.category(i)).collect();
-            colors.push(look.other.into());
-            colors.push(look.missing.into());
-            colors.sort();
+        for look in [&LIGHT, &DARK, &PRINT] {
+            let mut colors: Vec<Rgb> = (0..MAX_CATEGORIES).map(|i| look.category(i)).collect();
+            colors.push(look.other);
+            colors.push(look.missing);
+            colors.sort_by_key(|color| color.0);
             colors.dedup();
             assert_eq!(colors.len(), MAX_CATEGORIES + 2);
         }

@@ -73,11 +73,12 @@ impl Seen {
     /// Tick labels of an axis with their pixel: the last and first of them fix the scale.
     fn ticks(&self, axis: Axis) -> Vec<(f64, String)> {
         self.look(|document| {
-            let words = document
-                .root_element()
-                .children()
-                .filter(|n| n.has_tag_name("text") && n.attribute("font-size") == Some("12"));
-            let on = words.filter(|n| (n.attribute("text-anchor") == Some("end")) == matches!(axis, Axis::Y));
+            let class = match axis {
+                Axis::X => "x-axis",
+                Axis::Y => "y-axis",
+            };
+            let group = document.descendants().find(|n| n.attribute("class") == Some(class)).unwrap();
+            let on = group.descendants().filter(|n| n.has_tag_name("text") && n.attribute("font-size") == Some("12"));
             // A y label's baseline lies below its tick by half the height of a capital.
             let pixel = |n: Node<'_, '_>| match axis {
                 Axis::X => number(n, "x"),
@@ -192,7 +193,7 @@ fn bars_are_as_high_as_the_mean() {
         assert!((seen.read(Axis::Y, bar[0]) - mean).abs() < 0.01, "{day}");
         assert!(seen.read(Axis::Y, bar[0] + bar[1]).abs() < 0.01, "{day} does not stand on zero");
     }
-    assert_eq!(seen.tips()[0], "Sun: mean of tip 3.25513 (76 rows)");
+    assert_eq!(seen.tips()[0], "Sun: mean of tip 3.25513 ± 0.282182 (76 rows)");
     let names: Vec<String> = seen.ticks(Axis::X).into_iter().map(|(_, words)| words).collect();
     assert_eq!(names, ["Sun", "Sat", "Thur", "Fri"]);
 }

@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use taipan_io::{OnError, ReadOptions};
 use taipan_learn::metrics::Scoring;
 use taipan_learn::{ParamValue, registry};
-use taipan_plot::{Chart, Data};
 use toml::Spanned;
 
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::model::TrainOptions;
+use crate::picture::PlotOptions;
 
 /// The name of the app file in a folder.
 pub const FILE_NAME: &str = "taipan.toml";
@@ -121,14 +121,69 @@ pub struct PlotConfig {
     pub from: Spanned<String>,
     /// The model whose new columns (`pc1`, `pc2`, …) stand beside the others.
     pub transform: Option<Spanned<String>>,
-    /// `scatter`, `line`, `bar` or `histogram`.
+    /// The kind, `scatter` for one; see [`taipan_plot::Kind`].
     pub kind: Spanned<String>,
+    /// The model of a kind that is drawn of one, such as `confusion`.
+    pub model: Option<Spanned<String>>,
     /// Column of the horizontal axis.
-    pub x: String,
+    pub x: Option<String>,
     /// Column of the vertical axis.
     pub y: Option<String>,
     /// Column that colours the marks.
     pub color: Option<String>,
+    /// Column that gives points their size.
+    pub size: Option<String>,
+    /// Column that gives points their marker, or lines their dash.
+    pub style: Option<String>,
+    /// Column whose values get a panel each.
+    pub facet: Option<String>,
+    /// Columns of a correlation matrix or a pair plot.
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// Whether a scatter shows the least-squares line.
+    #[serde(default)]
+    pub fit: bool,
+    /// Whether x is shown by its logarithm.
+    #[serde(default)]
+    pub log_x: bool,
+    /// Whether y is shown by its logarithm.
+    #[serde(default)]
+    pub log_y: bool,
+    /// The number of a histogram's bars.
+    pub bins: Option<usize>,
+    /// Width in CSS pixels.
+    pub width: Option<u32>,
+    /// Height in CSS pixels.
+    pub height: Option<u32>,
+    /// The parameter of a validation curve.
+    pub parameter: Option<String>,
+    /// The values of that parameter.
+    #[serde(default)]
+    pub values: Vec<f64>,
+}
+
+impl PlotConfig {
+    /// What to draw, and how.
+    pub(crate) fn options(&self) -> taipan_plot::Result<PlotOptions> {
+        let size = match (self.width, self.height) {
+            (None, None) => None,
+            (width, height) => Some((width.unwrap_or(720), height.unwrap_or(480))),
+        };
+        Ok(PlotOptions::new(self.kind.get_ref().parse()?)
+            .x(self.x.clone())
+            .y(self.y.clone())
+            .color(self.color.clone())
+            .size_by(self.size.clone())
+            .style(self.style.clone())
+            .facet(self.facet.clone())
+            .columns(self.columns.clone())
+            .title(self.title.clone())
+            .fit(self.fit)
+            .log(self.log_x, self.log_y)
+            .bins(self.bins)
+            .size(size)
+            .parameter(self.parameter.clone(), self.values.clone()))
+    }
 }
 
 /// What of a [`ModelConfig`] decides the trained model; part of its fingerprint.
@@ -286,9 +341,10 @@ impl Source<'_> {
         }
         for plot in config.plots.values() {
             Self::check_plot(plot).map_err(|error| self.error(&plot.kind.span(), error.to_string()))?;
-            if let Some(model) = &plot.transform
-                && !config.models.contains_key(model.get_ref())
-            {
+            for model in plot.transform.iter().chain(&plot.model) {
+                if config.models.contains_key(model.get_ref()) {
+                    continue;
+                }
                 let error = self.error(&model.span(), format!("no model '{}'", model.get_ref()));
                 return Err(match nearest(model.get_ref(), config.models.keys().map(String::as_str)) {
                     Some(name) => error.with_hint(format!("did you mean '{name}'?")),
@@ -301,15 +357,8 @@ impl Source<'_> {
 
     /// Draws the plot without data, which finds a missing or superfluous column.
     fn check_plot(plot: &PlotConfig) -> taipan_plot::Result<()> {
-        let none = || Data::Numbers(Vec::new());
-        let mut chart = Chart::new(plot.kind.get_ref().parse()?).x(&plot.x, none());
-        if let Some(y) = &plot.y {
-            chart = chart.y(y, none());
-        }
-        if let Some(color) = &plot.color {
-            chart = chart.color(color, none());
-        }
-        chart.to_svg().map(drop)
+        let options = plot.options()?;
+        if plot.model.is_some() { Ok(()) } else { options.empty().picture().map(drop) }
     }
 
     fn check_model(&self, model: &ModelConfig) -> Result<()> {

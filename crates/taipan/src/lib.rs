@@ -27,6 +27,7 @@ mod picture;
 pub mod prelude;
 mod project;
 mod relation;
+mod report;
 
 pub use error::{Error, ErrorKind, Result};
 pub use import::{Drift, Existing, ImportOptions, Imported, Outcome, import_file};
@@ -34,9 +35,10 @@ pub use model::{
     Evaluation, Input, NamedModel, Prediction, Searched, TrainOptions, answer_schema, attribute_json, class_names,
     evaluate, inputs, load_model, predict, search, train, transform,
 };
-pub use picture::{NamedPlot, PlotOptions, plot};
+pub use picture::{NamedPlot, PlotOptions, plot, plot_model, png};
 pub use project::{Drawn, NewStore, Project, ProjectOptions, Trained, open_database};
 pub use relation::Relation;
+pub use report::Report;
 
 pub use arrow;
 pub use taipan_class as class;

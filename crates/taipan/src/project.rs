@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use taipan_io::{RejectFile, expand, table_name};
 use taipan_learn::Model;
-use taipan_plot::{Kind, Theme};
+use taipan_plot::Theme;
 use taipan_query::{Engine, EngineOptions, Rows};
 use taipan_store::{Artifact, Origin, Store, Table};
 
@@ -20,7 +20,7 @@ use crate::config::{self, Config, ModelConfig, PlotConfig};
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::import::{Existing, ImportOptions, Imported, Outcome, hex, import_file};
 use crate::model::{NamedModel, Training, predict_objects};
-use crate::picture::{NamedPlot, PlotOptions, chart};
+use crate::picture::{NamedPlot, draw, plot_model};
 use crate::relation::Relation;
 
 /// Which application to open, and with what.
@@ -253,20 +253,26 @@ impl Project {
     }
 
     fn draw_one(&self, name: &str, config: &PlotConfig) -> Result<NamedPlot> {
-        let kind: Kind = config.kind.get_ref().parse()?;
-        let options = PlotOptions::new(kind, &config.x)
-            .y(config.y.clone())
-            .color(config.color.clone())
-            .title(config.title.clone());
-        let transform = config.transform.as_ref().map(|model| self.model(model.get_ref())).transpose()?;
+        let options = config.options()?;
         let from = declared(config.from.get_ref());
-        let chart = chart(&self.inner.engine, &from, &options, transform.as_ref().map(|named| &named.model))?;
+        let named = |name: &Option<toml::Spanned<String>>| name.as_ref().map(|model| self.model(model.get_ref())).transpose();
+        let (transform, model) = (named(&config.transform)?, named(&config.model)?);
+        let engine = &self.inner.engine;
+        let themes = [Theme::Light, Theme::Dark];
+        let pictures = match &model {
+            Some(named) => themes
+                .iter()
+                .map(|theme| plot_model(engine, &named.model, Some(&from), &options.clone().theme(*theme)))
+                .collect::<Result<Vec<_>>>()?,
+            None => draw(engine, &from, &options, transform.as_ref().map(|named| &named.model), &themes)?,
+        };
+        let mut drawn = pictures.into_iter().map(|picture| Arc::from(picture.svg()));
         Ok(NamedPlot {
             name: name.to_owned(),
             title: config.title.clone().unwrap_or_else(|| name.to_owned()),
             kind: config.kind.get_ref().clone(),
-            svg: chart.clone().theme(Theme::Light).to_svg()?.into(),
-            dark: chart.theme(Theme::Dark).to_svg()?.into(),
+            svg: drawn.next().unwrap_or_default(),
+            dark: drawn.next().unwrap_or_default(),
         })
     }
 

@@ -71,11 +71,14 @@ impl Relation {
         for batch in rows.by_ref() {
             batches.push(batch?);
         }
-        // A later value may have widened a column on the way; the last schema holds for all batches.
-        let schema = rows.schema().clone();
-        let batches = batches.into_iter().map(|batch| widened(&batch, &schema)).collect::<Result<Vec<_>>>()?;
-        concat_batches(&schema, &batches).map_err(|error| Error::invalid(error.to_string()))
+        joined(&rows.schema().clone(), batches)
     }
+}
+
+/// The batches as one. A later value may have widened a column on the way; the last schema holds for all.
+pub(crate) fn joined(schema: &SchemaRef, batches: Vec<RecordBatch>) -> Result<RecordBatch> {
+    let batches = batches.into_iter().map(|batch| widened(&batch, schema)).collect::<Result<Vec<_>>>()?;
+    concat_batches(schema, &batches).map_err(|error| Error::invalid(error.to_string()))
 }
 
 fn widened(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {

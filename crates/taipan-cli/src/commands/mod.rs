@@ -12,6 +12,7 @@ pub(crate) mod import;
 pub(crate) mod plot;
 pub(crate) mod predict;
 pub(crate) mod query;
+pub(crate) mod report;
 pub(crate) mod schema;
 pub(crate) mod search;
 pub(crate) mod serve;

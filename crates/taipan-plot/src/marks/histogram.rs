@@ -4,95 +4,126 @@
 //! values are integers, each range instead holds the same number of integers: otherwise some bars would count three
 //! integers and others two, and show combs that are not in the data.
 
-use super::{Figure, Marks, Rectangle, from_zero};
-use crate::axis::{Extent, apart, bounds};
-use crate::chart::Checked;
-use crate::coloring::usable;
+use super::{Drawing, View, from_zero};
+use crate::coloring::Group;
 use crate::error::Result;
+use crate::figure::{Foot, Mark, Panel, Rectangle, Rectangles, Rim, Side};
 use crate::numbers::number;
+use crate::scale::{Extent, Spread, apart, bounds};
+use crate::statistics::quantile;
 
 /// More bars than this are thinner than the gaps between them.
 const MAX_BINS: f64 = 200.0;
 
-pub(super) fn figure(chart: &Checked<'_>) -> Result<Figure> {
-    let x = chart.x_numbers()?;
-    let coloring = chart.coloring();
-    let groups = coloring.groups(chart.theme.look().plain()).into_owned();
-    let rows: Vec<(usize, f64)> = x.iter().copied().enumerate().filter(|(_, v)| usable(*v)).collect();
-    let drawn = rows.len();
-    let mut values: Vec<f64> = rows.iter().map(|(_, v)| *v).collect();
-    let mut bars = Vec::new();
-    let mut extents = None;
-    if let Some(bins) = Bins::auto(&mut values) {
-        let mut counts = vec![0u64; bins.count * groups.len()];
-        for (row, value) in rows {
-            counts[bins.index(value) * groups.len() + coloring.group(row)] += 1;
-        }
-        let mut top = 0;
-        for (bin, counts) in counts.chunks(groups.len()).enumerate() {
-            let (from, to) = bins.edges(bin);
-            let mut below = 0;
-            // The first of the legend stands on top, as in the legend.
-            for (group, count) in groups.iter().zip(counts).rev().filter(|(_, count)| **count > 0) {
-                let name = if group.label.is_empty() { String::new() } else { format!(", {}", group.label) };
-                bars.push(Rectangle {
-                    from: (from, below as f64),
-                    to: (to, (below + count) as f64),
-                    color: group.color.clone(),
-                    tip: format!("{}{name}: {count}", bins.words(bin)),
-                });
-                below += count;
-            }
-            top = top.max(below);
-        }
-        let (lo, hi) = (bins.edges(0).0, bins.edges(bins.count - 1).1);
-        let pad = (hi - lo) * 0.03;
-        let x = Extent::Numbers { lo: lo - pad, hi: hi + pad, whole: bins.integers };
-        extents = Some((x, from_zero(0.0, top as f64, true)));
+pub(super) fn drawing(view: &View<'_>) -> Result<Drawing> {
+    let x = view.x_numbers()?;
+    let spread = view.chart.x_spread();
+    let rows: Vec<(usize, f64)> = x.iter().copied().enumerate().filter(|(_, v)| spread.holds(*v)).collect();
+    let bins = match &view.bins {
+        Some(bins) => Some(bins.clone()),
+        None => Bins::new(&mut rows.iter().map(|(_, v)| *v).collect::<Vec<f64>>(), view.chart.bins, spread),
+    };
+    let (bars, top) = bars(view, &rows, bins.as_ref());
+    let all = bars.iter().map(|bar| Rectangle {
+        from: (bar.x.0, bar.below as f64),
+        to: (bar.x.1, bar.above as f64),
+        color: bar.group.color,
+        opacity: 1.0,
+        tip: bar.tip.clone(),
+        series: bar.series,
+    });
+    let marks = vec![Mark::Rectangles(Rectangles { all: all.collect(), rim: Rim::Apart, on_zero: Some(Foot::X) })];
+    let panel = Panel {
+        x: Side::new(bins.map(|bins| bins.extent()), view.x_label()).plain(),
+        y: Side::new((top > 0).then(|| from_zero(0.0, top as f64, true)), "count"),
+        marks,
+        ..Panel::default()
+    };
+    Ok(Drawing { panel, drawn: rows.len(), legend: Vec::new(), explained: false })
+}
+
+/// A bar, or a part of one.
+pub(super) struct Bar {
+    pub(super) x: (f64, f64),
+    pub(super) below: u64,
+    pub(super) above: u64,
+    pub(super) group: Group,
+    pub(super) series: Option<usize>,
+    pub(super) tip: String,
+}
+
+/// Rows counted in ranges, groups stacked; and the highest stack.
+pub(super) fn bars(view: &View<'_>, rows: &[(usize, f64)], bins: Option<&Bins>) -> (Vec<Bar>, u64) {
+    let Some(bins) = bins else { return (Vec::new(), 0) };
+    let groups = view.groups();
+    let mut counts = vec![0u64; bins.count * groups.len()];
+    for (row, value) in rows {
+        counts[bins.index(*value) * groups.len() + view.coloring.group(*row)] += 1;
     }
-    Ok(Figure {
-        x_label: chart.x.label.clone(),
-        y_label: "count".into(),
-        extents,
-        marks: Marks::Rectangles(bars),
-        coloring,
-        drawn,
-    })
+    let mut bars = Vec::new();
+    let mut top = 0;
+    for (bin, counts) in counts.chunks(groups.len()).enumerate() {
+        let mut below = 0;
+        // The first of the legend stands on top, as in the legend.
+        for (index, (group, count)) in groups.iter().zip(counts).enumerate().rev().filter(|(_, (_, c))| **c > 0) {
+            let name = if group.label.is_empty() { String::new() } else { format!(", {}", group.label) };
+            bars.push(Bar {
+                x: bins.edges(bin),
+                below,
+                above: below + count,
+                group: group.clone(),
+                series: view.coloring.series(index),
+                tip: format!("{}{name}: {count}", bins.words(bin)),
+            });
+            below += count;
+        }
+        top = top.max(below);
+    }
+    (bars, top)
 }
 
 /// Ranges of equal width, closed on the left, the last one on both sides.
-#[derive(Debug)]
-struct Bins {
+#[derive(Debug, Clone)]
+pub(super) struct Bins {
+    /// The ends, as they are spread.
     lo: f64,
     hi: f64,
     count: usize,
     integers: bool,
+    spread: Spread,
 }
 
 impl Bins {
-    /// Ranges for `values`, which get sorted.
-    fn auto(values: &mut [f64]) -> Option<Self> {
+    /// Ranges for `values`, which get spread and sorted; so many of them, where a number is given.
+    pub(super) fn new(values: &mut [f64], count: Option<usize>, spread: Spread) -> Option<Self> {
+        for value in values.iter_mut() {
+            *value = spread.forward(*value);
+        }
         values.sort_unstable_by(f64::total_cmp);
         let (lo, hi) = bounds(values.iter().copied())?;
-        let integers = values.iter().all(|v| v.fract() == 0.0 && v.abs() < 1e15);
+        if let Some(count) = count {
+            let (lo, hi) = apart(lo, hi);
+            return Some(Self { lo, hi, count, integers: false, spread });
+        }
+        let integers = spread == Spread::Linear && values.iter().all(|v| v.fract() == 0.0 && v.abs() < 1e15);
         let width = width(values, hi - lo);
         if integers {
             let width = width.round().max(((hi - lo) / MAX_BINS).ceil()).max(1.0);
             let count = ((hi - lo) / width).floor() + 1.0;
-            return Some(Self { lo: lo - 0.5, hi: lo - 0.5 + count * width, count: count as usize, integers });
+            return Some(Self { lo: lo - 0.5, hi: lo - 0.5 + count * width, count: count as usize, integers, spread });
         }
         let count = if width > 0.0 { ((hi - lo) / width).ceil().clamp(1.0, MAX_BINS) } else { 1.0 };
         let (lo, hi) = apart(lo, hi);
-        Some(Self { lo, hi, count: count as usize, integers })
+        Some(Self { lo, hi, count: count as usize, integers, spread })
     }
 
     fn index(&self, value: f64) -> usize {
-        let place = (value - self.lo) / (self.hi - self.lo) * self.count as f64;
+        let place = (self.spread.forward(value) - self.lo) / (self.hi - self.lo) * self.count as f64;
         (place.max(0.0) as usize).min(self.count - 1)
     }
 
-    fn edges(&self, bin: usize) -> (f64, f64) {
-        let at = |i: usize| self.lo + (self.hi - self.lo) * (i as f64 / self.count as f64);
+    pub(super) fn edges(&self, bin: usize) -> (f64, f64) {
+        let at = |i: usize| self.spread.back(self.lo + (self.hi - self.lo) * (i as f64 / self.count as f64));
         (at(bin), at(bin + 1))
     }
 
@@ -101,7 +132,17 @@ impl Bins {
         match self.integers {
             true if to - from < 1.5 => number((from + 0.5).round()),
             true => format!("{} – {}", number((from + 0.5).round()), number((to - 0.5).round())),
-            false => format!("{} – {}", number(from), number(to)),
+            false => format!("{} – {}", self.spread.words(from), self.spread.words(to)),
+        }
+    }
+
+    /// The axis under the ranges, with a little room on either side.
+    pub(super) fn extent(&self) -> Extent {
+        let pad = (self.hi - self.lo) * 0.03;
+        let (lo, hi) = (self.spread.back(self.lo - pad), self.spread.back(self.hi + pad));
+        match self.spread {
+            Spread::Linear => Extent::Numbers { lo, hi, whole: self.integers },
+            other => other.extent(lo, hi),
         }
     }
 }
@@ -115,21 +156,13 @@ fn width(sorted: &[f64], span: f64) -> f64 {
     if freedman_diaconis > 0.0 { sturges.min(freedman_diaconis) } else { sturges }
 }
 
-/// Linear interpolation between closest ranks, NumPy's default.
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let place = (sorted.len() as f64 - 1.0) * q;
-    let at = |i: f64| sorted.get(i as usize).copied().unwrap_or(0.0);
-    let (low, high) = (at(place.floor()), at(place.ceil()));
-    low + (high - low) * place.fract()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn bins(values: &[f64]) -> (f64, f64, usize) {
-        let bins = Bins::auto(&mut values.to_vec()).unwrap();
+        let bins = Bins::new(&mut values.to_vec(), None, Spread::Linear).unwrap();
         (bins.lo, bins.hi, bins.count)
     }
 
@@ -152,7 +185,7 @@ mod tests {
 
     #[test]
     fn one_value_and_no_value() {
-        assert!(Bins::auto(&mut []).is_none());
+        assert!(Bins::new(&mut [], None, Spread::Linear).is_none());
         let (lo, hi, count) = bins(&[2.5, 2.5]);
         assert_eq!((lo, hi, count), (2.25, 2.75, 1));
     }
@@ -162,7 +195,7 @@ mod tests {
         fn every_value_lies_in_its_bin(values in prop::collection::vec(-1e6f64..1e6, 1..200), round: bool) {
             let mut values = values;
             if round { for v in &mut values { *v = v.round(); } }
-            let bins = Bins::auto(&mut values).unwrap();
+            let bins = Bins::new(&mut values, None, Spread::Linear).unwrap();
             prop_assert!((1..=201).contains(&bins.count));
             for v in values {
                 let (from, to) = bins.edges(bins.index(v));

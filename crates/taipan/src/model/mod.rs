@@ -31,6 +31,7 @@ pub use inputs::{Input, inputs};
 pub use predicting::{Prediction, predict, transform};
 pub use training::{Searched, search, train};
 
+pub(crate) use inputs::Rows;
 pub(crate) use predicting::{predict_objects, transform_batch};
 pub(crate) use training::Training;
 
