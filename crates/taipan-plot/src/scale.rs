@@ -188,6 +188,9 @@ impl Axis {
     }
 
     fn log(lo: f64, hi: f64, most: f64) -> Self {
+        // Estimates may run out of what a logarithm has.
+        let lo = if lo > 0.0 && lo.is_finite() { lo.clamp(1e-307, 1e306) } else { 1e-307 };
+        let hi = if hi > lo { hi.min(1e307) } else { lo * 10.0 };
         let (from, to) = (lo.log10(), hi.log10());
         let mut axis = Self::bare(Map::Log { lo: from, hi: to });
         let (first, last) = ((from - 1e-9).ceil() as i32, (to + 1e-9).floor() as i32);

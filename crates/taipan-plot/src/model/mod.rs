@@ -117,7 +117,7 @@ pub fn importance(features: &[String], values: &[f64], errors: &[f64], label: &s
         words.push(Label {
             at: (end, y),
             shift: (if value < 0.0 { -5.0 } else { 5.0 }, 4.3),
-            words: number((value * 1e4).round() / 1e4),
+            words: digits(value),
             color: look.muted,
             anchor: if value < 0.0 { Anchor::End } else { Anchor::Start },
             size: TICK_SIZE,
@@ -173,6 +173,13 @@ pub fn residuals(target: &str, predicted: Vec<f64>, actual: &[f64], theme: Theme
     }
     let figure = picture.figure().clone();
     Ok(finish(figure, Kind::Residuals, &format!("{rows} rows"), theme, (720, 480)))
+}
+
+/// Three digits or so: bars are compared by eye.
+fn digits(value: f64) -> String {
+    let size = value.abs();
+    let unit = if size >= 10.0 { 10.0 } else if size >= 1.0 { 100.0 } else { 1e4 };
+    if (1e-4..1e12).contains(&size) { number((value * unit).round() / unit) } else { number(value) }
 }
 
 fn fits(what: &'static str, found: usize, expected: usize) -> Result<()> {

@@ -130,7 +130,10 @@ impl Page<'_> {
             ));
         }
         if !self.scanned.duplicates.1 || self.scanned.duplicates.0 > 0 {
-            said.push(format!("{} rows repeat an earlier one", grouped(self.scanned.duplicates.0)));
+            said.push(match self.scanned.duplicates.0 {
+                1 => "1 row repeats an earlier one".to_owned(),
+                rows => format!("{} rows repeat an earlier one", grouped(rows)),
+            });
         }
         if said.is_empty() {
             return;
