@@ -126,6 +126,19 @@ def employees(path: Path) -> None:
     connection.close()
 
 
+def points(path: Path) -> None:
+    """A million points in two clouds that overlap, and a few far off."""
+    draw = random.Random(7)
+    with path.open("w") as file:
+        file.write("x,y\n")
+        for row in range(1_000_000):
+            x = draw.gauss(0, 1) + (3 if row % 3 == 0 else 0)
+            y = 0.6 * x + draw.gauss(0, 1)
+            if row % 100_000 == 0:
+                x, y = x * 4, y * 4
+            file.write(f"{x},{y}\n")
+
+
 MAKERS = {
     "flights": flights,
     "flights5": repeated(5),
@@ -135,6 +148,7 @@ MAKERS = {
     "flights-json-pretty": flights_json_pretty,
     "flights-xml": flights_xml,
     "employees": employees,
+    "points": points,
 }
 
 if __name__ == "__main__":

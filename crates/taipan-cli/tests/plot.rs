@@ -9,7 +9,9 @@ use support::Workplace;
 #[test]
 fn pictures_are_written_by_the_name_of_their_file() {
     let place = Workplace::new();
-    for (file, begins) in [("a.svg", &b"<svg "[..]), ("a.png", &b"\x89PNG\r\n"[..]), ("a.html", &b"<!doctype html>"[..])] {
+    for (file, begins) in
+        [("a.svg", &b"<svg "[..]), ("a.png", &b"\x89PNG\r\n"[..]), ("a.html", &b"<!doctype html>"[..])]
+    {
         let ran = place.run(&["plot", "box", "tips.csv", "--x", "day", "--y", "tip", "--facet", "sex", "-o", file]);
         assert_eq!((ran.code, ran.stderr), (0, format!("wrote {file}\n")));
         assert!(fs::read(place.path(file)).unwrap().starts_with(begins), "{file}");
@@ -54,16 +56,16 @@ fn mistakes_are_named_and_leave_nothing() {
             &["scatter", "tips.csv", "--x", "day", "--y", "tip", "-o", "x.svg"],
             "error: \"day\" holds text (\"Sun\" in row 1); x of a scatter plot must be numbers\n",
         ),
-        (&["box", "tips.csv", "--y", "tip", "-o", "x.pdf"], "error: x.pdf: the name does not end in svg, png or html\n"),
+        (
+            &["box", "tips.csv", "--y", "tip", "-o", "x.pdf"],
+            "error: x.pdf: the name does not end in svg, png or html\n",
+        ),
         (&["box", "tips.csv", "--y", "tip", "-o", "nowhere/x.svg"], "error: nowhere/x.svg: no such folder\n"),
         (
             &["confusion", "tips.model", "tips.csv"],
             "error: a confusion plot needs a classifier; LinearRegression is a regressor\n",
         ),
-        (
-            &["confusion", "tips.model"],
-            "error: a confusion plot needs a classifier; LinearRegression is a regressor\n",
-        ),
+        (&["confusion", "tips.model"], "error: a confusion plot needs a classifier; LinearRegression is a regressor\n"),
     ] {
         let ran = place.run(&[&["plot"], arguments].concat());
         assert_eq!((ran.code, ran.stderr.as_str()), (1, expected), "{arguments:?}");
@@ -95,7 +97,12 @@ fn a_report_tells_what_a_file_holds() {
     fs::write(place.path("odd.csv"), odd).unwrap();
     place.ok(&["report", "odd.csv", "-o", "odd.html"]);
     let page = fs::read_to_string(place.path("odd.html")).unwrap();
-    for said in ["is missing in 33.4 % of the rows", "has the same value in every row", "&lt;b&gt;x&lt;/b&gt;", "Missing values"] {
+    for said in [
+        "is missing in 33.4 % of the rows",
+        "has the same value in every row",
+        "&lt;b&gt;x&lt;/b&gt;",
+        "Missing values",
+    ] {
         assert!(page.contains(said), "{said}");
     }
     assert!(!page.contains("<b>x</b>"));
@@ -103,4 +110,28 @@ fn a_report_tells_what_a_file_holds() {
     let ran = place.run(&["report", "nothing.csv", "-o", "new.html"]);
     assert_eq!(ran.code, 1);
     assert_eq!(place.files(), before);
+}
+
+/// The gallery shows what its commands draw. `TAIPAN_ACCEPT=1` draws it anew.
+#[test]
+fn the_gallery_is_what_its_commands_draw() {
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+    let page = fs::read_to_string(docs.join("gallery.md")).unwrap();
+    let place = Workplace::new();
+    let accept = std::env::var_os("TAIPAN_ACCEPT").is_some();
+    let mut pictures = 0;
+    for command in page.lines().filter_map(|line| line.strip_prefix("taipan ")) {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        place.ok(&arguments);
+        let Some(name) = arguments.last().filter(|name| name.ends_with(".svg")) else { continue };
+        assert!(page.contains(&format!("(gallery/{name})")), "{name} is drawn but not shown");
+        let drawn = place.read(name);
+        let shown = docs.join("gallery").join(name);
+        if accept {
+            fs::write(&shown, &drawn).unwrap();
+        }
+        assert!(fs::read_to_string(&shown).unwrap_or_default() == drawn, "{name}: draw the gallery anew, see above");
+        pictures += 1;
+    }
+    assert_eq!(pictures, page.matches("](gallery/").count());
 }

@@ -158,6 +158,10 @@ impl Axis {
     }
 
     fn numbers(lo: f64, hi: f64, most: f64, whole: bool) -> Self {
+        // Estimates may run out of what numbers have.
+        let within = |v: f64| if v.is_nan() { 0.0 } else { v.clamp(-1e305, 1e305) };
+        let (lo, hi) = (within(lo), within(hi));
+        let (lo, hi) = if hi > lo { (lo, hi) } else { apart(lo, lo) };
         let mut step = Step::nice((hi - lo) / most);
         if whole && step.size() < 1.0 {
             step = Step::ONE;
@@ -180,6 +184,7 @@ impl Axis {
     }
 
     fn times(lo: f64, hi: f64, most: f64) -> Self {
+        let (lo, hi) = if hi - lo > 1e-3 { (lo, hi) } else { (lo - 1.0, lo + 1.0) };
         let mut axis = Self::bare(Map::Linear { origin: lo, step: hi - lo, lo: 0.0, hi: 1.0 });
         let (ticks, context) = time::ticks(lo, hi, most);
         axis.ticks = ticks.into_iter().map(|(t, words)| Tick { at: axis.fraction(t), words }).collect();

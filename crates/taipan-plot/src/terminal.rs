@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 use crate::color::Rgb;
 use crate::figure::{Anchor, Content, Dash, Foot, Mark, Panel, Points, Rectangles, Rim, Series, Shown, Side};
 use crate::picture::Picture;
@@ -16,6 +18,9 @@ pub enum Ink {
     Plain,
 }
 
+/// The second column of a wide letter, which prints nothing itself.
+const CONTINUED: char = '\0';
+
 /// Marks of groups where there is no colour.
 const LETTERS: [char; 12] = ['o', 'x', '+', '*', '#', '@', '%', '&', '=', '$', '~', '?'];
 
@@ -28,7 +33,7 @@ impl Picture {
         let mut top = 0;
         if let Some(title) = self.title() {
             let title: String = cut(title, columns);
-            canvas.write(columns.saturating_sub(title.chars().count()) / 2, 0, &title, None);
+            canvas.write(columns.saturating_sub(long(&title)) / 2, 0, &title, None);
             top = 1;
         }
         let legend = if figure.drawn > 0 { legend(self, columns) } else { Vec::new() };
@@ -37,7 +42,7 @@ impl Picture {
             let mut at = 1;
             for (words, color) in line {
                 canvas.write(at, bottom + i, words, *color);
-                at += words.chars().count();
+                at += long(words);
             }
         }
         let share = |weights: &[f64], index: usize, from: usize, to: usize| {
@@ -72,8 +77,8 @@ fn legend(picture: &Picture, columns: usize) -> Pieces {
                         None => "■".to_owned(),
                     };
                     let words = format!(" {}   ", cut(&entry.words, 24));
-                    let used: usize = line.iter().map(|(w, _)| w.chars().count()).sum();
-                    if used + words.chars().count() + 2 > columns && line.len() > 1 {
+                    let used: usize = line.iter().map(|(w, _)| long(w)).sum();
+                    if used + long(&words) + 2 > columns && line.len() > 1 {
                         lines.push(std::mem::replace(&mut line, vec![("  ".to_owned(), None)]));
                     }
                     line.push((mark, Some(entry.color)));
@@ -144,11 +149,21 @@ impl Canvas {
     }
 
     fn write(&mut self, column: usize, row: usize, words: &str, color: Option<Rgb>) {
-        for (i, letter) in words.chars().enumerate() {
-            if let Some(spot) = self.spot(column + i, row) {
-                spot.letter = Some(letter);
-                spot.color = color;
+        let mut at = column;
+        for letter in words.chars() {
+            // A terminal obeys control characters wherever they come from.
+            let letter = if letter.is_control() { '\u{fffd}' } else { letter };
+            let wide = letter.width().unwrap_or(0);
+            if wide == 0 || at + wide > self.columns {
+                continue;
             }
+            for (i, shown) in [letter, CONTINUED].into_iter().enumerate().take(wide) {
+                if let Some(spot) = self.spot(at + i, row) {
+                    spot.letter = Some(shown);
+                    spot.color = color;
+                }
+            }
+            at += wide;
         }
     }
 
@@ -156,7 +171,7 @@ impl Canvas {
         let mut top = top;
         if let Some(title) = &panel.title {
             let title = cut(title, right - left);
-            self.write(left + (right - left).saturating_sub(title.chars().count()) / 2, top, &title, None);
+            self.write(left + (right - left).saturating_sub(long(&title)) / 2, top, &title, None);
             top += 1;
         }
         let worded = |side: &Side| matches!(side.shown, Shown::Full | Shown::Words) && side.extent.is_some();
@@ -174,7 +189,7 @@ impl Canvas {
         let y = axis(&panel.y, Direction::Upright, height as f64 * 15.0, 60.0);
         let ticks: Vec<(f64, String)> =
             y.ticks.iter().filter(|_| worded(&panel.y)).map(|t| (t.at, cut(&t.words, most))).collect();
-        let gutter = ticks.iter().map(|(_, w)| w.chars().count()).max().map_or(0, |w| w + 1);
+        let gutter = ticks.iter().map(|(_, w)| long(w)).max().map_or(0, |w| w + 1);
         if right < left + gutter + 4 {
             return;
         }
@@ -188,7 +203,7 @@ impl Canvas {
         }
         for (at, words) in ticks {
             let row = row_of(at, height);
-            self.write(x0 - 1 - 1 - words.chars().count().min(x0 - 2), y0 + row, &words, None);
+            self.write(x0 - 1 - 1 - long(&words).min(x0 - 2), y0 + row, &words, None);
             self.write(x0 - 1, y0 + row, "┤", None);
         }
         if panel.x.shown != Shown::Nothing {
@@ -203,7 +218,7 @@ impl Canvas {
                 None => panel.x.label.clone(),
             };
             let label = cut(&label, width);
-            self.write(x0 + width.saturating_sub(label.chars().count()) / 2, bottom - 1, &label, None);
+            self.write(x0 + width.saturating_sub(long(&label)) / 2, bottom - 1, &label, None);
         }
         if panel.x.extent.is_none() || panel.y.extent.is_none() {
             self.write(x0 + width.saturating_sub(7) / 2, y0 + height / 2, "no data", None);
@@ -226,7 +241,7 @@ impl Canvas {
             None => x.ticks.iter().map(|t| (t.at, t.words.clone())).collect(),
             Some(labels) => {
                 let room = width / labels.len().max(1);
-                let longest = labels.iter().map(|l| l.chars().count()).max().unwrap_or(0).min(14);
+                let longest = labels.iter().map(|l| long(l)).max().unwrap_or(0).min(14);
                 let stride = (longest + 1).div_ceil(room.max(1)).max(1);
                 let words = |l: &String| cut(l, (room * stride).saturating_sub(1).max(1));
                 labels.iter().enumerate().step_by(stride).map(|(i, l)| (x.fraction(i as f64), words(l))).collect()
@@ -234,7 +249,7 @@ impl Canvas {
         };
         for (at, words) in ticks {
             let column = left + ((at * width as f64) as usize).min(width.saturating_sub(1));
-            let long = words.chars().count();
+            let long = long(&words);
             let begin = column.saturating_sub(long / 2).min((left + width).saturating_sub(long)).max(left);
             if slots.is_none() {
                 self.write(column, row, "┬", None);
@@ -264,7 +279,7 @@ impl Canvas {
             Mark::Labels(labels) => {
                 for label in labels {
                     let Some((x, y)) = area.dot(label.at) else { continue };
-                    let long = label.words.chars().count();
+                    let long = long(&label.words);
                     let (column, row) = ((x / 2.0) as usize, (y / 4.0) as usize);
                     if let Some((width, _)) = label.within {
                         let (a, b) = (area.x.fraction(0.0), area.x.fraction(width));
@@ -446,8 +461,9 @@ impl Canvas {
                     }
                     now = (spot.color, spot.ground);
                 }
-                // A terminal obeys control characters wherever they come from.
-                out.push(if letter.is_control() { '\u{fffd}' } else { letter });
+                if letter != CONTINUED {
+                    out.push(letter);
+                }
             }
             if now != (None, None) {
                 out.push_str("\x1b[0m");
@@ -469,12 +485,26 @@ fn row_of(share: f64, height: usize) -> usize {
     (((1.0 - share) * height as f64) as usize).min(height.saturating_sub(1))
 }
 
-/// At most `most` characters.
+/// How many columns words take.
+fn long(words: &str) -> usize {
+    words.width()
+}
+
+/// At most `most` columns of words.
 fn cut(words: &str, most: usize) -> String {
-    if words.chars().count() <= most {
+    if long(words) <= most {
         return words.to_owned();
     }
-    let mut out: String = words.chars().take(most.saturating_sub(1)).collect();
+    let mut room = most.saturating_sub(1);
+    let mut out: String = words
+        .chars()
+        .take_while(|letter| {
+            let wide = letter.width().unwrap_or(1);
+            let fits = wide <= room;
+            room = room.saturating_sub(wide);
+            fits
+        })
+        .collect();
     out.push('…');
     out
 }

@@ -123,12 +123,8 @@ fn fitted_lines_are_those_of_least_squares() {
     let (x, y) = (ticks(&document, 0, "x-axis"), ticks(&document, 0, "y-axis"));
     let paths: Vec<_> = marks(&document, 0).children().filter(|n| n.has_tag_name("path")).collect();
     assert_eq!(paths.len(), 2, "a band and a line");
-    let ends: Vec<f64> = paths[1]
-        .attribute("d")
-        .unwrap()
-        .split(['M', 'L', ' '])
-        .filter_map(|n| n.parse().ok())
-        .collect();
+    let ends: Vec<f64> =
+        paths[1].attribute("d").unwrap().split(['M', 'L', ' ']).filter_map(|n| n.parse().ok()).collect();
     // numpy.polyfit(total_bill, tip, 1)
     for end in ends.chunks(2) {
         let (bill, tip) = (read(&x, end[0]), read(&y, end[1]));
@@ -143,7 +139,8 @@ fn matrices_have_a_cell_for_each_pair() {
     assert_eq!(count(&document, "rect"), 16);
     // pandas' corr()
     let said = words(&document);
-    for (expected, times) in [("1", 4), ("−0.12", 2), ("0.87", 2), ("0.82", 2), ("−0.43", 2), ("−0.37", 2), ("0.96", 2)] {
+    for (expected, times) in [("1", 4), ("−0.12", 2), ("0.87", 2), ("0.82", 2), ("−0.43", 2), ("−0.37", 2), ("0.96", 2)]
+    {
         let found = said.iter().filter(|w| *w == expected).count();
         assert!(found >= times, "{expected} stands {found} times");
     }
@@ -162,7 +159,9 @@ fn grids_have_a_panel_for_each_pair_or_category() {
     let svg = tips(Kind::Scatter, "total_bill", "tip").facet("day", column(TIPS, "day")).to_svg().unwrap();
     let document = Document::parse(&svg).unwrap();
     assert_eq!((panels(&document), count(&document, "circle")), (4, 244));
-    assert!(["day = Sun", "day = Sat", "day = Thur", "day = Fri"].iter().all(|t| words(&document).iter().any(|w| w == t)));
+    assert!(
+        ["day = Sun", "day = Sat", "day = Thur", "day = Fri"].iter().all(|t| words(&document).iter().any(|w| w == t))
+    );
     let scales: Vec<Vec<String>> =
         [0, 2].map(|p| ticks(&document, p, "y-axis").into_iter().map(|(_, w)| w).collect()).to_vec();
     assert_eq!(scales[0], scales[1], "panels share their axes");
@@ -248,10 +247,9 @@ fn a_crowd_is_counted_in_cells_and_keeps_its_outliers() {
     assert!(svg.len() < 600_000, "{} bytes", svg.len());
     let document = Document::parse(&svg).unwrap();
     let (x, y) = (ticks(&document, 0, "x-axis"), ticks(&document, 0, "y-axis"));
-    let far = marks(&document, 0)
-        .descendants()
-        .filter(|n| n.has_tag_name("circle"))
-        .find(|n| (read(&x, attribute(*n, "cx")) - 5.0).abs() < 0.1 && (read(&y, attribute(*n, "cy")) + 4.0).abs() < 0.1);
+    let far = marks(&document, 0).descendants().filter(|n| n.has_tag_name("circle")).find(|n| {
+        (read(&x, attribute(*n, "cx")) - 5.0).abs() < 0.1 && (read(&y, attribute(*n, "cy")) + 4.0).abs() < 0.1
+    });
     assert!(far.is_some());
     assert!(["even", "odd", "missing"].iter().all(|name| words(&document).iter().any(|w| w == name)));
 
@@ -283,7 +281,14 @@ fn models_are_drawn_from_plain_numbers() {
     assert!(model::precision_recall(&[curve], Theme::Light).unwrap().svg().contains("yes (AP 0.900)"));
 
     let scores = |of: [f64; 3]| Scores { mean: of.to_vec(), deviation: vec![0.02; 3] };
-    let picture = model::validation_curve("alpha", &[0.001, 1.0, 1000.0], &scores([1.0, 0.9, 0.8]), &scores([0.7, 0.8, 0.6]), "accuracy", Theme::Light);
+    let picture = model::validation_curve(
+        "alpha",
+        &[0.001, 1.0, 1000.0],
+        &scores([1.0, 0.9, 0.8]),
+        &scores([0.7, 0.8, 0.6]),
+        "accuracy",
+        Theme::Light,
+    );
     let svg = picture.unwrap().svg();
     assert_eq!(count(&Document::parse(&svg).unwrap(), "circle"), 3, "the other scores are squares");
     assert!(svg.contains(">0.1<") && svg.contains(">10<"), "a wide range is shown by its logarithm");
@@ -323,7 +328,13 @@ fn trees_show_their_questions_and_refuse_circles() {
         strength: 1.0,
         ..model::Node::default()
     };
-    let root = |children| model::Node { question: "x ≤ 2.5".into(), words: vec!["30 rows".into()], children, class: Some(0), strength: 0.5 };
+    let root = |children| model::Node {
+        question: "x ≤ 2.5".into(),
+        words: vec!["30 rows".into()],
+        children,
+        class: Some(0),
+        strength: 0.5,
+    };
     let svg = model::tree(&[root(Some((1, 2))), leaf(10, 0), leaf(20, 1)], Theme::Light).unwrap().svg();
     for said in ["x ≤ 2.5", "30 rows", "10 rows", "20 rows", ">yes<", ">no<"] {
         assert!(svg.contains(said), "{said}");
@@ -335,7 +346,11 @@ fn trees_show_their_questions_and_refuse_circles() {
     let mut nodes: Vec<model::Node> = (0..255).map(|i| root(Some((2 * i + 1, 2 * i + 2)))).collect();
     nodes.extend((0..256).map(|_| leaf(1, 1)));
     let picture = model::tree(&nodes, Theme::Light).unwrap();
-    assert!(picture.size().0 < 4000 && picture.summary().contains("the upper 5 levels are shown"), "{}", picture.summary());
+    assert!(
+        picture.size().0 < 4000 && picture.summary().contains("the upper 5 levels are shown"),
+        "{}",
+        picture.summary()
+    );
 }
 
 #[test]
@@ -347,7 +362,9 @@ fn pages_need_nothing_and_allow_their_script_alone() {
     assert_eq!(page.matches("http").count(), 3, "the namespace alone, here and in the script, and http-equiv");
     assert!(!page.contains(" src=") && !page.contains("href"));
     for entry in 0..4 {
-        assert!(page.contains(&format!("data-toggle=\"{entry}\"")) && page.contains(&format!("data-series=\"{entry}\"")));
+        assert!(
+            page.contains(&format!("data-toggle=\"{entry}\"")) && page.contains(&format!("data-series=\"{entry}\""))
+        );
     }
     assert!(page.contains("<title>total_bill 16.99, tip 1.01, Sun</title>"));
     assert!(page.contains("data-x=\"linear "));
@@ -368,6 +385,8 @@ fn terminals_show_marks_axes_and_nothing_that_they_would_obey() {
     }
     let colored = picture.terminal(80, 24, Ink::Color);
     assert!(colored.contains("\u{1b}[0m\u{1b}[38;2;0;114;178m") && !colored.contains("\u{1b}[2J"));
+    let wide = Chart::new(Kind::Bar).x("k", Data::text(["日本", "é"])).picture().unwrap().terminal(40, 12, Ink::Plain);
+    assert!(wide.contains("日本") && wide.contains('é'), "{wide}");
     let bars = tips(Kind::Bar, "day", "tip").picture().unwrap().terminal(60, 20, Ink::Plain);
     assert!(bars.contains('█') && bars.contains("Thur"), "{bars}");
 }
@@ -397,7 +416,9 @@ fn squares(png: &[u8]) -> (u32, u32, Vec<f64>) {
         for left in (0..width).step_by(SIDE as usize) {
             let mut sums = [0.0; 3];
             let mut count = 0.0;
-            for (x, y) in (top..(top + SIDE).min(height)).flat_map(|y| (left..(left + SIDE).min(width)).map(move |x| (x, y))) {
+            for (x, y) in
+                (top..(top + SIDE).min(height)).flat_map(|y| (left..(left + SIDE).min(width)).map(move |x| (x, y)))
+            {
                 let color = pixels.pixel(x, y).unwrap().demultiply();
                 for (sum, channel) in sums.iter_mut().zip([color.red(), color.green(), color.blue()]) {
                     *sum += f64::from(channel);
@@ -415,7 +436,15 @@ fn squares(png: &[u8]) -> (u32, u32, Vec<f64>) {
 fn pictures_look_as_they_were_judged() {
     let on = |kind, x: &str, y: &str| tips(kind, x, y);
     let pictures: Vec<(&str, Picture)> = vec![
-        ("scatter", on(Kind::Scatter, "total_bill", "tip").color("day", column(TIPS, "day")).fit(true).title("Tips").picture().unwrap()),
+        (
+            "scatter",
+            on(Kind::Scatter, "total_bill", "tip")
+                .color("day", column(TIPS, "day"))
+                .fit(true)
+                .title("Tips")
+                .picture()
+                .unwrap(),
+        ),
         ("line", on(Kind::Line, "size", "total_bill").color("time", column(TIPS, "time")).picture().unwrap()),
         ("bar", on(Kind::Bar, "day", "tip").color("sex", column(TIPS, "sex")).theme(Theme::Dark).picture().unwrap()),
         ("box", on(Kind::Box, "day", "total_bill").color("smoker", column(TIPS, "smoker")).picture().unwrap()),
@@ -436,7 +465,11 @@ fn pictures_look_as_they_were_judged() {
         assert_eq!((width, height), (wide, high), "{name}");
         let apart = seen.iter().zip(&judged).map(|(a, b)| (a - b).abs());
         let (most, mean) = apart.fold((0.0f64, 0.0), |(most, sum), d| (most.max(d), sum + d / seen.len() as f64));
-        assert!(most < 40.0 && mean < 0.5, "{name} differs from {}: {most:.0} at most, {mean:.2} on average", path.display());
+        assert!(
+            most < 40.0 && mean < 0.5,
+            "{name} differs from {}: {most:.0} at most, {mean:.2} on average",
+            path.display()
+        );
     }
 }
 
@@ -463,7 +496,8 @@ fn any_chart() -> impl Strategy<Value = Chart> {
         let flags = (any::<bool>(), any::<bool>(), any::<bool>());
         (any_kind(), any_data(rows), numbers, more, ".{0,30}", (200u32..900, 160u32..600), flags).prop_map(
             |(kind, x, y, more, label, (width, height), (log_x, log_y, fit))| {
-                let mut chart = Chart::new(kind).title(label.clone()).size(width, height).fit(fit).log_x(log_x).log_y(log_y);
+                let mut chart =
+                    Chart::new(kind).title(label.clone()).size(width, height).fit(fit).log_x(log_x).log_y(log_y);
                 if matches!(kind, Kind::Correlation | Kind::Pair) {
                     chart = chart.column(label.clone(), x).column("second", y);
                 } else {

@@ -255,7 +255,8 @@ impl Project {
     fn draw_one(&self, name: &str, config: &PlotConfig) -> Result<NamedPlot> {
         let options = config.options()?;
         let from = declared(config.from.get_ref());
-        let named = |name: &Option<toml::Spanned<String>>| name.as_ref().map(|model| self.model(model.get_ref())).transpose();
+        let named =
+            |name: &Option<toml::Spanned<String>>| name.as_ref().map(|model| self.model(model.get_ref())).transpose();
         let (transform, model) = (named(&config.transform)?, named(&config.model)?);
         let engine = &self.inner.engine;
         let themes = [Theme::Light, Theme::Dark];

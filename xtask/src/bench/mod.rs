@@ -10,7 +10,7 @@
 //! | [`server`] | a server under load: start, drive with wrk, memory, stop |
 //! | [`report`] | medians, ratios, tables, `RESULTS.md` |
 //! | [`pages`] | a server of small pages, for clients |
-//! | [`startup`], [`cold`], [`csv_query`], [`csv_scan`], [`csv_parquet`], [`json_filter`], [`xml_filter`], [`import`], [`rest_read`], [`fetch`] | jobs of the program |
+//! | [`startup`], [`cold`], [`csv_query`], [`csv_scan`], [`csv_parquet`], [`json_filter`], [`xml_filter`], [`import`], [`rest_read`], [`fetch`], [`pictures`] | jobs of the program |
 //! | [`learn`] | jobs of taipan-learn, against scikit-learn |
 
 mod cold;
@@ -23,6 +23,7 @@ mod json_filter;
 mod learn;
 mod measure;
 mod pages;
+mod pictures;
 mod report;
 mod rest_read;
 mod server;
@@ -64,6 +65,9 @@ const JOBS: &[(&str, Job)] = &[
     ("import", import::run),
     ("rest-read", rest_read::run),
     ("fetch", fetch::run),
+    ("scatter-tips", pictures::scatter_tips),
+    ("scatter-1m", pictures::scatter_1m),
+    ("report", pictures::report),
 ];
 
 /// Whether `bench` knows the name.
@@ -161,7 +165,12 @@ impl Setting {
 
     /// The pinned version of a peer.
     fn pinned(&self, package: &str) -> Result<String> {
-        let path = self.bench("requirements.txt");
+        self.pinned_in("requirements.txt", package)
+    }
+
+    /// The version of a peer that a file of `bench/` pins.
+    fn pinned_in(&self, file: &str, package: &str) -> Result<String> {
+        let path = self.bench(file);
         let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         text.lines()
             .filter_map(|line| line.split_once("=="))

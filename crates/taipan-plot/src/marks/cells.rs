@@ -348,6 +348,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
         #[test]
         fn no_row_is_lost(points in prop::collection::vec((-1e9f64..1e9, -1.0f64..1.0), 1..300), repeats in 1usize..400) {
             let mut cells = Cells::new((Spread::Linear, Spread::Linear), 1);

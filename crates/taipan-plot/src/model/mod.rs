@@ -178,7 +178,13 @@ pub fn residuals(target: &str, predicted: Vec<f64>, actual: &[f64], theme: Theme
 /// Three digits or so: bars are compared by eye.
 fn digits(value: f64) -> String {
     let size = value.abs();
-    let unit = if size >= 10.0 { 10.0 } else if size >= 1.0 { 100.0 } else { 1e4 };
+    let unit = if size >= 10.0 {
+        10.0
+    } else if size >= 1.0 {
+        100.0
+    } else {
+        1e4
+    };
     if (1e-4..1e12).contains(&size) { number((value * unit).round() / unit) } else { number(value) }
 }
 

@@ -77,14 +77,15 @@ pub fn pca(found: Components, theme: Theme) -> Result<Picture> {
         let mut placed: Vec<(f64, f64)> = Vec::new();
         let labels = loadings.iter().map(|loading| {
             let (x, y) = end(loading);
-            // Names of features that point the same way stand one above the other.
+            // Names of features that point the same way stand above and below.
             let close = |p: &&(f64, f64)| (p.0 - x).abs() < wide * 0.35 && (p.1 - y).abs() < high * 0.09;
-            let crowd = placed.iter().filter(close).count() as f64;
+            let crowd = placed.iter().filter(close).count();
             placed.push((x, y));
-            let down = if y < 0.0 { 13.0 } else { -6.0 };
+            let rows = 13.0 * (crowd / 2) as f64;
+            let down = if (y < 0.0) == (crowd % 2 == 0) { 13.0 + rows } else { -6.0 - rows };
             Label {
                 at: (x, y),
-                shift: (if x < 0.0 { -5.0 } else { 5.0 }, down + if y < 0.0 { 13.0 } else { -13.0 } * crowd),
+                shift: (if x < 0.0 { -5.0 } else { 5.0 }, down),
                 words: loading.0.clone(),
                 color: look.text,
                 anchor: if x < 0.0 { Anchor::End } else { Anchor::Start },

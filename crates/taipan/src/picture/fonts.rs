@@ -28,9 +28,9 @@ pub fn png(picture: &Picture, scale: f64) -> Result<Vec<u8>> {
     let mut wanted = picture.foreign_letters();
     if !wanted.is_empty() {
         let home = std::env::var_os("HOME").map(PathBuf::from);
-        let folders = FOLDERS.iter().filter_map(|folder| match Path::new(folder).is_absolute() || folder.contains(':') {
-            true => Some(PathBuf::from(folder)),
-            false => home.as_ref().map(|home| home.join(folder)),
+        let folders = FOLDERS.iter().filter_map(|folder| {
+            let whole = Path::new(folder).is_absolute() || folder.contains(':');
+            if whole { Some(PathBuf::from(folder)) } else { home.as_ref().map(|home| home.join(folder)) }
         });
         let mut files = Vec::new();
         for folder in folders {

@@ -35,6 +35,9 @@ const MOST_CORRELATED: usize = 30;
 /// A pair plot of more columns has panels too small to read.
 const MOST_PAIRED: usize = 8;
 
+/// Gives a chart one of its columns.
+type SetField = fn(Chart, String, taipan_plot::Data) -> Chart;
+
 /// What to draw, and how.
 #[derive(Debug, Clone)]
 pub struct PlotOptions {
@@ -184,8 +187,7 @@ impl PlotOptions {
         let named = [&self.x, &self.y, &self.color, &self.size_by, &self.style, &self.facet];
         let none = || taipan_plot::Data::Numbers(Vec::new());
         let mut chart = self.settings();
-        let fields: [fn(Chart, String, taipan_plot::Data) -> Chart; 6] =
-            [Chart::x, Chart::y, Chart::color, Chart::size_by, Chart::style, Chart::facet];
+        let fields: [SetField; 6] = [Chart::x, Chart::y, Chart::color, Chart::size_by, Chart::style, Chart::facet];
         for (column, set) in named.into_iter().zip(fields) {
             if let Some(column) = column {
                 chart = set(chart, column.clone(), none());
@@ -249,7 +251,11 @@ impl PlotOptions {
 
     /// Whether rows may be counted in cells as they come.
     fn may_crowd(&self) -> bool {
-        self.kind == Kind::Scatter && self.size_by.is_none() && self.style.is_none() && self.facet.is_none() && !self.fit
+        self.kind == Kind::Scatter
+            && self.size_by.is_none()
+            && self.style.is_none()
+            && self.facet.is_none()
+            && !self.fit
     }
 }
 
@@ -290,9 +296,10 @@ pub(crate) fn draw(
         let batch = transform_batch(model, &relation.read(engine, None)?, &relation.describe())?;
         return pictures(&batch, relation, options, themes);
     }
-    let wanted = match options.takes_columns() && options.columns.is_empty() {
-        true => options.wanted(relation.rows(engine, None)?.schema()),
-        false => options.wanted(&SchemaRef::new(arrow::datatypes::Schema::empty())),
+    let wanted = if options.takes_columns() && options.columns.is_empty() {
+        options.wanted(relation.rows(engine, None)?.schema())
+    } else {
+        options.wanted(&SchemaRef::new(arrow::datatypes::Schema::empty()))
     };
     let mut rows = relation.rows(engine, Some(&wanted))?;
     let mut batches = Vec::new();
@@ -317,12 +324,7 @@ pub(crate) fn draw(
     pictures(&crate::relation::joined(&schema, batches)?, relation, options, themes)
 }
 
-fn pictures(
-    batch: &RecordBatch,
-    relation: &Relation,
-    options: &PlotOptions,
-    themes: &[Theme],
-) -> Result<Vec<Picture>> {
+fn pictures(batch: &RecordBatch, relation: &Relation, options: &PlotOptions, themes: &[Theme]) -> Result<Vec<Picture>> {
     let schema = batch.schema();
     let data = |name: &str| {
         let known = schema.fields().iter().map(|field| field.name().as_str());
@@ -330,7 +332,7 @@ fn pictures(
         series::data(column.ok_or_else(|| Error::unknown_column(name, &relation.describe(), known))?)
     };
     let mut chart = options.settings();
-    let fields: [(&Option<String>, fn(Chart, String, taipan_plot::Data) -> Chart); 6] = [
+    let fields: [(&Option<String>, SetField); 6] = [
         (&options.x, Chart::x),
         (&options.y, Chart::y),
         (&options.color, Chart::color),
@@ -388,4 +390,3 @@ impl Taker {
         Ok(())
     }
 }
-

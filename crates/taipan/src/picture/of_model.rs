@@ -2,9 +2,7 @@
 
 use arrow::array::RecordBatch;
 use ndarray::{Array1, Array2, Axis};
-use taipan_learn::metrics::{
-    CurveOptions, auc, average_precision_score, precision_recall_curve, roc_curve,
-};
+use taipan_learn::metrics::{CurveOptions, auc, average_precision_score, precision_recall_curve, roc_curve};
 use taipan_learn::model_selection::{Cv, TrainSize, learning_curve, validation_curve};
 use taipan_learn::{Attribute, Kind as Does, Model, ParamValue, Training};
 use taipan_plot::model::{self as pictures, Boundary, Components, Curve, Node, Scores};
@@ -187,14 +185,16 @@ impl Judged<'_> {
         if !state.contains("children_left") || !state.contains("node_counts") {
             return Err(failed());
         }
-        let count = usize::try_from(state.take_values::<i64>("node_counts")?.first().copied().unwrap_or(0)).unwrap_or(0);
+        let count =
+            usize::try_from(state.take_values::<i64>("node_counts")?.first().copied().unwrap_or(0)).unwrap_or(0);
         let (left, right) = (state.take_values::<i32>("children_left")?, state.take_values::<i32>("children_right")?);
         let (feature, threshold) = (state.take_values::<i32>("feature")?, state.take_values::<f64>("threshold")?);
         let (impurity, rows) = (state.take_values::<f64>("impurity")?, state.take_values::<i32>("n_node_samples")?);
         let value = state.take_values::<f64>("value")?;
         let stride = value.len().checked_div(left.len()).unwrap_or(0);
         let classes = class_names(self.model);
-        let (least, most) = value.iter().take(count * stride).fold((f64::MAX, f64::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
+        let (least, most) =
+            value.iter().take(count * stride).fold((f64::MAX, f64::MIN), |(a, b), v| (a.min(*v), b.max(*v)));
         let mut nodes = Vec::with_capacity(count);
         for node in 0..count.min(left.len()) {
             let said = value.get(node * stride..(node + 1) * stride).unwrap_or_default();
@@ -207,16 +207,13 @@ impl Judged<'_> {
             };
             let sum: f64 = said.iter().sum();
             let best = (0..said.len()).max_by(|a, b| said[*a].total_cmp(&said[*b])).filter(|_| !classes.is_empty());
-            let (answer, strength) = match best {
-                Some(class) => {
-                    let share = if sum > 0.0 { said[class] / sum } else { 0.0 };
-                    let name = classes.get(class).map_or("", String::as_str);
-                    (format!("{name} {:.0} %", share * 100.0), share)
-                }
-                None => {
-                    let value = said.first().copied().unwrap_or(f64::NAN);
-                    (shortened(value), if most > least { (value - least) / (most - least) } else { 0.5 })
-                }
+            let (answer, strength) = if let Some(class) = best {
+                let share = if sum > 0.0 { said[class] / sum } else { 0.0 };
+                let name = classes.get(class).map_or("", String::as_str);
+                (format!("{name} {:.0} %", share * 100.0), share)
+            } else {
+                let value = said.first().copied().unwrap_or(f64::NAN);
+                (shortened(value), if most > least { (value - least) / (most - least) } else { 0.5 })
             };
             let words = vec![
                 format!("{} {}", rows[node], if rows[node] == 1 { "row" } else { "rows" }),
@@ -232,7 +229,8 @@ impl Judged<'_> {
     fn question(&self, feature: &str, threshold: f64) -> String {
         match self.model.categories.get(feature) {
             Some(texts) => {
-                let left: Vec<&str> = texts.iter().take((threshold.floor() + 1.0).max(0.0) as usize).map(String::as_str).collect();
+                let left: Vec<&str> =
+                    texts.iter().take((threshold.floor() + 1.0).max(0.0) as usize).map(String::as_str).collect();
                 format!("{feature} is {}", left.join(" or "))
             }
             None => format!("{feature} ≤ {}", shortened(threshold)),
@@ -283,9 +281,10 @@ impl Judged<'_> {
         let (x, names) = (&features.x, &self.model.features);
         let index = |asked: &Option<String>, usual: usize| match asked {
             None => Ok(usual),
-            Some(name) => names.iter().position(|known| known == name).ok_or_else(|| {
-                Error::unknown_column(name, "the model's features", names.iter().map(String::as_str))
-            }),
+            Some(name) => names
+                .iter()
+                .position(|known| known == name)
+                .ok_or_else(|| Error::unknown_column(name, "the model's features", names.iter().map(String::as_str))),
         };
         // Unless told which, the two that count most.
         let usual = self.strongest();
@@ -384,10 +383,13 @@ impl Judged<'_> {
     fn validation(&self) -> Result<Picture> {
         let estimator = self.model.unfitted()?;
         let Some(name) = &self.options.parameter else {
-            let known: Vec<String> =
-                estimator.get_params().into_iter().map(|(name, _)| name.into_owned()).collect();
+            let known: Vec<String> = estimator.get_params().into_iter().map(|(name, _)| name.into_owned()).collect();
             let error = Error::invalid("a validation-curve plot needs a parameter and its values");
-            return Err(error.with_hint(format!("--parameter NAME=1,2,3; {} has {}", self.model.estimator, known.join(", "))));
+            return Err(error.with_hint(format!(
+                "--parameter NAME=1,2,3; {} has {}",
+                self.model.estimator,
+                known.join(", ")
+            )));
         };
         if self.options.values.is_empty() {
             return Err(Error::invalid(format!("there is no value to try for '{name}'")));
@@ -460,7 +462,13 @@ fn shortened(value: f64) -> String {
     if size != 0.0 && !(1e-3..1e7).contains(&size) {
         return format!("{value:.2e}").replace('-', "−");
     }
-    let decimals = if size >= 1000.0 { 0 } else if size >= 10.0 { 1 } else { 3 };
+    let decimals = if size >= 1000.0 {
+        0
+    } else if size >= 10.0 {
+        1
+    } else {
+        3
+    };
     let text = format!("{value:.decimals$}");
     let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
     text.replace('-', "−")

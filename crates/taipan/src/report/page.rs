@@ -5,13 +5,15 @@ use std::fmt::Write;
 use arrow::datatypes::DataType;
 use taipan_plot::{Chart, Data, Kind, Picture, SCRIPT, Theme, model, script_hash};
 
-use super::scan::{Column, Scanned, Sort};
+use super::scan::{Column, SAMPLE, Scanned, Sort};
 use crate::error::Result;
 
 const STYLE: &str = include_str!("page.css");
 
 /// Columns whose correlations are shown.
 const MOST_CORRELATED: usize = 24;
+/// Points of a suggested plot; more would make the page heavy and say no more.
+const MOST_POINTS: usize = 3000;
 /// Plots suggested.
 const MOST_SUGGESTED: usize = 6;
 /// The most different values of a column that sorts others into groups.
@@ -66,13 +68,26 @@ impl Page<'_> {
         ] {
             let _ = write!(self.out, "<div><dt>{label}</dt><dd>{value}</dd></div>");
         }
-        self.out.push_str("</dl>\n<nav><a href=\"#columns\">Columns</a> <a href=\"#correlations\">Correlations</a> <a href=\"#plots\">Suggested plots</a> <a href=\"#rows\">First rows</a></nav>\n");
+        self.out.push_str("</dl>\n");
+        if *rows > SAMPLE as u64 {
+            let _ = writeln!(
+                self.out,
+                "<p>Counts, ends, means and deviations are of all rows; histograms, quartiles, outliers, correlations and \
+                 suggested plots of a random sample of {}.</p>",
+                grouped(SAMPLE as u64)
+            );
+        }
+        self.out.push_str("<nav><a href=\"#columns\">Columns</a> <a href=\"#correlations\">Correlations</a> <a href=\"#plots\">Suggested plots</a> <a href=\"#rows\">First rows</a></nav>\n");
         self.out.push_str("<h2 id=\"schema\">Schema</h2>\n<div class=\"scroll\"><table>\n<thead><tr><th>column</th><th>type</th><th class=\"n\">missing</th><th class=\"n\">different</th><th class=\"n\">least</th><th class=\"n\">greatest</th><th class=\"n\">mean</th></tr></thead>\n<tbody>\n");
         for (index, column) in columns.iter().enumerate() {
             let (distinct, exact) = column.distinct();
             let about = if exact { "" } else { "≈ " };
             let (least, greatest) = ends(column);
-            let mean = if column.kind == Sort::Number && column.moments.rows > 0 { number(column.moments.mean) } else { String::new() };
+            let mean = if column.kind == Sort::Number && column.moments.rows > 0 {
+                number(column.moments.mean)
+            } else {
+                String::new()
+            };
             let name = if index < MOST_CARDS {
                 format!("<a href=\"#c{index}\">{}</a>", escaped(&column.name))
             } else {
@@ -198,7 +213,8 @@ impl Page<'_> {
                 facts.extend(moments.deviation().map(|d| ("deviation", number(d))));
                 facts.push(("least", number(moments.least)));
                 if let Some(q) = Quartiles::of(column) {
-                    facts.push(("quartiles", format!("{}, {}, {}", number(q.first), number(q.median), number(q.third))));
+                    facts
+                        .push(("quartiles", format!("{}, {}, {}", number(q.first), number(q.median), number(q.third))));
                     facts.push(("greatest", number(moments.greatest)));
                     facts.push(("outliers", format!("{:.2} %", q.beyond * 100.0)));
                 } else {
@@ -213,7 +229,10 @@ impl Page<'_> {
             }
             Sort::Text if column.lengths.rows > 0 => {
                 let lengths = &column.lengths;
-                facts.push(("length", format!("{} to {} bytes, {:.1} on average", lengths.least, lengths.greatest, lengths.mean)));
+                facts.push((
+                    "length",
+                    format!("{} to {} bytes, {:.1} on average", lengths.least, lengths.greatest, lengths.mean),
+                ));
                 if lengths.zeros > 0 {
                     facts.push(("empty", percent(lengths.zeros, rows)));
                 }
@@ -229,7 +248,12 @@ impl Page<'_> {
         if column.kind != Sort::Text && !top.is_empty() && (top[0].1 > 1 || column.counts.is_exact()) {
             self.out.push_str("<table class=\"top\"><tbody>");
             for (value, count) in top {
-                let _ = write!(self.out, "<tr><td>{}</td><td class=\"n\">{}</td></tr>", escaped(value), percent(count, rows));
+                let _ = write!(
+                    self.out,
+                    "<tr><td>{}</td><td class=\"n\">{}</td></tr>",
+                    escaped(value),
+                    percent(count, rows)
+                );
             }
             self.out.push_str("</tbody></table>");
         }
@@ -280,8 +304,14 @@ impl Page<'_> {
         let columns = &self.scanned.columns;
         let groups: Vec<&Column> =
             columns.iter().filter(|c| c.kind == Sort::Text && (2..=MOST_GROUPS).contains(&c.distinct().0)).collect();
-        let texts = |column: &Column| Data::Text(column.texts.iter().map(|t| t.as_deref().map(str::to_owned)).collect());
-        let numbers = |column: &Column| Data::Numbers(column.numbers.clone());
+        let texts = |column: &Column| {
+            let some = column.texts.iter().step_by(column.texts.len().div_ceil(MOST_POINTS).max(1));
+            Data::Text(some.map(|text| text.as_deref().map(str::to_owned)).collect())
+        };
+        let numbers = |column: &Column| {
+            let stride = column.numbers.len().div_ceil(MOST_POINTS).max(1);
+            Data::Numbers(column.numbers.iter().copied().step_by(stride).collect())
+        };
         let mut pictures = Vec::new();
         for (a, b, r) in self.pairs().into_iter().filter(|(_, _, r)| (0.2..0.999).contains(&r.abs())).take(3) {
             let (x, y) = (&columns[a], &columns[b]);
@@ -372,10 +402,15 @@ fn distribution(column: &Column, rows: u64) -> Result<Option<Picture>> {
             if top.is_empty() {
                 return Ok(None);
             }
-            let (names, counts): (Vec<String>, Vec<f64>) =
-                top.into_iter().map(|(words, count)| (words.to_owned(), count as f64 / rows.max(1) as f64 * 100.0)).unzip();
+            let (names, counts): (Vec<String>, Vec<f64>) = top
+                .into_iter()
+                .map(|(words, count)| (words.to_owned(), count as f64 / rows.max(1) as f64 * 100.0))
+                .unzip();
             let height = 80 + 22 * names.len() as u32;
-            return Ok(Some(model::importance(&names, &counts, &[], "share of the rows (%)", Theme::Light)?.sized(520, height.max(160))));
+            return Ok(Some(
+                model::importance(&names, &counts, &[], "share of the rows (%)", Theme::Light)?
+                    .sized(520, height.max(160)),
+            ));
         }
     };
     Ok(Some(chart.size(SIZE.0, SIZE.1).picture()?))
@@ -479,7 +514,7 @@ fn grouped(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::picture::{is_time, numbers_of};
 
 /// Rows kept of the file.
-const SAMPLE: usize = 20_000;
+pub(super) const SAMPLE: usize = 20_000;
 /// Rows shown as they are.
 const FIRST: usize = 8;
 /// So many rows are told apart exactly; beyond, duplicates are estimated.
@@ -137,7 +137,8 @@ impl Column {
         let failed = |error: arrow::error::ArrowError| Error::invalid(error.to_string());
         let strings = array.as_string_opt::<i32>();
         let options = FormatOptions::default();
-        let words = if strings.is_none() { Some(ArrayFormatter::try_new(array, &options).map_err(failed)?) } else { None };
+        let words =
+            if strings.is_none() { Some(ArrayFormatter::try_new(array, &options).map_err(failed)?) } else { None };
         let mut buffer = String::new();
         let mut places = kept.iter().peekable();
         for (row, of_row) in rows.iter_mut().enumerate() {

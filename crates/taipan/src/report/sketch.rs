@@ -81,7 +81,7 @@ impl Distinct {
         let m = self.registers.len() as f64;
         let sum: f64 = self.registers.iter().map(|r| 2f64.powi(-i32::from(*r))).sum();
         let raw = 0.7213 / (1.0 + 1.079 / m) * m * m / sum;
-        let empty = self.registers.iter().filter(|r| **r == 0).count() as f64;
+        let empty = self.registers.iter().map(|r| f64::from(u8::from(*r == 0))).sum::<f64>();
         if raw <= 2.5 * m && empty > 0.0 { m * (m / empty).ln() } else { raw }
     }
 }
