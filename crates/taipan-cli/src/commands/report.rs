@@ -15,7 +15,7 @@ pub(crate) fn run(args: &Summary, global: &Global) -> Result<()> {
         true => None,
         false => Some(AtomicFile::create(&args.output).map_err(Error::from)?),
     };
-    let input = Input::open(&args.file, &args.reading.options()?).map_err(Error::from)?;
+    let input = Input::open(&args.file, &args.reading.options(global)?).map_err(Error::from)?;
     let report = Report::of(&input, args.file.display().to_string())?;
     let page = report.html()?;
     match file {
