@@ -517,9 +517,9 @@ Examples:
   taipan plot box tips.csv --x day --y tip --facet sex -o tips.png
   taipan plot confusion iris.model iris.csv -o confusion.html
 
-Kinds of tables: scatter, line, bar, histogram, density, box, violin, strip, heatmap, correlation, pair, joint, residuals
-Kinds of models: confusion, roc, precision-recall, importance, tree, pca, boundary, residuals, learning-curve,
-                 validation-curve")]
+Tables: scatter, line, bar, histogram, density, box, violin, strip, heatmap, correlation, pair,
+joint, residuals. Models: confusion, roc, precision-recall, importance, tree, pca, boundary,
+residuals, learning-curve, validation-curve.")]
 pub(crate) struct Plot {
     /// The kind: see below
     pub(crate) kind: String,
@@ -545,7 +545,7 @@ pub(crate) struct Plot {
     /// Column whose values get a panel each
     #[arg(long, value_name = "COLUMN")]
     pub(crate) facet: Option<String>,
-    /// Columns of a correlation matrix or a pair plot [default: those of numbers]
+    /// Columns of a correlation or pair plot [default: all numbers]
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
     /// Title above the picture
@@ -563,7 +563,7 @@ pub(crate) struct Plot {
     /// The number of a histogram's bars
     #[arg(long, value_name = "N")]
     pub(crate) bins: Option<usize>,
-    /// The parameter of a validation curve and its values, such as max_depth=1,2,3
+    /// What a validation curve varies, such as max_depth=1,2,3
     #[arg(long, value_name = "NAME=VALUES", value_parser = pair)]
     pub(crate) parameter: Option<(String, String)>,
     /// Colours for a light or a dark page, or for print
@@ -581,7 +581,7 @@ pub(crate) struct Plot {
     /// The database whose tables may be named
     #[arg(long, value_name = "DATABASE")]
     pub(crate) db: Option<String>,
-    /// Write to a file by its name's end: svg, png or html; '-' is SVG to standard output [default: the terminal]
+    /// Write a .svg, .png or .html file; '-' prints SVG [default: the terminal]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }
