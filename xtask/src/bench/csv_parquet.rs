@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::Setting;
-use super::measure::{Contender, race};
+use super::measure::{Contender, race_warm};
 use super::report::{Requirement, Section, TAIPAN};
 use crate::cargo;
 
@@ -45,7 +45,7 @@ pub(crate) fn run(setting: &Setting) -> Result<Section> {
                Parquet with Snappy."
             .to_owned(),
         versions,
-        comparisons: vec![race("CSV to Parquet", &contenders, setting.rounds(7))?],
+        comparisons: vec![race_warm("CSV to Parquet", &contenders, setting.rounds(7))?],
     })
 }
 

@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use super::Setting;
 use super::csv_query::check_answers;
-use super::measure::{Contender, race};
+use super::measure::{Contender, race_warm};
 use super::report::{Requirement, Section, TAIPAN};
 
 const QUERY: &str = "SELECT count(*) AS n FROM 'flights30.csv' WHERE dep_delay > 60 AND carrier = 'UA'";
@@ -47,6 +47,6 @@ pub(crate) fn run(setting: &Setting) -> Result<Section> {
                of `carrier` UA have a `dep_delay` above 60."
             .to_owned(),
         versions,
-        comparisons: vec![race("filter and count", &contenders, setting.rounds(5))?],
+        comparisons: vec![race_warm("filter and count", &contenders, setting.rounds(5))?],
     })
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::Setting;
-use super::measure::{Contender, race};
+use super::measure::{Contender, race_warm};
 use super::pages::PageServer;
 use super::report::{Comparison, Requirement, Section, TAIPAN};
 use crate::cargo;
@@ -55,7 +55,7 @@ fn compare(
     for contender in &contenders {
         check_answer(contender, path, pages)?;
     }
-    race(title, &contenders, setting.rounds(rounds))
+    race_warm(title, &contenders, setting.rounds(rounds))
 }
 
 fn contenders(setting: &Setting, folder: &Path) -> Vec<Contender> {

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 use super::Setting;
-use super::measure::{Contender, race};
+use super::measure::{Contender, race_warm};
 use super::report::{Requirement, Section, TAIPAN};
 use crate::cargo;
 use crate::venv::Venv;
@@ -23,7 +23,7 @@ pub(crate) fn run(setting: &Setting) -> Result<Section> {
     let venv = Venv::open(&folder.with_file_name("venv-import"), &requirements)?;
     let contenders = contenders(setting, &venv, &folder);
     check_databases(&contenders, &folder)?;
-    let raced = race("CSV to SQLite", &contenders, setting.rounds(3));
+    let raced = race_warm("CSV to SQLite", &contenders, setting.rounds(3));
     for contender in &contenders {
         let _ = fs::remove_file(folder.join(database(contender.name)));
     }

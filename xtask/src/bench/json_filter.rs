@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::Setting;
-use super::measure::{Contender, race};
+use super::measure::{Contender, race_warm};
 use super::report::{Comparison, Requirement, Section, TAIPAN};
 use crate::cargo;
 
@@ -118,7 +118,7 @@ impl Race<'_> {
                 Some(_) => {}
             }
         }
-        let raced = race(title, contenders, rounds);
+        let raced = race_warm(title, contenders, rounds);
         // The outputs of a gigabyte are not worth keeping.
         let _ = fs::remove_file(&output);
         raced

@@ -41,6 +41,11 @@ pub(crate) fn race(title: &str, contenders: &[Contender], rounds: usize) -> Resu
     for contender in contenders {
         sample(contender)?;
     }
+    race_warm(title, contenders, rounds)
+}
+
+/// The same for contenders that have all just run.
+pub(crate) fn race_warm(title: &str, contenders: &[Contender], rounds: usize) -> Result<Comparison> {
     let mut samples: Vec<Vec<Sample>> = contenders.iter().map(|_| Vec::new()).collect();
     for _ in 0..rounds {
         for (contender, samples) in contenders.iter().zip(&mut samples) {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use super::Setting;
-use super::measure::{Contender, race};
+use super::measure::{Contender, race_warm};
 use super::report::{Requirement, Section, TAIPAN};
 use crate::cargo;
 
@@ -22,7 +22,7 @@ pub(crate) fn run(setting: &Setting) -> Result<Section> {
             .args(["-c", "import pyexpat; print(pyexpat.EXPAT_VERSION.replace('_', ' '), end='')"]),
     )?;
     let size = fs::metadata(&input).with_context(|| input.display().to_string())?.len();
-    let raced = race("XML", &contenders, setting.rounds(3));
+    let raced = race_warm("XML", &contenders, setting.rounds(3));
     // The outputs are not worth keeping.
     let _ = fs::remove_file(&output);
     Ok(Section {
