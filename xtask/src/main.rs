@@ -9,6 +9,7 @@ mod edges;
 mod http;
 mod install;
 mod parity;
+mod postgres;
 mod rust_source;
 mod test;
 mod venv;
@@ -24,7 +25,9 @@ Usage: cargo xtask <CHORE>
   bench JOB|all [--runs N] [--peers]     measure Taipan against its peers and rewrite bench/RESULTS.md;
                                          --peers runs the peers alone and writes nothing
                                          jobs: startup, csv-query, rest-read, fetch, scatter-tips, scatter-1m, report, and of learning: grid-iris,
-                                         forest, forest-large, forest-predict, gradient-boosting
+                                         forest, forest-large, forest-predict, gradient-boosting;
+                                         of databases: top10, bulk-write, bulk-write-postgres, bulk-read,
+                                         bulk-read-postgres, small-tx
   parity [--family F]                    make scikit-learn's reference results for taipan-learn anew
   parity --cases N [--family F] [--seed S]
                                          test taipan-learn on fresh random cases against scikit-learn

@@ -13,10 +13,15 @@ use anyhow::{Context, Result, bail};
 
 use crate::cargo::{self, cargo};
 use crate::chromedriver::Chromedriver;
+use crate::postgres::{Durability, Postgres};
 use crate::{edges, install};
 
 /// A driver that already runs, for who has one; without it the run starts its own.
 const WEBDRIVER: &str = "TAIPAN_WEBDRIVER";
+/// A PostgreSQL server that already runs, as a URL; likewise.
+const POSTGRES: &str = "TAIPAN_POSTGRES";
+/// The certificate that this server shows, if it encrypts.
+const POSTGRES_CERTIFICATE: &str = "TAIPAN_POSTGRES_CERTIFICATE";
 
 /// Runs every step until one fails.
 pub(crate) fn run(root: &Path, long: bool) -> ExitCode {
@@ -45,6 +50,10 @@ fn steps(root: &Path, long: bool, log: &mut Log, totals: &mut Totals) -> Option<
         Some(_) => Ok(None),
         None => Chromedriver::start().map(Some),
     })?;
+    let database = log.step("database", || match std::env::var_os(POSTGRES) {
+        Some(_) => Ok(None),
+        None => Postgres::start(Durability::None).map(Some),
+    })?;
     log.step("clippy", || {
         install::rust_component("clippy", "clippy")?;
         let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
@@ -54,15 +63,25 @@ fn steps(root: &Path, long: bool, log: &mut Log, totals: &mut Totals) -> Option<
         let mut command = cargo(root, &["doc", "--workspace", "--no-deps"]);
         cargo::run(command.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
-    log.step("tests", || tests(root, long, driver.as_ref(), totals))
+    log.step("tests", || tests(root, long, driver.as_ref(), database.as_ref(), totals))
 }
 
 /// Unit, documentation, command and browser tests, with their output passed through.
-fn tests(root: &Path, long: bool, driver: Option<&Chromedriver>, totals: &mut Totals) -> Result<()> {
+fn tests(
+    root: &Path,
+    long: bool,
+    driver: Option<&Chromedriver>,
+    database: Option<&Postgres>,
+    totals: &mut Totals,
+) -> Result<()> {
     // Without stopping at the first failure, or the sum would not be the whole truth.
     let mut command = cargo(root, &["test", "--workspace", "--no-fail-fast"]);
     if let Some(driver) = driver {
         command.env(WEBDRIVER, driver.url());
+    }
+    if let Some(database) = database {
+        command.env(POSTGRES, database.url());
+        command.envs(database.certificate().map(|file| (POSTGRES_CERTIFICATE, file)));
     }
     if long {
         command.env("TAIPAN_LONG", "1").args(["--", "--include-ignored"]);

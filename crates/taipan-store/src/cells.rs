@@ -112,6 +112,14 @@ impl Cells {
     }
 }
 
+/// A column cast to a type of its kind.
+pub(crate) fn cast_for(place: Place<'_>, array: &ArrayRef, kind: Kind, to: &DataType) -> Result<ArrayRef> {
+    cast(array, to).map_err(|error| {
+        let types = format!("{} as {kind}", array.data_type());
+        Error::unsupported(format!("column \"{}\": cannot store {types}", place.column)).because(error)
+    })
+}
+
 fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, arrow::error::ArrowError> {
     if array.data_type() == to {
         return Ok(Arc::clone(array));

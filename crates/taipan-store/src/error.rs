@@ -91,6 +91,22 @@ pub enum ErrorKind {
         /// The columns.
         columns: String,
     },
+    /// A transaction met another that was there first, or found a row changed that it meant to change; begun anew it may
+    /// succeed.
+    Conflict(String),
+    /// Two transactions waited for each other, and this one was ended.
+    Deadlock,
+    /// A lock or a statement took longer than it may.
+    Timeout,
+    /// The work of a transaction ended it for a reason of its own.
+    Aborted(String),
+    /// No connection to the server, or none that it takes.
+    Unreachable(String),
+    /// The connection to the server broke. What was not committed is undone; of a commit that was on its way it is not
+    /// known.
+    Lost(String),
+    /// A migration would lose these tables and fields (as `table.field`), and was not told that it may.
+    Destructive(Vec<String>),
     /// Something this store does not do.
     Unsupported(String),
     /// The file is not a SQLite database.
@@ -171,9 +187,23 @@ impl Error {
         self
     }
 
+    /// The error by which the work of a transaction ends it: nothing it did is kept.
+    pub fn abort(reason: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Aborted(reason.into()))
+    }
+
+    /// Whether the same transaction may succeed if it is begun anew.
+    pub fn is_transient(&self) -> bool {
+        matches!(*self.kind, ErrorKind::Conflict(_) | ErrorKind::Deadlock | ErrorKind::Busy)
+    }
+
     /// What went wrong.
     pub fn kind(&self) -> &ErrorKind {
         &self.kind
+    }
+
+    pub(crate) fn kind_mut(&mut self) -> &mut ErrorKind {
+        &mut self.kind
     }
 
     /// The database file, for an error of the database itself.
@@ -231,7 +261,21 @@ impl fmt::Display for ErrorKind {
             Self::NotUnique { table, columns } => {
                 write!(f, "table \"{table}\": no unique index of exactly the columns ({columns})")
             }
-            Self::Unsupported(what) => f.write_str(what),
+            Self::Conflict(what) => write!(f, "another transaction was there first: {what}"),
+            Self::Deadlock => f.write_str("two transactions waited for each other; try again"),
+            Self::Timeout => {
+                f.write_str("waited too long for another transaction or a slow statement; nothing was changed")
+            }
+            Self::Destructive(names) => {
+                write!(
+                    f,
+                    "the migration would lose data and is refused unless it is allowed by name: {}",
+                    names.join(", ")
+                )
+            }
+            Self::Unreachable(detail) => write!(f, "cannot connect: {detail}"),
+            Self::Lost(detail) => write!(f, "the connection broke: {detail}"),
+            Self::Unsupported(what) | Self::Aborted(what) => f.write_str(what),
             Self::NotADatabase => f.write_str("not a SQLite database"),
             Self::Corrupt(detail) => write!(f, "the database is damaged: {detail}"),
             Self::ReadOnly => f.write_str("cannot be written: the file or its folder is read-only"),

@@ -1,9 +1,12 @@
 //! Values as JSON bytes, the way PostgreSQL writes them: a whole REAL has no fraction (`1`), an infinite one is the
 //! string `"Infinity"`, a timestamp has a `T`, bytes are `"\\x00ff"`, and a JSON column is embedded as it is.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use crate::kind::Kind;
+use crate::sql::Query;
 use crate::value::Cell;
 
 /// Appends a value of a column of a kind.
@@ -34,11 +37,47 @@ pub(crate) fn write_cell(out: &mut Vec<u8>, kind: Kind, cell: Cell<'_>) {
             }
             _ => write_text(out, text),
         },
+        Cell::Day(_) => write_text(out, cell.text().as_bytes()),
+        Cell::Moment(_) => write_cell(out, Kind::Timestamp, Cell::Text(cell.text().as_bytes())),
         Cell::Blob(bytes) => {
             out.extend_from_slice(br#""\\x"#);
             write_hex(out, bytes);
             out.push(b'"');
         }
+    }
+}
+
+/// A column of rows that are written as objects.
+pub(crate) struct JsonColumn<'a> {
+    kind: Kind,
+    /// The key, quoted and escaped, with its colon.
+    key: Cow<'a, str>,
+}
+
+impl<'a> JsonColumn<'a> {
+    pub(crate) fn of(query: &Query<'a>) -> Vec<JsonColumn<'a>> {
+        let columns = query.columns.iter().map(|output| {
+            let own_name = output.name == output.column.name;
+            let key = if own_name { Cow::Borrowed(&*output.column.key) } else { Cow::Owned(key(output.name)) };
+            JsonColumn { kind: output.column.kind, key }
+        });
+        columns.collect()
+    }
+
+    pub(crate) fn into_owned(self) -> JsonColumn<'static> {
+        JsonColumn { kind: self.kind, key: Cow::Owned(self.key.into_owned()) }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Appends its cell of a row; the caller closes the object.
+    #[inline]
+    pub(crate) fn write(&self, body: &mut Vec<u8>, is_first: bool, cell: Cell<'_>) {
+        body.push(if is_first { b'{' } else { b',' });
+        body.extend_from_slice(self.key.as_bytes());
+        write_cell(body, self.kind, cell);
     }
 }
 

@@ -32,8 +32,7 @@
 //! # How it is built
 //! [`Store`] is the face; a query is data ([`Select`], [`Filter`]), checked against the reflected
 //! [`Table`] and turned into SQL in `sql`, with every identifier quoted and every value but a limit bound. The
-//! `sqlite` folder holds the engine and alone names `rusqlite`; no public type does, so that a second
-//! engine can stand behind the same face.
+//! `sqlite` and `postgres` folders hold the engines and alone name what they are made with; no public type does.
 //!
 //! # What it promises
 //! * A write is one transaction: readers see the table as it was or as it is, never between.
@@ -42,6 +41,7 @@
 //! * A database is written only by a call that writes: opening and reading an existing file changes nothing in it.
 
 mod artifact;
+mod backup;
 mod calendar;
 mod cells;
 mod console;
@@ -49,9 +49,12 @@ pub mod document;
 mod error;
 mod json;
 mod kind;
+mod lease;
+mod migrate;
 pub mod mutation;
 mod names;
 mod origin;
+mod postgres;
 mod scan;
 pub mod schema;
 mod select;
@@ -61,6 +64,7 @@ mod store;
 mod stream;
 mod table;
 mod target;
+mod transaction;
 mod value;
 mod write;
 
@@ -68,11 +72,14 @@ pub use artifact::Artifact;
 pub use console::{ConsoleAnswer, ConsoleLimits};
 pub use error::{Error, ErrorKind, Result, Violation};
 pub use kind::Kind;
+pub use lease::Lease;
+pub use migrate::{Migration, Step};
 pub use origin::Origin;
 pub use scan::Scan;
 pub use select::{Compare, Count, Filter, Is, JsonPage, Nulls, Order, Rows, Select, Selected};
 pub use store::Store;
 pub use stream::{Opening, Part, RowWriter, StreamOptions};
 pub use table::{Column, ForeignKey, Table};
+pub use transaction::{Access, Isolation, OnLocked, Transaction, TransactionOptions};
 pub use value::Value;
 pub use write::{Kept, Mode, NewColumns, WriteError, WriteOptions};

@@ -187,6 +187,10 @@ impl ColumnBuilder {
             (ColumnBuilder::Timestamp(to), Cell::Text(text)) => {
                 to.append_value(calendar::parse_timestamp(std::str::from_utf8(text).ok()?)?);
             }
+            (ColumnBuilder::Date(to), Cell::Day(day)) if day.unsigned_abs() < i32::MAX as u32 => to.append_value(day),
+            (ColumnBuilder::Timestamp(to), Cell::Moment(moment)) if moment.unsigned_abs() < i64::MAX as u64 => {
+                to.append_value(moment);
+            }
             (ColumnBuilder::Blob(to), Cell::Blob(bytes) | Cell::Text(bytes)) => to.append_value(bytes),
             (builder, Cell::Null) => builder.push_null(),
             _ => return None,

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use crate::error::{Error, Result};
 use crate::kind::Kind;
 use crate::select::{Compare, Filter, Is, Nulls, Order, Select};
-use crate::table::{Column, Table};
+use crate::table::{Column, Dialect, Table};
 use crate::value::Value;
 
 /// The values one statement may bind; SQLite's limit less some room.
@@ -15,11 +15,16 @@ const MOST_VALUES: usize = 32_000;
 /// How deep filters may be nested, well within what SQLite parses.
 const MOST_NESTED: usize = 100;
 
+/// PostgreSQL's collation in which letters have two cases; columns that sort by code point have one that knows ASCII only.
+const FOLDING: &str = "COLLATE \"default\"";
+
 /// A statement to run.
 #[derive(Debug)]
 pub(crate) struct Query<'a> {
     pub(crate) sql: String,
     pub(crate) values: Vec<Cow<'a, Value>>,
+    /// The kind of the column that each value is compared with; none where it is stored in one.
+    pub(crate) kinds: Vec<Option<Kind>>,
     pub(crate) columns: Vec<Output<'a>>,
 }
 
@@ -30,14 +35,25 @@ pub(crate) struct Output<'a> {
     pub(crate) name: &'a str,
 }
 
+impl Query<'_> {
+    /// The result's columns, under their aliases.
+    pub(crate) fn described(&self) -> Vec<Column> {
+        let described =
+            self.columns.iter().map(|output| Column { name: output.name.to_owned(), ..output.column.clone() });
+        described.collect()
+    }
+}
+
 /// The query's rows.
 pub(crate) fn select<'a>(select: &'a Select, table: &'a Table) -> Result<Query<'a>> {
-    let mut text = Text { table, sql: String::with_capacity(256), values: Vec::new() };
+    let mut text = Text::new(table, "SELECT ");
     let columns = outputs(select, table)?;
-    text.sql.push_str("SELECT ");
     for (index, output) in columns.iter().enumerate() {
-        text.sql.push_str(if index == 0 { "t." } else { ", t." });
+        text.sql.push_str(if index == 0 { "" } else { ", " });
+        text.sql.push_str(output.column.cast.0);
+        text.sql.push_str("t.");
         quote(&mut text.sql, &output.column.name);
+        text.sql.push_str(output.column.cast.1);
     }
     text.from(select.filter.as_ref())?;
     text.order(&select.order)?;
@@ -47,17 +63,70 @@ pub(crate) fn select<'a>(select: &'a Select, table: &'a Table) -> Result<Query<'
 
 /// The number of rows that a filter takes.
 pub(crate) fn count<'a>(table: &'a Table, filter: Option<&'a Filter>) -> Result<Query<'a>> {
-    let mut text = Text { table, sql: String::from("SELECT count(*)"), values: Vec::new() };
+    let mut text = Text::new(table, "SELECT count(*)");
     text.from(filter)?;
     text.finish(Vec::new())
 }
 
 /// The number of a query's rows. No more rows are looked at than the query itself would.
 pub(crate) fn count_page<'a>(select: &'a Select, table: &'a Table) -> Result<Query<'a>> {
-    let mut text = Text { table, sql: String::from("SELECT count(*) FROM (SELECT 1"), values: Vec::new() };
+    let mut text = Text::new(table, "SELECT count(*) FROM (SELECT 1");
     text.from(select.filter.as_ref())?;
     text.page(select);
+    text.sql.push_str(if table.dialect == Dialect::Sqlite { ")" } else { ") AS page" });
+    text.finish(Vec::new())
+}
+
+/// A row to insert.
+pub(crate) fn insert<'a>(table: &'a Table, row: &[(&str, Value)]) -> Result<Query<'a>> {
+    let mut text = Text::new(table, "INSERT INTO ");
+    text.sql.push_str(&table.relation);
+    if row.is_empty() {
+        text.sql.push_str(" DEFAULT VALUES");
+        return text.finish(Vec::new());
+    }
+    let mut separator = " (";
+    for (name, _) in row {
+        text.sql.push_str(separator);
+        separator = ", ";
+        quote(&mut text.sql, &text.table.column(name)?.name);
+    }
+    separator = ") VALUES (";
+    for (name, value) in row {
+        text.sql.push_str(separator);
+        separator = ", ";
+        text.store(name, value)?;
+    }
     text.sql.push(')');
+    text.finish(Vec::new())
+}
+
+/// Rows to change.
+pub(crate) fn update<'a>(table: &'a Table, filter: Option<&'a Filter>, set: &[(&str, Value)]) -> Result<Query<'a>> {
+    let mut text = Text::new(table, "UPDATE ");
+    text.sql.push_str(&table.relation);
+    text.sql.push_str(" AS t");
+    let mut separator = " SET ";
+    for (name, value) in set {
+        text.sql.push_str(separator);
+        separator = ", ";
+        quote(&mut text.sql, &text.table.column(name)?.name);
+        text.sql.push_str(" = ");
+        text.store(name, value)?;
+    }
+    if set.is_empty() {
+        return Err(Error::unsupported(format!("table \"{}\": a change of no column", table.name)));
+    }
+    text.condition(filter)?;
+    text.finish(Vec::new())
+}
+
+/// Rows to delete.
+pub(crate) fn delete<'a>(table: &'a Table, filter: Option<&'a Filter>) -> Result<Query<'a>> {
+    let mut text = Text::new(table, "DELETE FROM ");
+    text.sql.push_str(&table.relation);
+    text.sql.push_str(" AS t");
+    text.condition(filter)?;
     text.finish(Vec::new())
 }
 
@@ -89,29 +158,68 @@ fn outputs<'a>(select: &'a Select, table: &'a Table) -> Result<Vec<Output<'a>>> 
     select.columns.iter().map(output).collect()
 }
 
+impl Dialect {
+    /// What stands before the number of a bound value.
+    pub(crate) fn parameter(self) -> char {
+        match self {
+            Dialect::Sqlite => '?',
+            Dialect::Postgres => '$',
+        }
+    }
+}
+
 struct Text<'a> {
     table: &'a Table,
     sql: String,
     values: Vec<Cow<'a, Value>>,
+    kinds: Vec<Option<Kind>>,
 }
 
 impl<'a> Text<'a> {
+    fn new(table: &'a Table, begin: &str) -> Self {
+        let mut sql = String::with_capacity(256);
+        sql.push_str(begin);
+        Text { table, sql, values: Vec::new(), kinds: Vec::new() }
+    }
+
+    fn is_sqlite(&self) -> bool {
+        self.table.dialect == Dialect::Sqlite
+    }
+
     fn finish(self, columns: Vec<Output<'a>>) -> Result<Query<'a>> {
         if self.values.len() > MOST_VALUES {
             let count = self.values.len();
             return Err(Error::unsupported(format!("a filter of {count} values; at most {MOST_VALUES} are possible")));
         }
-        Ok(Query { sql: self.sql, values: self.values, columns })
+        Ok(Query { sql: self.sql, values: self.values, kinds: self.kinds, columns })
     }
 
     fn from(&mut self, filter: Option<&'a Filter>) -> Result<()> {
-        self.sql.push_str(" FROM main.");
-        quote(&mut self.sql, &self.table.name);
+        self.sql.push_str(" FROM ");
+        self.sql.push_str(&self.table.relation);
         self.sql.push_str(" AS t");
+        self.condition(filter)
+    }
+
+    fn condition(&mut self, filter: Option<&'a Filter>) -> Result<()> {
         if let Some(filter) = filter {
             self.sql.push_str(" WHERE ");
             self.filter(filter, 0)?;
         }
+        Ok(())
+    }
+
+    /// A value that is stored in a column.
+    fn store(&mut self, name: &str, value: &Value) -> Result<()> {
+        let column = self.table.column(name)?;
+        if column.generated {
+            let place = format!("table \"{}\", column \"{name}\"", self.table.name);
+            return Err(Error::unsupported(format!("{place}: it is computed and cannot be written")));
+        }
+        let stored = value.stored(column.kind).map_err(|error| error.at(&self.table.name, name, None))?;
+        self.values.push(Cow::Owned(stored));
+        self.kinds.push(None);
+        let _ = write!(self.sql, "{}{}", self.table.dialect.parameter(), self.values.len());
         Ok(())
     }
 
@@ -121,6 +229,7 @@ impl<'a> Text<'a> {
             self.sql.push_str(separator);
             separator = ", ";
             let column = self.column(&by.column)?;
+            self.sql.push_str(column.collate);
             self.sql.push_str(if by.descending { " DESC" } else { "" });
             // SQLite counts nulls as least, PostgreSQL as greatest. Left out where there are none: it may cost an index.
             let nulls = by.nulls.unwrap_or(if by.descending { Nulls::First } else { Nulls::Last });
@@ -143,12 +252,18 @@ impl<'a> Text<'a> {
             return;
         }
         // The one number that stands in the text: the planner looks at it, and would plan a bound one anew at each read.
-        let limit = select.limit.map_or(-1, |rows| i64::try_from(rows).unwrap_or(i64::MAX));
-        self.sql.push_str(" LIMIT ");
-        self.sql.push_str(&limit.to_string());
+        match select.limit {
+            // SQLite knows no OFFSET without.
+            None if self.is_sqlite() => self.sql.push_str(" LIMIT -1"),
+            None => {}
+            Some(rows) => {
+                let _ = write!(self.sql, " LIMIT {}", i64::try_from(rows).unwrap_or(i64::MAX));
+            }
+        }
         if select.offset > 0 {
             self.sql.push_str(" OFFSET ");
-            self.bind(Cow::Owned(Value::Integer(i64::try_from(select.offset).unwrap_or(i64::MAX))));
+            let offset = Value::Integer(i64::try_from(select.offset).unwrap_or(i64::MAX));
+            self.bind(Cow::Owned(offset), Kind::Integer);
         }
     }
 
@@ -157,8 +272,8 @@ impl<'a> Text<'a> {
             return Err(Error::unsupported(format!("a filter nested deeper than {MOST_NESTED}")));
         }
         match filter {
-            Filter::And(all) => self.all(all, " AND ", "1", depth)?,
-            Filter::Or(any) => self.all(any, " OR ", "0", depth)?,
+            Filter::And(all) => self.all(all, " AND ", self.truth(true), depth)?,
+            Filter::Or(any) => self.all(any, " OR ", self.truth(false), depth)?,
             Filter::Not(inner) => {
                 self.sql.push_str("NOT (");
                 self.filter(inner, depth + 1)?;
@@ -166,6 +281,9 @@ impl<'a> Text<'a> {
             }
             Filter::Compare { column, op, value } => {
                 let column = self.column(column)?;
+                if !matches!(op, Compare::Eq | Compare::Neq) {
+                    self.sql.push_str(column.collate);
+                }
                 self.sql.push_str(match op {
                     Compare::Eq => " = ",
                     Compare::Neq => " <> ",
@@ -178,7 +296,8 @@ impl<'a> Text<'a> {
             }
             Filter::In { column, values } if values.is_empty() => {
                 self.table.column(column)?;
-                self.sql.push('0');
+                let never = self.truth(false);
+                self.sql.push_str(never);
             }
             Filter::In { column, values } => {
                 let column = self.column(column)?;
@@ -191,23 +310,37 @@ impl<'a> Text<'a> {
                 self.sql.push(')');
             }
             Filter::Is { column, is } => {
+                let logical = matches!(is, Is::True | Is::False | Is::Unknown);
+                // PostgreSQL's integers are neither true nor false.
+                let as_number = !self.is_sqlite() && matches!(is, Is::True | Is::False);
+                let as_number = as_number && self.table.column(column)?.kind == Kind::Integer;
+                self.sql.push_str(if as_number { "(" } else { "" });
                 let column = self.column(column)?;
+                self.sql.push_str(if as_number { " <> 0)" } else { "" });
                 let test = match is {
                     Is::NotNull => " IS NOT NULL",
                     Is::Null | Is::Unknown => " IS NULL",
                     Is::True => " IS TRUE",
                     Is::False => " IS FALSE",
                 };
-                let logical = matches!(is, Is::True | Is::False | Is::Unknown);
                 if logical && !matches!(column.kind, Kind::Boolean | Kind::Integer) {
                     let error = Error::invalid_value(column.kind.name(), Kind::Boolean.described());
                     return Err(error.at(&self.table.name, &column.name, None));
                 }
                 self.sql.push_str(test);
             }
+            Filter::Like { column, pattern, case_sensitive } if !self.is_sqlite() => {
+                self.sql.push_str(self.table.column(column)?.cast.0);
+                self.column_as_text(column)?;
+                self.sql.push_str(if *case_sensitive { " LIKE " } else { " ILIKE " });
+                // A last backslash that takes nothing literally stands for itself.
+                let escapes = pattern.len() - pattern.trim_end_matches('\\').len();
+                let end = if escapes % 2 == 1 { "\\" } else { "" };
+                self.bind(Cow::Owned(Value::Text(format!("{pattern}{end}"))), Kind::Text);
+            }
             Filter::Like { column, pattern, case_sensitive } => {
                 self.sql.push_str("taipan_like(");
-                self.bind(Cow::Owned(Value::Text(pattern.clone())));
+                self.bind(Cow::Owned(Value::Text(pattern.clone())), Kind::Text);
                 self.sql.push_str(", ");
                 self.column(column)?;
                 self.sql.push_str(if *case_sensitive { ", 1)" } else { ", 0)" });
@@ -238,11 +371,29 @@ impl<'a> Text<'a> {
         let table = self.table;
         let columns: Vec<&Column> = table.columns.iter().filter(|column| column.kind == Kind::Text).collect();
         if columns.is_empty() {
-            self.sql.push('0');
+            let never = self.truth(false);
+            self.sql.push_str(never);
+            return;
+        }
+        if !self.is_sqlite() {
+            self.values.push(Cow::Owned(Value::Text(text.to_owned())));
+            self.kinds.push(Some(Kind::Text));
+            let needle = self.values.len();
+            for (index, column) in columns.into_iter().enumerate() {
+                self.sql.push_str(if index == 0 {
+                    "(coalesce(strpos(lower(t."
+                } else {
+                    " OR coalesce(strpos(lower(t."
+                });
+                quote(&mut self.sql, &column.name);
+                let _ = write!(self.sql, "::text {FOLDING}), lower(${needle} {FOLDING})) > 0, FALSE)");
+            }
+            self.sql.push(')');
             return;
         }
         // One call for all columns, whatever their number: no deep expression, and the needle is bound once.
         self.values.push(Cow::Owned(Value::Text(text.to_owned())));
+        self.kinds.push(Some(Kind::Text));
         let needle = self.values.len();
         for (index, group) in columns.chunks(50).enumerate() {
             let _ = write!(self.sql, "{}taipan_contains(?{needle}", if index == 0 { "(" } else { " OR " });
@@ -259,22 +410,44 @@ impl<'a> Text<'a> {
     /// is compared as text too.
     fn column(&mut self, name: &str) -> Result<&'a Column> {
         let column = self.table.column(name)?;
-        let cast = column.untyped && column.kind == Kind::Text;
+        let cast = match self.table.dialect {
+            Dialect::Sqlite => column.untyped && column.kind == Kind::Text,
+            Dialect::Postgres => column.kind == Kind::Json || (column.kind == Kind::Text && !column.cast.1.is_empty()),
+        };
         self.sql.push_str(if cast { "CAST(t." } else { "t." });
         quote(&mut self.sql, &column.name);
         self.sql.push_str(if cast { " AS TEXT)" } else { "" });
         Ok(column)
     }
 
-    fn value(&mut self, column: &Column, value: &'a Value) -> Result<()> {
-        let value = value.coerce(column.kind).map_err(|error| error.at(&self.table.name, &column.name, None))?;
-        self.bind(value);
+    /// The text of a column, in which letters have two cases.
+    fn column_as_text(&mut self, name: &str) -> Result<()> {
+        let column = self.table.column(name)?;
+        self.sql.push_str("t.");
+        quote(&mut self.sql, &column.name);
+        let _ = write!(self.sql, "{}::text {FOLDING}", column.cast.1);
         Ok(())
     }
 
-    fn bind(&mut self, value: Cow<'a, Value>) {
+    fn truth(&self, truth: bool) -> &'static str {
+        match (self.table.dialect, truth) {
+            (Dialect::Sqlite, true) => "1",
+            (Dialect::Sqlite, false) => "0",
+            (Dialect::Postgres, true) => "TRUE",
+            (Dialect::Postgres, false) => "FALSE",
+        }
+    }
+
+    fn value(&mut self, column: &Column, value: &'a Value) -> Result<()> {
+        let value = value.coerce(column.kind).map_err(|error| error.at(&self.table.name, &column.name, None))?;
+        self.bind(value, column.kind);
+        Ok(())
+    }
+
+    fn bind(&mut self, value: Cow<'a, Value>, kind: Kind) {
         self.values.push(value);
-        let _ = write!(self.sql, "?{}", self.values.len());
+        self.kinds.push(Some(kind));
+        let _ = write!(self.sql, "{}{}", self.table.dialect.parameter(), self.values.len());
     }
 }
 
@@ -287,8 +460,8 @@ mod tests {
         let mut columns: Vec<Column> =
             columns.into_iter().map(|(name, kind)| Column::new(name.to_owned(), kind)).collect();
         columns[0].nullable = false;
-        let (foreign_keys, unique) = (Vec::new(), Vec::new());
-        Table { name: "t\"x".into(), columns, is_view: false, foreign_keys, unique, own_order: vec!["t.rowid".into()] }
+        let relation = format!("main.{}", quoted("t\"x"));
+        Table { columns, own_order: vec!["t.rowid".into()], ..Table::named("t\"x".into(), relation, Dialect::Sqlite) }
     }
 
     fn filter_text(filter: &Filter) -> String {

@@ -12,50 +12,89 @@ use crate::artifact::Artifact;
 use crate::console::{ConsoleAnswer, ConsoleLimits};
 use crate::document::{Document, Form};
 use crate::error::{Error, Result};
+use crate::migrate::{self, Migration};
 use crate::mutation::{Mutation, Outcome};
 use crate::origin::Origin;
+use crate::postgres;
 use crate::scan::Scan;
+use crate::schema;
 use crate::select::{Count, Filter, JsonPage, Rows, Select};
-use crate::sqlite::Database;
+use crate::sqlite;
 use crate::stream::{Opening, Part, RowWriter, StreamOptions};
 use crate::table::Table;
+use crate::transaction::{self, Transaction, TransactionOptions};
 use crate::write::{Kept, WriteError, WriteOptions};
 
 /// A database. Cloning gives another handle of the same one.
 #[derive(Clone)]
 pub struct Store {
-    database: Arc<Database>,
+    pub(crate) engine: Engine,
+}
+
+#[derive(Clone)]
+pub(crate) enum Engine {
+    Sqlite(Arc<sqlite::Database>),
+    Postgres(Arc<postgres::Database>),
+}
+
+/// The same call of whichever engine it is.
+macro_rules! of {
+    ($store:expr, $database:ident => $call:expr) => {
+        match &$store.engine {
+            Engine::Sqlite($database) => $call,
+            Engine::Postgres($database) => $call,
+        }
+    };
 }
 
 impl Store {
     /// Opens a database: a SQLite file (`demo.db`, `sqlite:demo.db`, `sqlite:///srv/demo.db`), which is made if it is
-    /// not there, or `sqlite::memory:`, which is gone when the last handle is.
+    /// not there; `sqlite::memory:`, which is gone when the last handle is; or one of a PostgreSQL server, 13 or later
+    /// (`postgres://user@host:5432/database`).
+    ///
+    /// A PostgreSQL URL may end with options: `sslmode` (`disable`, `prefer`, which is the default, `require`,
+    /// `verify-full`), `sslrootcert` (a file of certificates to trust), `connect_timeout` in seconds, `host` (a folder
+    /// with the server's socket), `schema` (whose tables are meant) and `pool` (the most connections for short work, 10 by
+    /// default). A password is better given by the environment variable `PGPASSWORD` than in the URL; no error shows it.
     ///
     /// # Errors
-    /// `NotADatabase`, `Corrupt`, `Busy`, `ReadOnly` or `Io`, naming the file; `Unsupported` for another scheme.
+    /// `NotADatabase`, `Corrupt`, `Busy`, `ReadOnly` or `Io`, naming the file; `Unreachable`, naming the server;
+    /// `Unsupported` for another scheme.
     pub fn open(url: &str) -> Result<Store> {
         let path = match url.strip_prefix("sqlite:") {
             Some(path) => path.strip_prefix("//").unwrap_or(path),
             None => url,
         };
         if let Some((scheme, _)) = path.split_once("://") {
+            if matches!(scheme, "postgres" | "postgresql") {
+                return Ok(Store { engine: Engine::Postgres(Arc::new(postgres::Database::open(path)?)) });
+            }
             // Only the scheme is shown: the rest may hold a password.
-            let what = match scheme {
-                "postgres" | "postgresql" => "PostgreSQL is not supported yet".to_owned(),
-                _ => format!("databases of the scheme \"{scheme}\" are not supported"),
-            };
-            return Err(Error::unsupported(format!("{scheme}://…: {what}; use a SQLite file, such as sqlite:demo.db")));
+            let what = format!("databases of the scheme \"{scheme}\" are not supported");
+            let known = "a SQLite file, such as sqlite:demo.db, or PostgreSQL";
+            return Err(Error::unsupported(format!("{scheme}://…: {what}; use {known}")));
         }
         if path.is_empty() {
             return Err(Error::unsupported("the database has no name; give a file, such as sqlite:demo.db"));
         }
-        let database = if path == ":memory:" { Database::temporary() } else { Database::open(Path::new(path)) };
-        Ok(Store { database: Arc::new(database?) })
+        let database = match path {
+            ":memory:" => sqlite::Database::temporary(),
+            file => sqlite::Database::open(Path::new(file)),
+        };
+        Ok(Store { engine: Engine::Sqlite(Arc::new(database?)) })
     }
 
-    /// The database file; none for `sqlite::memory:`.
+    /// The database file; none for `sqlite::memory:` and for PostgreSQL.
     pub fn path(&self) -> Option<&Path> {
-        self.database.path()
+        match &self.engine {
+            Engine::Sqlite(database) => database.path(),
+            Engine::Postgres(_) => None,
+        }
+    }
+
+    /// How the database may be called: its file, or the server's URL without user and password.
+    pub fn name(&self) -> &str {
+        of!(self, database => database.name())
     }
 
     /// The tables and views by name, without SQLite's and Taipan's own.
@@ -63,13 +102,13 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn tables(&self) -> Result<Vec<Arc<Table>>> {
-        self.database.tables()
+        of!(self, database => database.tables())
     }
 
     /// The table or view of this name as the last read found it, without a look at the database, where another program
     /// may have changed it since. Enough to understand a request by: a read checks names against the table as it is.
     pub fn known_table(&self, name: &str) -> Option<Arc<Table>> {
-        self.database.known_table(name)
+        of!(self, database => database.known_table(name))
     }
 
     /// The table or view of this name.
@@ -77,14 +116,14 @@ impl Store {
     /// # Errors
     /// `UnknownTable`, with the nearest name there is.
     pub fn table(&self, name: &str) -> Result<Arc<Table>> {
-        self.database.table(name)
+        of!(self, database => database.table(name))
     }
 
     /// Writes batches as a table in one transaction, and returns the number of rows: readers see the table as it was
     /// until the call returns, and for ever if it fails, be it by an error or a panic of `batches`. Other writers wait
     /// meanwhile, so `batches` must not write to this store.
     ///
-    /// An integer `primary_key` becomes SQLite's own row id. NaN is stored as null and -0.0 as 0; timestamps with a zone
+    /// An integer `primary_key` becomes SQLite's own row id, or an identity of PostgreSQL. NaN is stored as null and -0.0 as 0; timestamps with a zone
     /// are stored in UTC; structs and lists are stored as JSON.
     ///
     /// # Errors
@@ -113,13 +152,50 @@ impl Store {
         batches: impl Iterator<Item = Result<RecordBatch, E>>,
         keep: impl FnOnce(u64) -> Result<Kept, E>,
     ) -> Result<u64, WriteError<E>> {
-        let writer = self.database.writer()?;
-        let mut write = writer.write_table(name, schema, options)?;
-        for batch in batches {
-            write.push(&batch.map_err(WriteError::Input)?)?;
-        }
-        let kept = keep(write.rows()).map_err(WriteError::Input)?;
-        Ok(write.finish(kept)?)
+        of!(self, database => database.write_table(name, schema, options, batches, keep))
+    }
+
+    /// Runs a transaction: what `work` does is done wholly once this returns `Ok`, and not at all if it returns an error
+    /// or panics. See [`Transaction`] for what it can do. Other writes of this store must not be made within it.
+    ///
+    /// On SQLite one transaction writes at a time; those that are in a hurry at once are committed together, at the cost
+    /// of one wait for the disk.
+    ///
+    /// # Errors
+    /// Those of the work, and of the commit: `Conflict`, `Deadlock`, `Timeout`, `Busy`, `Full`, `Lost`.
+    pub fn transaction<T>(
+        &self,
+        options: &TransactionOptions,
+        mut work: impl FnMut(&mut Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        transaction::retried(options.retries, || of!(self, database => database.transact(options, &mut work)))
+    }
+
+    /// What would bring the database to the tables that are wanted; nothing is changed. Tables that were never declared
+    /// are left alone.
+    ///
+    /// # Errors
+    /// As [`Table::validate`](schema::Table::validate) for a table that cannot be made.
+    pub fn plan(&self, wanted: &[schema::Table]) -> Result<Migration> {
+        self.transaction(&TransactionOptions::default().read_only(), |tx| {
+            let found = tx.tables()?;
+            migrate::plan(tx, &found, wanted)
+        })
+    }
+
+    /// Brings the database to the tables that are wanted, in one transaction, and records it; returns what was done. Of
+    /// what would be lost, only what `allowed` names (as [`Step::loses`](crate::Step::loses) does) is given up.
+    ///
+    /// # Errors
+    /// `Destructive` where something else would be lost; as [`plan`](Self::plan); `Constraint` where the rows do not meet
+    /// the wanted rules. Nothing is changed then.
+    pub fn migrate(&self, wanted: &[schema::Table], allowed: &[&str]) -> Result<Migration> {
+        of!(self, database => database.migrate(|tx| {
+            let found = tx.tables()?;
+            let migration = migrate::plan(tx, &found, wanted)?;
+            migrate::apply(tx, &migration, wanted, allowed)?;
+            Ok(migration)
+        }))
     }
 
     /// Drops a table with its indexes, or a view.
@@ -127,7 +203,7 @@ impl Store {
     /// # Errors
     /// `UnknownTable`, or a `Constraint` where rows of another table refer to it.
     pub fn drop_table(&self, name: &str) -> Result<()> {
-        self.database.writer()?.drop_table(name)
+        of!(self, database => database.drop_table(name))
     }
 
     /// Where an imported table came from; none where that was not recorded.
@@ -135,7 +211,7 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn origin(&self, table: &str) -> Result<Option<Origin>> {
-        self.database.origin(table)
+        of!(self, database => database.origin(table))
     }
 
     /// Keeps an artifact, in place of one of the same kind and name.
@@ -143,7 +219,7 @@ impl Store {
     /// # Errors
     /// The database cannot be written.
     pub fn put_artifact(&self, artifact: &Artifact) -> Result<()> {
-        self.database.writer()?.put_artifact(artifact)
+        of!(self, database => database.put_artifact(artifact))
     }
 
     /// The artifact of a kind and name.
@@ -151,7 +227,7 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn artifact(&self, kind: &str, name: &str) -> Result<Option<Artifact>> {
-        self.database.artifact(kind, name)
+        of!(self, database => database.artifact(kind, name))
     }
 
     /// The artifacts of a kind, by name.
@@ -159,7 +235,7 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn artifacts(&self, kind: &str) -> Result<Vec<Artifact>> {
-        self.database.artifacts(kind)
+        of!(self, database => database.artifacts(kind))
     }
 
     /// Removes an artifact; true if there was one.
@@ -167,7 +243,7 @@ impl Store {
     /// # Errors
     /// The database cannot be written.
     pub fn drop_artifact(&self, kind: &str, name: &str) -> Result<bool> {
-        self.database.writer()?.drop_artifact(kind, name)
+        of!(self, database => database.drop_artifact(kind, name))
     }
 
     /// The rows of a query as JSON, and their count, both of one moment.
@@ -175,7 +251,7 @@ impl Store {
     /// # Errors
     /// `UnknownTable`, `UnknownColumn`, or `InvalidValue` for a value that is not of its column's type.
     pub fn read_json(&self, select: &Select, count: Count) -> Result<JsonPage> {
-        self.database.read_json(select, count)
+        of!(self, database => database.read_json(select, count))
     }
 
     /// The rows of a query as JSON, the bytes of [`read_json`](Self::read_json) in chunks, which are given to `sink` as
@@ -190,7 +266,7 @@ impl Store {
         options: StreamOptions,
         sink: impl FnMut(Part) -> ControlFlow<()>,
     ) -> Result<()> {
-        self.database.stream_json(select, options, sink)
+        of!(self, database => database.stream_json(select, options, sink))
     }
 
     /// As [`stream_json`](Self::stream_json), with rows as a writer puts them.
@@ -204,7 +280,7 @@ impl Store {
         writer: &mut dyn RowWriter,
         sink: impl FnMut(Part) -> ControlFlow<()>,
     ) -> Result<()> {
-        self.database.stream_rows(select, options, writer, sink)
+        of!(self, database => database.stream_rows(select, options, writer, sink))
     }
 
     /// The documents of a query, all at once, and their count.
@@ -234,7 +310,7 @@ impl Store {
         form: Form<'_>,
         sink: impl FnMut(Part) -> ControlFlow<()>,
     ) -> Result<()> {
-        self.database.stream_document(document, options, form, sink)
+        of!(self, database => database.stream_document(document, options, form, sink))
     }
 
     /// The number of documents, before limit and offset.
@@ -242,7 +318,7 @@ impl Store {
     /// # Errors
     /// As [`read_document`](Self::read_document).
     pub fn count_document(&self, document: &Document) -> Result<u64> {
-        self.database.count_document(document)
+        of!(self, database => database.count_document(document))
     }
 
     /// Makes a change of rows, and returns when it is on the disk.
@@ -251,19 +327,19 @@ impl Store {
     /// `Constraint` for a row that breaks a rule, `InvalidValue` for a value that is not of its column's type, `Stale`,
     /// `TooMany`, `NotUnique`, `Unsupported` for a view, or that the database cannot be written. Nothing has changed then.
     pub fn mutate(&self, mutation: Mutation) -> Result<Outcome> {
-        self.database.mutate(mutation)
+        of!(self, database => database.mutate(mutation))
     }
 
     /// Puts a change in the queue; `done` is called with what [`mutate`](Self::mutate) would return. True if nobody works
     /// on the queue: then [`work`](Self::work) must be called, which may wait for the disk.
     #[must_use = "call `work` where it is true"]
     pub fn submit(&self, mutation: Mutation, done: impl FnOnce(Result<Outcome>) + Send + 'static) -> bool {
-        self.database.submit(mutation, Box::new(done))
+        of!(self, database => database.submit(mutation, Box::new(done)))
     }
 
     /// Makes the changes of the queue until there are none.
     pub fn work(&self) {
-        self.database.work();
+        of!(self, database => database.work());
     }
 
     /// Runs a query that somebody typed: it can read the tables that [`tables`](Self::tables) lists, and nothing else.
@@ -277,7 +353,7 @@ impl Store {
         limits: &ConsoleLimits,
         stopped: impl FnMut() -> bool + Send + 'static,
     ) -> Result<ConsoleAnswer> {
-        self.database.console(sql, limits, stopped)
+        of!(self, database => database.console(sql, limits, stopped))
     }
 
     /// The rows of a query as values.
@@ -285,7 +361,7 @@ impl Store {
     /// # Errors
     /// As [`read_json`](Self::read_json).
     pub fn read_rows(&self, select: &Select) -> Result<Rows> {
-        self.database.read_rows(select)
+        of!(self, database => database.read_rows(select))
     }
 
     /// The number of rows that a filter takes.
@@ -293,7 +369,7 @@ impl Store {
     /// # Errors
     /// As [`read_json`](Self::read_json).
     pub fn count(&self, table: &str, filter: Option<&Filter>) -> Result<u64> {
-        self.database.count(table, filter)
+        of!(self, database => database.count(table, filter))
     }
 
     /// The rows of a query as batches, in constant memory.
@@ -302,12 +378,12 @@ impl Store {
     /// As [`read_json`](Self::read_json); a batch may be an `InvalidValue`, naming column and row, where another program
     /// stored a value against its column's type.
     pub fn scan(&self, select: &Select) -> Result<Scan> {
-        self.database.scan(select)
+        of!(self, database => database.scan(select))
     }
 }
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("path", &self.path()).finish_non_exhaustive()
+        f.debug_struct("Store").field("name", &self.name()).finish_non_exhaustive()
     }
 }

@@ -24,6 +24,16 @@ pub struct Table {
     pub unique: Vec<Vec<String>>,
     /// What a read that asks for no order is ordered by: the SQL names that give the table's own order.
     pub(crate) own_order: Vec<String>,
+    /// The name by which SQL finds it whatever else there is.
+    pub(crate) relation: String,
+    pub(crate) dialect: Dialect,
+}
+
+/// Whose SQL is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+    Postgres,
 }
 
 /// A column of a table.
@@ -49,6 +59,10 @@ pub struct Column {
     pub(crate) untyped: bool,
     /// The name as a JSON object's key, quoted and escaped.
     pub(crate) key: String,
+    /// What stands around it where it is read, so that it comes in its kind's own type; empty if it is of that type.
+    pub(crate) cast: (&'static str, &'static str),
+    /// What makes its order that of code points, if it is not.
+    pub(crate) collate: &'static str,
 }
 
 /// Columns whose values are those of a row in another table, or in the same.
@@ -84,6 +98,12 @@ impl Table {
         Arc::new(Schema::new(self.columns.iter().map(|column| column.field(&column.name)).collect::<Vec<_>>()))
     }
 
+    /// A table of which nothing but the name is known yet.
+    pub(crate) fn named(name: String, relation: String, dialect: Dialect) -> Self {
+        let (columns, foreign_keys, unique, own_order) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Table { name, columns, is_view: false, foreign_keys, unique, own_order, relation, dialect }
+    }
+
     pub(crate) fn position(&self, name: &str) -> Result<usize> {
         self.columns.iter().position(|column| column.name == name).ok_or_else(|| {
             Error::new(ErrorKind::UnknownColumn {
@@ -108,6 +128,8 @@ impl Column {
             has_default: false,
             untyped: false,
             key,
+            cast: ("", ""),
+            collate: "",
         }
     }
 

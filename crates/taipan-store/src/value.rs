@@ -33,6 +33,10 @@ pub(crate) enum Cell<'a> {
     Real(f64),
     Text(&'a [u8]),
     Blob(&'a [u8]),
+    /// A day, counted from 1970-01-01.
+    Day(i32),
+    /// Microseconds from 1970-01-01.
+    Moment(i64),
 }
 
 impl Value {
@@ -75,6 +79,23 @@ impl Value {
         }
     }
 
+    /// This value as it is stored in a column of a kind: what is compared with it, but nothing that would not come back.
+    pub(crate) fn stored(&self, kind: Kind) -> Result<Value> {
+        match (self, kind) {
+            (Value::Real(real), Kind::Integer) => {
+                let whole = *real as i64;
+                if (whole as f64).to_bits() == (*real + 0.0).to_bits() && whole != i64::MAX {
+                    return Ok(Value::Integer(whole));
+                }
+                Err(Error::invalid_value(&self.text(), kind.described()))
+            }
+            (Value::Integer(value @ (0 | 1)), Kind::Boolean) => Ok(Value::Bool(*value == 1)),
+            // As the import does: an engine may have no NaN, and 0 is 0.
+            (Value::Real(real), Kind::Real) => Ok(if real.is_nan() { Value::Null } else { Value::Real(real + 0.0) }),
+            _ => self.coerce(kind).map(Cow::into_owned),
+        }
+    }
+
     pub(crate) fn cell(&self) -> Cell<'_> {
         match self {
             Value::Null => Cell::Null,
@@ -111,6 +132,22 @@ impl<'a> Cell<'a> {
                 json::write_hex(&mut out, bytes);
                 Cow::Owned(format!("\\x{}", String::from_utf8_lossy(&out)))
             }
+            Cell::Day(day) => {
+                let mut out = String::new();
+                let infinite = infinity(i64::from(day), i64::from(i32::MIN), i64::from(i32::MAX));
+                if infinite.is_none() && !calendar::write_date(&mut out, day) {
+                    out = format!("day {day} from 1970-01-01");
+                }
+                infinite.map_or(Cow::Owned(out), Cow::Borrowed)
+            }
+            Cell::Moment(moment) => {
+                let mut out = String::new();
+                let infinite = infinity(moment, i64::MIN, i64::MAX);
+                if infinite.is_none() && !calendar::write_timestamp(&mut out, moment, ' ') {
+                    out = format!("{moment} microseconds from 1970-01-01");
+                }
+                infinite.map_or(Cow::Owned(out), Cow::Borrowed)
+            }
         }
     }
 
@@ -119,7 +156,7 @@ impl<'a> Cell<'a> {
         match (self, kind) {
             (Cell::Null, _) => Value::Null,
             (Cell::Integer(value @ (0 | 1)), Kind::Boolean) => Value::Bool(value == 1),
-            (Cell::Integer(_) | Cell::Real(_), Kind::Text) | (Cell::Text(_), _) => {
+            (Cell::Integer(_) | Cell::Real(_), Kind::Text) | (Cell::Text(_) | Cell::Day(_) | Cell::Moment(_), _) => {
                 Value::Text(self.text().into_owned())
             }
             (Cell::Integer(value), Kind::Real) if value.unsigned_abs() <= 1 << 53 => Value::Real(value as f64),
@@ -127,6 +164,15 @@ impl<'a> Cell<'a> {
             (Cell::Real(value), _) => Value::Real(value),
             (Cell::Blob(bytes), _) => Value::Blob(bytes.to_owned()),
         }
+    }
+}
+
+/// PostgreSQL's moments before and after all others.
+fn infinity(value: i64, least: i64, greatest: i64) -> Option<&'static str> {
+    match value {
+        value if value == least => Some("-infinity"),
+        value if value == greatest => Some("infinity"),
+        _ => None,
     }
 }
 

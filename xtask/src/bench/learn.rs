@@ -157,25 +157,58 @@ pub(crate) fn run(name: &str, setting: &Setting) -> Result<Section> {
     }
     contenders.push(contender("scikit-learn", setting.venv.program("python"), setting.peer(&script)));
 
-    let warm: Vec<Run> = contenders.iter().map(measure).collect::<Result<_>>()?;
-    if let [ours, theirs] = &warm[..]
-        && !same(&ours.said["result"], &theirs.said["result"], job.tolerance)
-    {
-        bail!("the results differ:\n{}\n{}", ours.said["result"], theirs.said["result"]);
-    }
-    let rounds = setting.rounds(job.rounds);
-    let mut runs: Vec<Vec<Run>> = contenders.iter().map(|_| Vec::new()).collect();
-    for _ in 0..rounds {
-        for (contender, runs) in contenders.iter().zip(&mut runs) {
-            runs.push(measure(contender)?);
+    let race =
+        Race { contenders, environment: Vec::new(), tolerance: job.tolerance, rounds: setting.rounds(job.rounds) };
+    let parts: Vec<&'static str> = job.parts.iter().map(|(part, _)| *part).collect();
+    let comparisons = race.run(&parts, |_, part| job.parts[part].1)?;
+    Ok(Section { task: job.task.to_owned(), versions: versions(&setting.root)?, comparisons })
+}
+
+/// Programs that time their own parts of the same work, and print them.
+pub(super) struct Race {
+    /// The first is the one the others are compared with.
+    pub(super) contenders: Vec<Contender>,
+    pub(super) environment: Vec<(&'static str, String)>,
+    /// Greatest relative difference between numbers of the results.
+    pub(super) tolerance: f64,
+    pub(super) rounds: usize,
+}
+
+impl Race {
+    /// Runs them in turns after one warm-up each. `required` is the least ratio to a contender in a part.
+    pub(super) fn run(
+        &self,
+        parts: &[&'static str],
+        required: impl Fn(&str, usize) -> Option<f64>,
+    ) -> Result<Vec<Comparison>> {
+        let warm: Vec<Run> = self.contenders.iter().map(|contender| self.measure(contender)).collect::<Result<_>>()?;
+        for pair in warm.windows(2) {
+            if let [ours, theirs] = pair
+                && !same(&ours.said["result"], &theirs.said["result"], self.tolerance)
+            {
+                bail!("the results differ:\n{}\n{}", ours.said["result"], theirs.said["result"]);
+            }
         }
+        let mut runs: Vec<Vec<Run>> = self.contenders.iter().map(|_| Vec::new()).collect();
+        for _ in 0..self.rounds {
+            for (contender, runs) in self.contenders.iter().zip(&mut runs) {
+                runs.push(self.measure(contender)?);
+            }
+        }
+        let comparison = |(index, part): (usize, &&'static str)| {
+            comparison(part, |contender| required(contender, index), &self.contenders, &runs, self.rounds)
+        };
+        parts.iter().enumerate().map(comparison).collect()
     }
-    let comparisons = job.parts.iter().map(|part| comparison(*part, &contenders, &runs, rounds)).collect::<Result<_>>();
-    Ok(Section { task: job.task.to_owned(), versions: versions(&setting.root)?, comparisons: comparisons? })
+
+    fn measure(&self, contender: &Contender) -> Result<Run> {
+        measure(contender, &self.environment)
+    }
 }
 
 fn comparison(
-    (part, required): (&'static str, Option<f64>),
+    part: &'static str,
+    required: impl Fn(&str) -> Option<f64>,
     contenders: &[Contender],
     runs: &[Vec<Run>],
     rounds: usize,
@@ -192,7 +225,7 @@ fn comparison(
             name: contender.name.to_owned(),
             columns: vec![spread(&cost, milliseconds), spread(&cpu, milliseconds), bytes(peak)],
             cost,
-            required: required.filter(|_| contender.name != TAIPAN).map(Requirement),
+            required: required(contender.name).filter(|_| contender.name != TAIPAN).map(Requirement),
         })
     };
     Ok(Comparison {
@@ -203,8 +236,9 @@ fn comparison(
     })
 }
 
-fn measure(contender: &Contender) -> Result<Run> {
+fn measure(contender: &Contender, environment: &[(&'static str, String)]) -> Result<Run> {
     let mut command = contender.command();
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
     // scikit-learn gets both cores for its own threads and for its linear algebra, as Taipan does.
     command.envs([("OMP_NUM_THREADS", "2"), ("OPENBLAS_NUM_THREADS", "2"), ("RAYON_NUM_THREADS", "2")]);
     let (sample, printed) = run_for_output(command.stdout(Stdio::piped())).with_context(|| contender.name)?;

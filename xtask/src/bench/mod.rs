@@ -12,6 +12,7 @@
 //! | [`pages`] | a server of small pages, for clients |
 //! | [`startup`], [`cold`], [`csv_query`], [`csv_scan`], [`csv_parquet`], [`json_filter`], [`xml_filter`], [`import`], [`rest_read`], [`fetch`], [`pictures`] | jobs of the program |
 //! | [`learn`] | jobs of taipan-learn, against scikit-learn |
+//! | [`store`] | jobs of taipan-store, against SQLAlchemy, sqlite3, psycopg, pandas and connectorx |
 
 mod cold;
 mod csv_parquet;
@@ -28,6 +29,7 @@ mod report;
 mod rest_read;
 mod server;
 mod startup;
+mod store;
 mod xml_filter;
 
 use std::fs;
@@ -72,7 +74,7 @@ const JOBS: &[(&str, Job)] = &[
 
 /// Whether `bench` knows the name.
 pub(crate) fn is_job(name: &str) -> bool {
-    name == "all" || JOBS.iter().any(|(job, _)| *job == name) || learn::is_job(name)
+    name == "all" || JOBS.iter().any(|(job, _)| *job == name) || learn::is_job(name) || store::is_job(name)
 }
 
 /// What every job works with.
@@ -109,6 +111,12 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         let setting = learn::setting(root, &data, options)?;
         for name in learn::names().filter(|name| wanted(name)) {
             missed.extend(setting.measure(name, || learn::run(name, &setting))?);
+        }
+    }
+    if store::names().any(wanted) {
+        let setting = store::setting(root, &data, options)?;
+        for name in store::names().filter(|name| wanted(name)) {
+            missed.extend(setting.measure(name, || store::run(name, &setting))?);
         }
     }
     if !missed.is_empty() {

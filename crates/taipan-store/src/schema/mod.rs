@@ -1,5 +1,5 @@
 //! What a database shall hold, as plain data: tables with their fields, keys, indexes and rules. Classes are turned into
-//! it, and a database is brought there.
+//! it, and a [migration](crate::Migration) brings the database there.
 //!
 //! ```
 //! use taipan_store::{Kind, schema::{Field, ForeignKey, Index, OnDelete, Preset, Table}};
@@ -182,6 +182,20 @@ impl Table {
     pub fn renamed_from(mut self, name: impl Into<String>) -> Self {
         self.renamed_from = Some(name.into());
         self
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// Whether the database makes up the key of a row inserted without.
+    pub(crate) fn makes_keys(&self) -> bool {
+        matches!(&*self.primary_key, [key] if self.find(key).is_some_and(|field| field.kind == Kind::Integer))
+    }
+
+    /// Whether a field may hold nulls: not where it is in the key.
+    pub(crate) fn takes_nulls(&self, field: &Field) -> bool {
+        field.nullable && !self.primary_key.contains(&field.name)
     }
 }
 

@@ -9,7 +9,7 @@ use rusqlite::{Connection, ErrorCode, Result, Row};
 use crate::kind::Kind;
 use crate::names;
 use crate::sql::quoted;
-use crate::table::{Column, ForeignKey, Table};
+use crate::table::{Column, Dialect, ForeignKey, Table};
 
 /// The table that records where imported tables came from.
 pub(crate) const SOURCES: &str = "_taipan_sources";
@@ -22,6 +22,7 @@ const ROW_IDS: [&str; 3] = ["rowid", "_rowid_", "oid"];
 const SAMPLE_STEPS: i32 = 1_000_000;
 
 /// The tables and views.
+#[derive(Default)]
 pub(crate) struct Catalog {
     pub(crate) version: i64,
     tables: BTreeMap<String, Arc<Table>>,
@@ -99,7 +100,9 @@ fn reflect_table(connection: &Connection, found: Found) -> Result<Option<Table>>
     }
     let foreign_keys = foreign_keys(connection, &found.name)?;
     let unique = unique(connection, &found.name, &columns)?;
-    Ok(Some(Table { name: found.name, columns, is_view: found.is_view, foreign_keys, unique, own_order }))
+    let relation = format!("main.{}", quoted(&found.name));
+    let table = Table::named(found.name, relation, Dialect::Sqlite);
+    Ok(Some(Table { columns, is_view: found.is_view, foreign_keys, unique, own_order, ..table }))
 }
 
 fn describe(connection: &Connection, found: &Found) -> Result<(Vec<Column>, Vec<String>)> {

@@ -3,6 +3,7 @@
 //! The database is in WAL mode with `synchronous=FULL`, so that a commit is on the disk when it returns. A database made
 //! by another program is changed to WAL by the first write, not by reading.
 
+mod backup;
 mod bookkeeping;
 mod catalog;
 mod connection;
@@ -12,31 +13,40 @@ mod failure;
 mod functions;
 mod insert;
 mod keeper;
+mod migrate;
 mod moment;
 mod mutation;
 mod pool;
 mod read;
 mod shaping;
 mod stream;
+mod transact;
+mod turn;
 mod writer;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
+use arrow::datatypes::Schema;
+use arrow::record_batch::RecordBatch;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
+use crate::artifact::Artifact;
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::table::Table;
+use crate::write::{Kept, WriteError, WriteOptions};
 use catalog::Catalog;
 use connection::Location;
 use pool::{Pool, Reader};
+use turn::{Turn, Turns};
 use writer::Writer;
 
 /// An open database.
 pub(crate) struct Database {
     location: Arc<Location>,
-    writer: Mutex<Option<Connection>>,
+    turns: Turns,
     readers: Arc<Pool>,
     catalog: RwLock<Arc<Catalog>>,
     queue: mutation::Queue,
@@ -69,12 +79,46 @@ impl Database {
             let version = catalog::version(&reader).map_err(|error| location.failure(error))?;
             catalog::reflect(&reader, version).map_err(|error| location.failure(error))?
         };
-        let (writer, catalog) = (Mutex::new(writer), RwLock::new(Arc::new(catalog)));
-        Ok(Database { location, writer, readers, catalog, queue: mutation::Queue::default() })
+        let (turns, catalog) = (Turns::new(writer), RwLock::new(Arc::new(catalog)));
+        Ok(Database { location, turns, readers, catalog, queue: mutation::Queue::default() })
     }
 
     pub(crate) fn path(&self) -> Option<&Path> {
         self.location.shown.as_deref()
+    }
+
+    /// What errors call it.
+    pub(crate) fn name(&self) -> &str {
+        &self.location.name
+    }
+
+    pub(crate) fn write_table<E>(
+        &self,
+        name: &str,
+        schema: &Schema,
+        options: &WriteOptions,
+        batches: impl Iterator<Item = Result<RecordBatch, E>>,
+        keep: impl FnOnce(u64) -> Result<Kept, E>,
+    ) -> Result<u64, WriteError<E>> {
+        let writer = self.writer()?;
+        let mut write = writer.write_table(name, schema, options)?;
+        for batch in batches {
+            write.push(&batch.map_err(WriteError::Input)?)?;
+        }
+        let kept = keep(write.rows()).map_err(WriteError::Input)?;
+        Ok(write.finish(kept)?)
+    }
+
+    pub(crate) fn drop_table(&self, name: &str) -> Result<()> {
+        self.writer()?.drop_table(name)
+    }
+
+    pub(crate) fn put_artifact(&self, artifact: &Artifact) -> Result<()> {
+        self.writer()?.put_artifact(artifact)
+    }
+
+    pub(crate) fn drop_artifact(&self, kind: &str, name: &str) -> Result<bool> {
+        self.writer()?.drop_artifact(kind, name)
     }
 
     pub(crate) fn tables(&self) -> Result<Vec<Arc<Table>>> {
@@ -92,12 +136,19 @@ impl Database {
 
     /// The right to write: one at a time, the others wait.
     pub(crate) fn writer(&self) -> Result<Writer<'_>> {
-        // A panic while it was held rolled its transaction back, so the connection is as good as before.
-        let mut connection = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        if connection.is_none() {
-            *connection = Some(self.location.writer()?);
+        let mut turn = self.turn(None)?;
+        // Whose transactions they are is told by the group.
+        let _ = self.commit(&mut turn);
+        Ok(Writer::new(self, turn))
+    }
+
+    /// The turn to write, maybe with transactions of others that wait to be committed.
+    fn turn(&self, timeout: Option<Duration>) -> Result<Turn<'_>> {
+        let mut turn = self.turns.take(timeout)?;
+        if turn.connection.is_none() {
+            turn.connection = Some(self.location.writer()?);
         }
-        Ok(Writer::new(self, connection))
+        Ok(turn)
     }
 
     /// Runs a read at one moment of the database, with the tables as they were then.
@@ -114,6 +165,15 @@ impl Database {
     fn read_with<T>(&self, mut reader: Reader, run: impl FnOnce(&Connection, &Catalog) -> Result<T>) -> Result<T> {
         let (connection, catalog) = reader.enter(|connection, version| self.catalog(connection, version))?;
         run(connection, catalog)
+    }
+
+    /// The tables as a transaction sees them that may have changed them: nothing for others to know.
+    fn catalog_within(&self, connection: &Connection, version: i64) -> Result<Arc<Catalog>> {
+        let known = Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner));
+        if known.version == version {
+            return Ok(known);
+        }
+        Ok(Arc::new(catalog::reflect(connection, version).map_err(|error| self.failure(error))?))
     }
 
     /// The tables at a version of the schema, reflected again if it is not the one known.

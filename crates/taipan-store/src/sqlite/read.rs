@@ -10,7 +10,7 @@ use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Result as SqliteResult, Row, Rows as Cursor, Statement};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::json;
+use crate::json::JsonColumn;
 use crate::kind::Kind;
 use crate::scan::{self, BatchBuilder, Scan};
 use crate::select::{Count, Filter, JsonPage, Rows, Select};
@@ -39,6 +39,8 @@ impl ToSql for Bound<'_> {
             Cell::Real(value) => ValueRef::Real(value),
             Cell::Text(text) => ValueRef::Text(text),
             Cell::Blob(bytes) => ValueRef::Blob(bytes),
+            // SQLite has no type for these.
+            Cell::Day(_) | Cell::Moment(_) => return Ok(ToSqlOutput::from(self.0.text().into_owned())),
         }))
     }
 }
@@ -93,13 +95,7 @@ impl Database {
         self.read(|connection, catalog| {
             let query = sql::select(select, catalog.table(&select.table)?)?;
             let rows = collect_rows(connection, &query).map_err(|error| self.failure(error))?;
-            let mut columns = Vec::with_capacity(query.columns.len());
-            for output in &query.columns {
-                let mut column = output.column.clone();
-                output.name.clone_into(&mut column.name);
-                columns.push(column);
-            }
-            Ok(Rows { columns, rows })
+            Ok(Rows { columns: query.described(), rows })
         })
     }
 
@@ -156,7 +152,7 @@ pub(super) fn cursor<'s, 'v>(
 fn write_rows(connection: &Connection, query: &Query<'_>, body: &mut Vec<u8>) -> SqliteResult<u64> {
     let mut statement = connection.prepare_cached(&query.sql)?;
     let mut cursor = cursor(&mut statement, query.values.iter().map(Cow::as_ref))?;
-    let columns = json_columns(query);
+    let columns = JsonColumn::of(query);
     let mut rows = 0;
     body.push(b'[');
     while let Some(row) = cursor.next()? {
@@ -170,35 +166,11 @@ fn write_rows(connection: &Connection, query: &Query<'_>, body: &mut Vec<u8>) ->
     Ok(rows)
 }
 
-/// A column of rows that are written as objects.
-pub(super) struct JsonColumn<'a> {
-    kind: Kind,
-    /// The key, quoted and escaped, with its colon.
-    key: Cow<'a, str>,
-}
-
-impl JsonColumn<'_> {
-    pub(super) fn into_owned(self) -> JsonColumn<'static> {
-        JsonColumn { kind: self.kind, key: Cow::Owned(self.key.into_owned()) }
-    }
-}
-
-pub(super) fn json_columns<'a>(query: &Query<'a>) -> Vec<JsonColumn<'a>> {
-    let columns = query.columns.iter().map(|output| {
-        let own_name = output.name == output.column.name;
-        let key = if own_name { Cow::Borrowed(&*output.column.key) } else { Cow::Owned(json::key(output.name)) };
-        JsonColumn { kind: output.column.kind, key }
-    });
-    columns.collect()
-}
-
 /// Appends a row as an object.
 #[inline]
 pub(super) fn write_json_row(body: &mut Vec<u8>, row: &Row<'_>, columns: &[JsonColumn<'_>]) -> SqliteResult<()> {
     for (index, column) in columns.iter().enumerate() {
-        body.push(if index == 0 { b'{' } else { b',' });
-        body.extend_from_slice(column.key.as_bytes());
-        json::write_cell(body, column.kind, cell(row.get_ref(index)?));
+        column.write(body, index == 0, cell(row.get_ref(index)?));
     }
     body.push(b'}');
     Ok(())

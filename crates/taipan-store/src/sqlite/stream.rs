@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::{Connection, Result as SqliteResult, Row};
 
 use crate::error::Result;
+use crate::json::JsonColumn;
 use crate::kind::Kind;
 use crate::select::{Count, Select};
 use crate::sql::{self, Query};
 use crate::sqlite::Database;
-use crate::sqlite::read::{JsonColumn, cell, count_rows, cursor, json_columns, write_json_row};
+use crate::sqlite::read::{cell, count_rows, cursor, write_json_row};
 use crate::stream::{Opening, Part, RowWriter, StreamOptions};
 use crate::table::Table;
 use crate::value::Value;
@@ -31,7 +32,7 @@ impl Database {
         sink: impl FnMut(Part) -> ControlFlow<()>,
     ) -> Result<()> {
         self.stream(select, options, sink, |query| Json {
-            columns: json_columns(query).into_iter().map(JsonColumn::into_owned).collect(),
+            columns: JsonColumn::of(query).into_iter().map(JsonColumn::into_owned).collect(),
         })
     }
 

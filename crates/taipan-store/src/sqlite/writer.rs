@@ -1,24 +1,25 @@
 //! The right to write: one holder at a time in this process, and a lock against other processes in each transaction.
 
 use std::ops::Deref;
-use std::sync::{Arc, MutexGuard};
+use std::sync::Arc;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::error::{Error, ErrorKind, Result, Violation};
 use crate::sql::quoted;
 use crate::sqlite::catalog::{self, Catalog};
+use crate::sqlite::turn::Turn;
 use crate::sqlite::{Database, failure};
 
 /// The one connection that writes, held until dropped.
 pub(crate) struct Writer<'a> {
     pub(super) database: &'a Database,
-    connection: MutexGuard<'a, Option<Connection>>,
+    turn: Turn<'a>,
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(database: &'a Database, connection: MutexGuard<'a, Option<Connection>>) -> Self {
-        Writer { database, connection }
+    pub(super) fn new(database: &'a Database, turn: Turn<'a>) -> Self {
+        Writer { database, turn }
     }
 
     /// Begins a transaction that rolls back unless it is committed, with the tables as they are in it.
@@ -53,9 +54,9 @@ impl Deref for Writer<'_> {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        match &*self.connection {
+        match &self.turn.connection {
             Some(connection) => connection,
-            // `Database::writer` opens it before it makes a writer.
+            // `Database::turn` opens it.
             None => unreachable!("a writer without a connection"),
         }
     }

@@ -59,8 +59,17 @@ fn no_thread_ever_reads_what_was_replaced_before_it_asked() {
             committed.store(round, Ordering::SeqCst);
             // Busy readers let go of a log that was copied into the database, so that it can start anew.
             if round % 250 == 0 {
-                let busy: i64 = other.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get(0)).unwrap();
-                assert_eq!(busy, 0);
+                let restarts = || -> bool {
+                    let busy: i64 = other.query_row("PRAGMA wal_checkpoint(RESTART)", [], |row| row.get(0)).unwrap();
+                    busy == 0
+                };
+                // On a busy machine all readers may be stopped midway for long.
+                let let_go = (0..6).any(|_| restarts());
+                if !let_go {
+                    // The others end before this one fails.
+                    committed.store(i64::MAX, Ordering::SeqCst);
+                    panic!("the log is still held");
+                }
             }
         }
     });

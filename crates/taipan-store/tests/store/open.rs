@@ -69,13 +69,11 @@ fn memory_is_private_and_leaves_nothing() {
 #[test]
 fn other_databases_are_refused_without_their_password() {
     let cases = [
+        ("postgres://me:secret@host/db?ssl=on", "postgres://…: the option \"ssl\" is not known"),
         (
-            "postgres://me:secret@host/db",
-            "postgres://…: PostgreSQL is not supported yet; use a SQLite file, such as sqlite:demo.db",
-        ),
-        (
-            "mysql://host/db",
-            "mysql://…: databases of the scheme \"mysql\" are not supported; use a SQLite file, such as sqlite:demo.db",
+            "mysql://me:secret@host/db",
+            "mysql://…: databases of the scheme \"mysql\" are not supported; use a SQLite file, such as sqlite:demo.db, \
+             or PostgreSQL",
         ),
         ("", "the database has no name; give a file, such as sqlite:demo.db"),
         ("sqlite:", "the database has no name; give a file, such as sqlite:demo.db"),

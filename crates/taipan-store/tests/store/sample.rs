@@ -1,16 +1,46 @@
 //! The tables that the tests write and read.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;
-use taipan_store::{Count, Error, Select, Store, WriteError, WriteOptions};
+use taipan_store::{Count, Error, Select, Store, TransactionOptions, WriteError, WriteOptions};
 
-/// A database in a folder of its own, gone after the test.
+/// A database of its own: of SQLite, or of the PostgreSQL server under test.
 pub(crate) fn memory() -> Store {
-    Store::open("sqlite::memory:").unwrap()
+    Store::open(&fresh()).unwrap()
 }
+
+/// The URL of a database of its own.
+pub(crate) fn fresh() -> String {
+    match postgres() {
+        Some(server) => fresh_schema(&server),
+        None => "sqlite::memory:".to_owned(),
+    }
+}
+
+/// The server that the suite runs on, if it is not SQLite's turn.
+pub(crate) fn postgres() -> Option<String> {
+    std::env::var(ON_POSTGRES).is_ok().then(|| std::env::var(POSTGRES).unwrap())
+}
+
+/// A schema of its own in a server's database.
+pub(crate) fn fresh_schema(server: &str) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    static HOME: OnceLock<Store> = OnceLock::new();
+    let name = format!("test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let home = HOME.get_or_init(|| Store::open(server).unwrap());
+    let create = format!("CREATE SCHEMA {name}");
+    home.transaction(&TransactionOptions::default(), |tx| tx.execute(&create, &[])).unwrap();
+    format!("{server}?schema={name}&pool=4")
+}
+
+/// A PostgreSQL server to test with, as a URL.
+pub(crate) const POSTGRES: &str = "TAIPAN_POSTGRES";
+/// Set where the suite runs on it.
+pub(crate) const ON_POSTGRES: &str = "TAIPAN_STORE_ON_POSTGRES";
 
 pub(crate) fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
