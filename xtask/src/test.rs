@@ -5,8 +5,8 @@
 //! results where that sum is the whole truth.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::Path;
-use std::process::{ExitCode, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use crate::cargo::{self, cargo};
 use crate::chromedriver::Chromedriver;
 use crate::postgres::{Durability, Postgres};
+use crate::venv::Venv;
 use crate::{edges, install};
 
 /// A driver that already runs, for who has one; without it the run starts its own.
@@ -22,6 +23,8 @@ const WEBDRIVER: &str = "TAIPAN_WEBDRIVER";
 const POSTGRES: &str = "TAIPAN_POSTGRES";
 /// The certificate that this server shows, if it encrypts.
 const POSTGRES_CERTIFICATE: &str = "TAIPAN_POSTGRES_CERTIFICATE";
+/// A Python with the packages that tests compare with; likewise.
+const PYTHON: &str = "TAIPAN_PYTHON";
 
 /// Runs every step until one fails.
 pub(crate) fn run(root: &Path, long: bool) -> ExitCode {
@@ -54,6 +57,14 @@ fn steps(root: &Path, long: bool, log: &mut Log, totals: &mut Totals) -> Option<
         Some(_) => Ok(None),
         None => Postgres::start(Durability::None).map(Some),
     })?;
+    let python = log.step("python", || match std::env::var_os(PYTHON) {
+        Some(python) => Ok(PathBuf::from(python)),
+        None => {
+            let folder = cargo::cache("taipan-tests")?;
+            Ok(Venv::open(&folder, &root.join("xtask/test-requirements.txt"))?.program("python"))
+        }
+    })?;
+    let peers = Peers { driver, database, python };
     log.step("clippy", || {
         install::rust_component("clippy", "clippy")?;
         let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
@@ -63,26 +74,35 @@ fn steps(root: &Path, long: bool, log: &mut Log, totals: &mut Totals) -> Option<
         let mut command = cargo(root, &["doc", "--workspace", "--no-deps"]);
         cargo::run(command.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
-    log.step("tests", || tests(root, long, driver.as_ref(), database.as_ref(), totals))
+    log.step("tests", || tests(root, long, &peers, totals))
+}
+
+/// The programs beside which tests run.
+struct Peers {
+    driver: Option<Chromedriver>,
+    database: Option<Postgres>,
+    python: PathBuf,
+}
+
+impl Peers {
+    /// Tells the tests where they are.
+    fn tell(&self, command: &mut Command) {
+        command.env(PYTHON, &self.python);
+        if let Some(driver) = &self.driver {
+            command.env(WEBDRIVER, driver.url());
+        }
+        if let Some(database) = &self.database {
+            command.env(POSTGRES, database.url());
+            command.envs(database.certificate().map(|file| (POSTGRES_CERTIFICATE, file)));
+        }
+    }
 }
 
 /// Unit, documentation, command and browser tests, with their output passed through.
-fn tests(
-    root: &Path,
-    long: bool,
-    driver: Option<&Chromedriver>,
-    database: Option<&Postgres>,
-    totals: &mut Totals,
-) -> Result<()> {
+fn tests(root: &Path, long: bool, peers: &Peers, totals: &mut Totals) -> Result<()> {
     // Without stopping at the first failure, or the sum would not be the whole truth.
     let mut command = cargo(root, &["test", "--workspace", "--no-fail-fast"]);
-    if let Some(driver) = driver {
-        command.env(WEBDRIVER, driver.url());
-    }
-    if let Some(database) = database {
-        command.env(POSTGRES, database.url());
-        command.envs(database.certificate().map(|file| (POSTGRES_CERTIFICATE, file)));
-    }
+    peers.tell(&mut command);
     if long {
         command.env("TAIPAN_LONG", "1").args(["--", "--include-ignored"]);
     }

@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Predict(Predict),
     /// Transform rows with a trained model
     Transform(Transform),
+    /// Write a trained model for other programs, as ONNX
+    Export(Export),
     /// List what can be trained, with parameters
     Estimators(Estimators),
     /// Draw a plot
@@ -478,6 +480,22 @@ pub(crate) struct Estimators {
     /// How the result is printed
     #[arg(long, value_enum, default_value_t = Report::Text)]
     pub(crate) format: Report,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  taipan export iris.model
+  taipan export prices.model -o prices.onnx
+
+The file has one input per column, of shape rows x 1: 64-bit floats, or texts. It gives 'prediction', for classes
+'probabilities' too, or 'transformed'.")]
+pub(crate) struct Export {
+    /// A file that 'taipan train' wrote
+    pub(crate) model: PathBuf,
+    /// Where to write; beside the model unless given
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// How a report is printed.

@@ -38,6 +38,7 @@ fn main() -> ExitCode {
         Command::Evaluate(args) => commands::evaluate::run(&args, &global),
         Command::Predict(args) => commands::predict::run(&args, &global),
         Command::Transform(args) => commands::transform::run(&args, &global),
+        Command::Export(args) => commands::export::run(&args, &global),
         Command::Estimators(args) => commands::estimators::run(&args),
         Command::Plot(args) => commands::plot::run(&args, &global),
         Command::Report(args) => commands::report::run(&args, &global),

@@ -43,6 +43,7 @@ mod linear;
 pub mod metrics;
 mod model;
 pub mod model_selection;
+pub mod onnx;
 mod param;
 mod preprocessing;
 mod random;

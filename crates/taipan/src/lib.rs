@@ -33,7 +33,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use import::{Drift, Existing, ImportOptions, Imported, Outcome, import_file};
 pub use model::{
     Evaluation, Input, NamedModel, Prediction, Searched, TrainOptions, answer_schema, attribute_json, class_names,
-    evaluate, inputs, load_model, predict, search, train, transform,
+    evaluate, export_onnx, inputs, load_model, predict, search, train, transform,
 };
 pub use picture::{NamedPlot, PlotOptions, plot, plot_model, png};
 pub use project::{Drawn, NewStore, Project, ProjectOptions, Trained, open_database};

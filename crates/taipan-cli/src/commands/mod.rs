@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod convert;
 pub(crate) mod estimators;
 pub(crate) mod evaluate;
+pub(crate) mod export;
 pub(crate) mod fetch;
 pub(crate) mod filter;
 pub(crate) mod head;

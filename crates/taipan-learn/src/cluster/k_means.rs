@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Estimator, Predictor, Training, choices, estimator};
 use crate::input::{BLOCK_ROWS, Nan, check_predict, check_training};
 use crate::linear::check_weights;
+use crate::onnx::{Answer, Graph, Tensor};
 use crate::param::{Auto, Range};
 use crate::random::RandomState;
 use crate::state::State;
@@ -348,6 +349,13 @@ impl Predictor for KMeansPredictor {
             .with_matrix("cluster_centers", &self.centres)
             .with_scalar("inertia", self.inertia)
             .with_integer("n_iter", self.n_iter as i64)
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {
+        // The nearest centre has the greatest x·c − c²/2.
+        let halves: Vec<f64> = self.centres.rows().into_iter().map(|centre| -centre.dot(&centre) / 2.0).collect();
+        let nearness = graph.weighed(x, self.centres.view(), &halves);
+        Ok(Answer::Cluster(graph.greatest(&nearness)))
     }
 }
 

@@ -9,6 +9,7 @@ use super::part::{self, FittedPart, Part};
 use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Estimator, Kind, Predictor, Training, choices};
 use crate::input::{Nan, check_predict, check_training};
+use crate::onnx::{Answer, Graph, Tensor};
 use crate::param::{Param, ParamType, ParamValue, Range};
 use crate::state::State;
 
@@ -424,6 +425,21 @@ impl Predictor for FittedColumnTransformer {
             names.extend(out.into_iter().map(prefixed));
         }
         Ok(names)
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {
+        let mut blocks = Vec::with_capacity(self.parts.len());
+        for OnColumns { part, columns } in &self.parts {
+            let taken = graph.columns(x, columns);
+            blocks.push(match part {
+                Fitted::Passthrough(_) => taken,
+                Fitted::Part(part) => match part.fitted.onnx(graph, &taken)? {
+                    Answer::Numbers(new) => new,
+                    _ => return Err(Error::unsupported(&part.estimator, "transform")),
+                },
+            });
+        }
+        Ok(Answer::Numbers(graph.beside(&blocks)))
     }
 }
 

@@ -10,6 +10,7 @@ use super::part::{self, FittedPart, Part};
 use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Estimator, Kind, Predictor, Training};
 use crate::input::{Nan, check_predict, check_training};
+use crate::onnx::{Answer, Graph, Tensor};
 use crate::param::{Param, ParamValue, Range};
 use crate::state::State;
 
@@ -335,5 +336,19 @@ impl Predictor for FittedPipeline {
     fn feature_names_out(&self, features: &[String]) -> Result<Vec<String>> {
         let next = |names: Vec<String>, step: &FittedPart| step.fitted.feature_names_out(&names);
         self.steps.iter().try_fold(features.to_vec(), next)
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {
+        let Some((last, first)) = self.steps.split_last() else {
+            return Ok(Answer::Numbers(x.clone()));
+        };
+        let mut x = x.clone();
+        for step in first {
+            match step.fitted.onnx(graph, &x)? {
+                Answer::Numbers(transformed) => x = transformed,
+                _ => return Err(Error::unsupported(&step.estimator, "transform")),
+            }
+        }
+        last.fitted.onnx(graph, &x)
     }
 }

@@ -12,6 +12,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::estimator::{Attribute, Estimator, Predictor, Training, choices, estimator};
 use crate::input::{Nan, check_predict, check_training};
 use crate::linear::decision;
+use crate::onnx::{Answer, Graph, Tensor};
 use crate::param::{Auto, Range};
 use crate::random::RandomState;
 use crate::state::State;
@@ -387,6 +388,14 @@ impl Predictor for PcaPredictor {
             .with_scalar("noise_variance", self.noise_variance)
             .with_integer("n_samples", self.n_samples as i64)
             .with_integer("whiten", i64::from(self.whiten))
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {
+        let centred = graph.by_column("Sub", x, &self.mean);
+        let shape = [self.components.ncols(), self.components.nrows()];
+        let axes = graph.numbers(&shape, self.components.t().iter().copied());
+        let new = graph.with("MatMul", &centred, &axes);
+        Ok(Answer::Numbers(if self.whiten { graph.by_column("Div", &new, &self.scales()) } else { new }))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Estimator, Predictor, Training, choices, estimator, unsupported};
 use crate::input::{Nan, check_outputs, check_predict};
 use crate::linear::check_weights;
+use crate::onnx::{Answer, Graph, Tensor};
 use crate::param::Range;
 use crate::random::RandomState;
 use crate::state::State;
@@ -282,6 +283,23 @@ impl Predictor for PriorPredictor {
             Some(seed) => state.with_integer("random_state", i64::from(seed)),
             None => state,
         }
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {
+        let ([prior], false) =
+            (&self.priors[..], matches!(self.strategy, ClassStrategy::Uniform | ClassStrategy::Stratified))
+        else {
+            return Err(unsupported(self, "ONNX form where it draws at random or learnt several targets"));
+        };
+        let fixed = self.fixed(0);
+        let shares: Vec<f64> = match self.strategy {
+            ClassStrategy::Prior => prior.clone(),
+            _ => (0..prior.len()).map(|class| f64::from(u8::from(class == fixed))).collect(),
+        };
+        let probabilities = graph.repeated(&shares, x);
+        let place = graph.repeated(&[fixed as f64], x);
+        let place = graph.as_integers(&place);
+        Ok(Answer::Class { place: graph.flat(&place), probabilities })
     }
 }
 

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Estimator, Predictor, Training, choices, estimator, unsupported};
 use crate::input::{Nan, check_outputs, check_predict};
 use crate::linear::check_weights;
+use crate::onnx::{Answer, Graph, Tensor};
 use crate::param::{ParamValue, Range};
 use crate::state::State;
 use crate::sum::{mean, pairwise_sum};
@@ -148,6 +149,10 @@ impl Predictor for ConstantPredictor {
             _ => State::new().with_vector("constants", &self.constants),
         };
         state.with_integer("n_features", self.n_features as i64)
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {
+        Ok(Answer::Numbers(graph.repeated(&self.constants, x)))
     }
 }
 

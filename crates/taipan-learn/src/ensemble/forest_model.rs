@@ -7,6 +7,7 @@ use ndarray::{Array1, Array2, ArrayView2};
 use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Predictor, Training, unsupported};
 use crate::input::Nan;
+use crate::onnx::{Answer, Graph, Tensor, sums};
 use crate::state::State;
 use crate::sum::pairwise_sum;
 use crate::tree::{
@@ -270,5 +271,10 @@ impl Predictor for ForestPredictor {
             return Err(unsupported(self, "predict_proba"));
         }
         Ok(self.decoding().probabilities(&self.values(x)?))
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {
+        let sums = sums(graph, x, self.trees.iter().map(AsRef::as_ref))?;
+        self.decoding().onnx(graph, sums, self.trees.len())
     }
 }

@@ -16,6 +16,7 @@ use std::fmt;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::onnx::{Answer, Graph, Tensor};
 use crate::param::{Param, ParamValue};
 use crate::state::State;
 use crate::warning::Warning;
@@ -237,6 +238,14 @@ pub trait Predictor: fmt::Debug + Send + Sync {
     /// `Shape` when there is not one name per feature; `Unsupported` unless this is a transformer.
     fn feature_names_out(&self, _features: &[String]) -> Result<Vec<String>> {
         Err(unsupported(self, "feature_names_out"))
+    }
+
+    /// Adds what it computes of `x`, one row per sample and one column per feature, to a graph for other programs.
+    ///
+    /// # Errors
+    /// `Unsupported` for a model that such a graph cannot hold: one that draws random numbers, say.
+    fn onnx(&self, _graph: &mut Graph, _x: &Tensor) -> Result<Answer> {
+        Err(unsupported(self, "ONNX form"))
     }
 }
 

@@ -11,6 +11,7 @@ use crate::classes::Classes;
 use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Estimator, Predictor, Training, choices, estimator};
 use crate::input::{Nan, check_predict, check_supervised};
+use crate::onnx::{Answer, Graph, Tensor};
 use crate::param::{ClassWeight, Range};
 use crate::state::State;
 use crate::warning::Warning;
@@ -337,6 +338,16 @@ impl Predictor for LogisticPredictor {
             .with_vector("intercept", &self.intercepts)
             .with_vector("classes", &self.classes[0])
             .with_integer("n_iter", self.n_iter as i64)
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {
+        let scores = graph.weighed(x, self.coef.view(), &self.intercepts);
+        if self.coef.nrows() > 1 {
+            return Ok(Answer::Class { place: graph.greatest(&scores), probabilities: graph.softmax(&scores) });
+        }
+        let second = graph.apply("Sigmoid", &[&scores], vec![]);
+        let probabilities = graph.both(&second);
+        Ok(Answer::Class { place: graph.second_of_two("Greater", &scores), probabilities })
     }
 }
 

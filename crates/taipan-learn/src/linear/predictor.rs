@@ -7,6 +7,7 @@ use crate::blocks::row_major;
 use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Predictor, unsupported};
 use crate::input::{BLOCK_ROWS, Nan, check_predict};
+use crate::onnx::{Answer, Graph, Tensor};
 use crate::simd::{dispatch, dot};
 use crate::state::State;
 use crate::warning::Warning;
@@ -189,6 +190,10 @@ impl Predictor for LinearPredictor {
             state = state.with_vector("n_iter", n_iter).with_vector("dual_gap", dual_gap);
         }
         state
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {
+        Ok(Answer::Numbers(graph.weighed(x, self.coef.view(), &self.intercepts)))
     }
 }
 

@@ -3,6 +3,7 @@
 use ndarray::{ArrayView1, ArrayView2};
 
 use crate::error::{Error, ErrorKind, Place, Result};
+use crate::onnx::{Graph, Tensor};
 use crate::state::State;
 
 /// The categories of one feature.
@@ -49,6 +50,22 @@ impl Categories {
     /// All of them.
     pub(super) fn values(&self) -> Vec<f64> {
         (0..self.len()).map(|at| self.get(at)).collect()
+    }
+
+    /// The place of each value of a tensor of one column, -1 for one that is unknown.
+    pub(super) fn places(&self, graph: &mut Graph, column: &Tensor) -> Tensor {
+        let known = graph.numbers(&[1, self.known.len()], self.known.iter().copied());
+        let mut equal = graph.with("Equal", column, &known);
+        if self.missing {
+            let missing = graph.apply("IsNaN", &[column], vec![]);
+            equal = graph.beside(&[equal, missing]);
+        }
+        // One more than the place, times whether it is this one, summed, less one.
+        let places = graph.integers(&[self.len(), 1], 1..=self.len() as i64);
+        let equal = graph.as_integers(&equal);
+        let found = graph.with("MatMul", &equal, &places);
+        let one = graph.integers(&[1], [1]);
+        graph.with("Sub", &found, &one)
     }
 
     fn from_values(mut values: Vec<f64>) -> Option<Self> {

@@ -6,6 +6,7 @@ use super::{check_names, check_overflow, map_columns};
 use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Estimator, Predictor, Training, estimator};
 use crate::input::{Nan, check_predict, check_training};
+use crate::onnx::{Answer, Graph, Tensor};
 use crate::param::{ParamType, ParamValue, Range};
 use crate::state::State;
 
@@ -201,6 +202,16 @@ impl Predictor for MinMaxScalerFitted {
             Some((low, high)) => state.with_vector("clip", &[low, high]),
             None => state,
         }
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {
+        let scaled = graph.by_column("Mul", x, &self.scale);
+        let moved = graph.by_column("Add", &scaled, &self.min);
+        let Some((low, high)) = self.clip else {
+            return Ok(Answer::Numbers(moved));
+        };
+        let (low, high) = (graph.numbers(&[], [low]), graph.numbers(&[], [high]));
+        Ok(Answer::Numbers(graph.apply("Clip", &[&moved, &low, &high], vec![])))
     }
 }
 

@@ -7,6 +7,7 @@ use super::check_names;
 use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Estimator, Predictor, Training, choices, estimator};
 use crate::input::{Nan, check_predict, check_training};
+use crate::onnx::{Answer, Graph, Tensor};
 use crate::param::{ParamType, ParamValue, Range};
 use crate::state::State;
 
@@ -325,6 +326,23 @@ impl Predictor for OneHotEncoderFitted {
                     UnknownCategory::InfrequentIfExist => 2,
                 },
             )
+    }
+
+    /// What is unknown becomes zeros, or the column of what is infrequent: a graph cannot refuse a value.
+    fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {
+        let mut blocks = Vec::with_capacity(self.features.len());
+        for (j, feature) in self.features.iter().enumerate() {
+            let column = graph.columns(x, &[j]);
+            let places = feature.categories.places(graph, &column);
+            let shared = feature.shared().filter(|_| self.unknown == UnknownCategory::InfrequentIfExist);
+            // The last stands for what is at place -1, as in Python.
+            let columns = feature.columns.iter().map(|column| *column as i64);
+            let columns = columns.chain([shared.map_or(-1, |column| column as i64)]);
+            let columns = graph.integers(&[feature.columns.len() + 1], columns);
+            let columns = graph.chosen(&columns, &places);
+            blocks.push(graph.indicators(&columns, usize::from(feature.dropped)..feature.width()));
+        }
+        Ok(Answer::Numbers(graph.beside(&blocks)))
     }
 }
 

@@ -7,6 +7,7 @@ use super::check_names;
 use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Estimator, Predictor, Training, choices, estimator};
 use crate::input::{Nan, check_predict, check_training};
+use crate::onnx::{Answer, Graph, Tensor};
 use crate::param::Range;
 use crate::state::State;
 
@@ -153,6 +154,24 @@ impl Predictor for OrdinalEncoderFitted {
             }
         }
         state
+    }
+
+    /// What is unknown becomes the number for it, or NaN where there is none: a graph cannot refuse a value.
+    fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {
+        let mut codes = Vec::with_capacity(self.categories.len());
+        for (j, categories) in self.categories.iter().enumerate() {
+            let column = graph.columns(x, &[j]);
+            let places = categories.places(graph, &column);
+            // The last stands for what is at place -1, as in Python.
+            let mut values: Vec<f64> = (0..categories.len()).map(|place| place as f64).collect();
+            if let Some(place) = categories.missing() {
+                values[place] = self.missing.unwrap_or(f64::NAN);
+            }
+            values.push(self.unknown.unwrap_or(f64::NAN));
+            let values = graph.numbers(&[values.len()], values);
+            codes.push(graph.chosen(&values, &places));
+        }
+        Ok(Answer::Numbers(graph.beside(&codes)))
     }
 }
 

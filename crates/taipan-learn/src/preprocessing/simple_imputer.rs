@@ -6,6 +6,7 @@ use super::check_names;
 use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Estimator, Predictor, Training, choices, estimator};
 use crate::input::{Nan, check_predict, check_training};
+use crate::onnx::{Answer, Graph, Tensor};
 use crate::param::Range;
 use crate::state::State;
 use crate::sum::mean;
@@ -191,6 +192,21 @@ impl Predictor for SimpleImputerFitted {
             None => state,
             Some(indicators) => state.with_values::<i64>("indicators", indicators.iter().map(|j| *j as i64).collect()),
         }
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {
+        let kept = self.kept();
+        let values = graph.columns(x, &kept);
+        let missing = graph.apply("IsNaN", &[&values], vec![]);
+        let statistics = graph.numbers(&[1, kept.len()], kept.iter().map(|j| self.statistics[*j]));
+        let filled = graph.choice(&missing, &statistics, &values);
+        let Some(indicators) = &self.indicators else {
+            return Ok(Answer::Numbers(filled));
+        };
+        let indicated = graph.columns(x, indicators);
+        let missing = graph.apply("IsNaN", &[&indicated], vec![]);
+        let flags = graph.as_numbers(&missing);
+        Ok(Answer::Numbers(graph.beside(&[filled, flags])))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Estimator, Predictor, Training, estimator};
 use crate::input::{BLOCK_ROWS, Nan, check_predict, check_training};
 use crate::linear::check_weights;
+use crate::onnx::{Answer, Graph, Tensor};
 use crate::param::Range;
 use crate::state::State;
 
@@ -189,6 +190,11 @@ impl Predictor for StandardScalerFitted {
             .with_vector("n_samples_seen", &self.n_samples_seen)
             .with_integer("with_mean", i64::from(self.with_mean))
             .with_integer("with_std", i64::from(self.with_std))
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {
+        let centred = if self.with_mean { graph.by_column("Sub", x, &self.mean) } else { x.clone() };
+        Ok(Answer::Numbers(if self.with_std { graph.by_column("Div", &centred, &self.scale) } else { centred }))
     }
 }
 

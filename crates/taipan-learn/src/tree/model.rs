@@ -5,6 +5,7 @@ use ndarray::{Array1, Array2, ArrayView2};
 use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Predictor, unsupported};
 use crate::input::Nan;
+use crate::onnx::{Answer, Graph, Tensor, sums};
 use crate::state::State;
 
 use super::nodes::Tree;
@@ -130,5 +131,10 @@ impl Predictor for TreePredictor {
             return Err(unsupported(self, "predict_proba"));
         }
         Ok(self.decoding().probabilities(&self.values(x)?))
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {
+        let values = sums(graph, x, std::iter::once(&self.tree))?;
+        self.decoding().onnx(graph, values, 1)
     }
 }

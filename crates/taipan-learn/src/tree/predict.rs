@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::input::{BLOCK_ROWS, Nan, check_predict};
+use crate::onnx::{Answer, Graph, Tensor};
 
 use super::data::rows;
 use super::nodes::{LEAF, Tree};
@@ -195,6 +196,20 @@ impl Decoding<'_> {
     pub(crate) fn probabilities(&self, values: &Array2<f64>) -> Vec<Array2<f64>> {
         let columns = |k: usize| k * self.n_values..k * self.n_values + self.classes[k].len();
         (0..self.classes.len()).map(|k| values.slice(s![.., columns(k)]).to_owned()).collect()
+    }
+
+    /// The same in a graph, from the sums of the values of so many trees.
+    pub(crate) fn onnx(&self, graph: &mut Graph, sums: Tensor, n_trees: usize) -> Result<Answer> {
+        let values = if n_trees == 1 { sums } else { graph.by_column("Div", &sums, &[n_trees as f64]) };
+        match self.classes {
+            [] => Ok(Answer::Numbers(values)),
+            [classes] => {
+                let shares: Vec<usize> = (0..classes.len()).collect();
+                let probabilities = graph.columns(&values, &shares);
+                Ok(Answer::Class { place: graph.greatest(&probabilities), probabilities })
+            }
+            _ => Err(Error::unsupported("a classifier of several targets", "ONNX form")),
+        }
     }
 }
 

@@ -94,6 +94,11 @@ fn indicator(column: &str, text: &str) -> String {
 }
 
 impl Input<'_> {
+    /// Whether its texts become one column each.
+    pub(super) fn has_indicators(&self) -> bool {
+        self.texts.is_some() && self.text_as == TextAs::Indicators
+    }
+
     /// Appends the columns that this one becomes, of rows with a text or none.
     pub(crate) fn encode<'v>(
         &self,

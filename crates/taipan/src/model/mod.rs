@@ -8,9 +8,11 @@
 //! | `predicting` | [`predict`], [`transform`], and rows given as JSON |
 //! | `answers` | numbers of a model as the values they stand for |
 //! | `evaluation` | [`evaluate`] |
+//! | `export` | [`export_onnx`] |
 
 mod answers;
 mod evaluation;
+mod export;
 mod inputs;
 mod predicting;
 mod training;
@@ -27,6 +29,7 @@ use crate::error::{Error, Result};
 
 pub use answers::{answer_schema, attribute_json, class_names};
 pub use evaluation::{Evaluation, evaluate};
+pub use export::export_onnx;
 pub use inputs::{Input, inputs};
 pub use predicting::{Prediction, predict, transform};
 pub use training::{Searched, search, train};

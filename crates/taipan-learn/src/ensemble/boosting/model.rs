@@ -5,6 +5,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Predictor, unsupported};
 use crate::input::{Nan, check_predict};
+use crate::onnx::{Answer, Graph, Leaf, Tensor, ensemble};
 use crate::state::State;
 use crate::sum::pairwise_sum;
 use crate::tree::{Compact, Tree, by_blocks, compacted, rows, take_trees, with_trees};
@@ -215,5 +216,26 @@ impl Predictor for BoostingPredictor {
             return Err(unsupported(self, "decision_function"));
         }
         self.raw(x)
+    }
+
+    fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {
+        let columns = self.loss.n_outputs();
+        let leaf = |number: usize, tree: &Tree, node: usize| Leaf {
+            column: number % columns,
+            weight: self.learning_rate * tree.value[node],
+        };
+        let raw = ensemble(graph, x, self.trees(), columns, leaf);
+        let raw = graph.by_column("Add", &raw, &self.start);
+        if self.classes.is_empty() {
+            return Ok(Answer::Numbers(raw));
+        }
+        if let Loss::Multinomial(_) = self.loss {
+            return Ok(Answer::Class { place: graph.greatest(&raw), probabilities: graph.softmax(&raw) });
+        }
+        // Half of the log odds is what the exponential loss leads to.
+        let odds = if self.loss == Loss::Exponential { graph.with("Add", &raw, &raw) } else { raw.clone() };
+        let second = graph.apply("Sigmoid", &[&odds], vec![]);
+        let probabilities = graph.both(&second);
+        Ok(Answer::Class { place: graph.second_of_two("GreaterOrEqual", &raw), probabilities })
     }
 }
