@@ -12,7 +12,7 @@ pub(crate) fn run(args: &Export, global: &Global) -> Result<()> {
     let bytes = export_onnx(&load_model(&args.model)?)?;
     let path = args.output.clone().unwrap_or_else(|| args.model.with_extension("onnx"));
     let mut file = AtomicFile::create(&path).map_err(Error::from)?;
-    file.write_all(&bytes).map_err(|error| Error::io(&path, error))?;
+    file.write_all(&bytes)?;
     file.commit().map_err(Error::from)?;
     if !global.quiet {
         eprintln!("wrote {}", path.display());
