@@ -6,7 +6,10 @@ mod server;
 
 use std::fs;
 use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use taipan_io::fetch::{Failure, FetchOptions, Fetched, Fetcher, Keep};
@@ -350,4 +353,53 @@ fn what_is_not_read_is_not_fetched() {
     assert_eq!(input.batches(None).unwrap().next().unwrap().unwrap().num_rows(), 16_384);
     drop(input);
     assert!(server.sent() < 20_000_000, "{}", server.sent());
+}
+
+/// Servers cut off whoever takes nothing for a while, most of them after a minute. What is left is fetched when the reader
+/// goes on.
+#[test]
+fn a_reader_may_pause_for_longer_than_the_server_waits() {
+    let row = "1234567,some text that is long enough\n";
+    let content = Arc::new(format!("a,b\n{}", row.repeat((32 << 20) / row.len())).into_bytes());
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (sender, cut) = channel();
+    let served = content.clone();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let (content, sender) = (served.clone(), sender.clone());
+            std::thread::spawn(move || impatient(stream, &content, &sender));
+        }
+    });
+    let options = ReadOptions::default().fetch(quick()).sample_bytes(64 << 10).block_bytes(64 << 10);
+    let input = Input::open(format!("http://{address}/t.csv"), &options).unwrap();
+    let mut batches = input.read_once().batches(None).unwrap();
+    let mut rows = batches.next().unwrap().unwrap().num_rows();
+    let from = cut.recv_timeout(Duration::from_mins(2)).unwrap();
+    assert_eq!(from, 0, "the first answer is cut off");
+    rows += batches.map(|batch| batch.unwrap().num_rows()).sum::<usize>();
+    assert_eq!(rows, (32 << 20) / row.len());
+}
+
+/// Answers one request with the content from where it is asked for, and tells where that was when nobody takes it.
+fn impatient(mut stream: TcpStream, content: &[u8], cut: &Sender<usize>) {
+    let mut request = Vec::new();
+    let mut byte = [0];
+    while !request.ends_with(b"\r\n\r\n") && matches!(stream.read(&mut byte), Ok(1)) {
+        request.push(byte[0].to_ascii_lowercase());
+    }
+    let request = String::from_utf8(request).unwrap();
+    let range = request.split("range: bytes=").nth(1).and_then(|range| range.split('-').next()?.parse().ok());
+    let from: usize = range.unwrap_or(0);
+    let (length, end) = (content.len() - from, content.len());
+    let status = match range {
+        Some(_) => format!("206 Partial Content\r\nContent-Range: bytes {from}-{}/{end}", end - 1),
+        None => "200 OK".to_owned(),
+    };
+    let head = format!("HTTP/1.1 {status}\r\nETag: \"1\"\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
+    stream.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
+    if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&content[from..])).is_err() {
+        // The test may be over.
+        let _ = cut.send(from);
+    }
 }

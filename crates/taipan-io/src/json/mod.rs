@@ -9,6 +9,7 @@ mod machine;
 mod oracle;
 mod pointer;
 mod records;
+mod scalar;
 mod select;
 mod shape;
 mod splitter;
