@@ -85,8 +85,10 @@ fn options(args: &Plot, kind: Kind) -> Result<PlotOptions> {
 
 fn form(path: &Path) -> Result<Form> {
     let end = path.extension().and_then(|end| end.to_str()).map(str::to_ascii_lowercase);
+    if path.as_os_str() == "-" {
+        return Ok(Form::Svg);
+    }
     Ok(match end.as_deref() {
-        _ if path.as_os_str() == "-" => Form::Svg,
         Some("svg") => Form::Svg,
         Some("png") => Form::Png,
         Some("html" | "htm") => Form::Html,

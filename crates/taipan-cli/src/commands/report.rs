@@ -11,10 +11,8 @@ use crate::message::counted;
 
 pub(crate) fn run(args: &Summary, global: &Global) -> Result<()> {
     // A page that cannot be written is told before a large file is read.
-    let file = match args.output.as_os_str() == "-" {
-        true => None,
-        false => Some(AtomicFile::create(&args.output).map_err(Error::from)?),
-    };
+    let to_stdout = args.output.as_os_str() == "-";
+    let file = if to_stdout { None } else { Some(AtomicFile::create(&args.output).map_err(Error::from)?) };
     let input = Input::open(&args.file, &args.reading.options(global)?).map_err(Error::from)?;
     let report = Report::of(&input, args.file.display().to_string())?;
     let page = report.html()?;
