@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 
 use super::Setting;
-use super::measure::{Contender, race};
+use super::measure::{Contender, race_warm};
 use super::report::{Requirement, Section, TAIPAN};
 use crate::cargo;
 use crate::venv::Venv;
@@ -23,7 +23,7 @@ pub(crate) fn scatter_tips(setting: &Setting) -> Result<Section> {
     Ok(Section {
         task: "`tips.csv` (244 rows) as a scatter coloured by day, with axes and legend, to SVG.".to_owned(),
         versions: versions(setting, &["seaborn", "matplotlib", "pandas"])?,
-        comparisons: vec![race("scatter", &contenders, setting.rounds(10))?],
+        comparisons: vec![race_warm("scatter", &contenders, setting.rounds(10))?],
     })
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn scatter_1m(setting: &Setting) -> Result<Section> {
                datashader count rows in cells; datashader draws no axes."
                 .to_owned(),
         versions: versions(setting, &["seaborn", "matplotlib", "datashader", "pandas"])?,
-        comparisons: vec![race("scatter", &contenders, setting.rounds(5))?],
+        comparisons: vec![race_warm("scatter", &contenders, setting.rounds(5))?],
     })
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn report(setting: &Setting) -> Result<Section> {
                ydata-profiling's minimal mode leaves out."
             .to_owned(),
         versions: versions(setting, &["ydata-profiling", "pandas"])?,
-        comparisons: vec![race("report", &contenders, setting.rounds(3))?],
+        comparisons: vec![race_warm("report", &contenders, setting.rounds(3))?],
     })
 }
 
