@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::attribute::{Function, Kind};
-use crate::class::Class;
+use crate::class::{Class, Version};
 use crate::error::Result;
 use crate::object::{Object, name_bit};
 use crate::this::{Args, Receiver, This};
@@ -35,7 +35,7 @@ pub struct CallSite {
 #[derive(Clone, Debug)]
 struct Found {
     class: Class,
-    version: u64,
+    version: Version,
     function: Function,
     owner: Class,
 }

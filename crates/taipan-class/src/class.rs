@@ -1,5 +1,6 @@
 //! A class: what it is made of, and how its attributes are read and changed.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,7 +32,7 @@ pub(crate) struct Inner {
     /// None for `type`, which is its own.
     pub(crate) metaclass: Option<Class>,
     pub(crate) hooks: Hooks,
-    /// Raised after each change of the class or of one above it.
+    /// How many changes of the class and of those above it are done, and how many are on their way; see [`Version`].
     pub(crate) version: AtomicU64,
     pub(crate) table: ArcSwapOption<Table>,
     pub(crate) own: ArcSwap<Attributes>,
@@ -291,17 +292,26 @@ impl Class {
 
     /// Sets several attributes of the class at once: every lookup sees all of them or none.
     pub fn update<'a>(&self, attributes: impl IntoIterator<Item = (&'a str, Attribute)>) -> Result<()> {
+        // Collected first: whoever makes them may make classes, which waits for changes.
+        let attributes: Vec<(&str, Attribute)> = attributes.into_iter().collect();
+        for (name, _) in &attributes {
+            self.refuse_if_immutable(name)?;
+        }
         self.change(|own| {
-            for (name, attribute) in attributes {
-                self.refuse_if_immutable(name)?;
-                own.insert(name.into(), attribute);
-            }
+            own.extend(attributes.into_iter().map(|(name, attribute)| (name.into(), attribute)));
             Ok(())
         })
     }
 
-    /// Deletes an attribute that the class itself holds.
+    /// Deletes an attribute that the class itself holds, unless the metaclass has a data descriptor of that name.
     pub fn delete(&self, name: &str) -> Result<()> {
+        let metaclass = self.metaclass();
+        let above = metaclass.table();
+        if let Some(entry) = above.get(name)
+            && let Some(descriptor) = entry.attribute.data_descriptor()
+        {
+            return descriptor.delete(&This::new(Receiver::Class(self), metaclass.at(entry.level)), name);
+        }
         self.refuse_if_immutable(name)?;
         self.change(|own| match own.shift_remove(name) {
             Some(_) => Ok(()),
@@ -316,33 +326,39 @@ impl Class {
         Ok(())
     }
 
+    /// Changes the attributes. Nothing that is remembered of this class or of those below it counts from before the
+    /// change is published until after it: in between, everybody reads what is published.
     fn change(&self, change: impl FnOnce(&mut Attributes) -> Result<()>) -> Result<()> {
         let _turn = locked(&self.0.writing);
         let mut own = Attributes::clone(&self.0.own.load());
         change(&mut own)?;
+        let affected = self.and_all_below();
+        for class in &affected {
+            class.0.version.fetch_add(Version::BEGUN, Ordering::AcqRel);
+        }
         self.0.own.store(Arc::new(own));
-        self.outdate();
+        for class in &affected {
+            class.0.version.fetch_add(Version::DONE - Version::BEGUN, Ordering::AcqRel);
+        }
         Ok(())
     }
 
-    /// Raises the version of this class and of all below it, once their attributes are published.
-    fn outdate(&self) {
-        let mut seen = vec![self.clone()];
+    fn and_all_below(&self) -> Vec<Class> {
+        let mut found = vec![self.clone()];
+        let mut seen: HashSet<*const Inner, foldhash::fast::RandomState> = HashSet::default();
         let mut next = 0;
-        while let Some(class) = seen.get(next).cloned() {
-            class.0.version.fetch_add(1, Ordering::Release);
-            for subclass in class.subclasses() {
-                if !seen.contains(&subclass) {
-                    seen.push(subclass);
-                }
-            }
+        while let Some(class) = found.get(next) {
+            let new: Vec<Class> =
+                class.subclasses().into_iter().filter(|class| seen.insert(Arc::as_ptr(&class.0))).collect();
+            found.extend(new);
             next += 1;
         }
+        found
     }
 
     #[inline]
-    pub(crate) fn version(&self) -> u64 {
-        self.0.version.load(Ordering::Acquire)
+    pub(crate) fn version(&self) -> Version {
+        Version(self.0.version.load(Ordering::Acquire))
     }
 
     /// The classes that name this one among their bases and are still in use.
@@ -352,7 +368,7 @@ impl Class {
         locked(&self.0.subclasses).iter().filter_map(Weak::upgrade).map(Class).collect()
     }
 
-    /// Enters itself with its bases. From then on it hears of their changes.
+    /// Enters itself with its bases, and waits for changes above that began without it.
     pub(crate) fn enter(&self) {
         for base in &self.0.bases {
             if base == Self::object() || base == Self::type_() {
@@ -364,6 +380,9 @@ impl Class {
             }
             subclasses.push(Arc::downgrade(&self.0));
         }
+        for class in self.ancestors() {
+            drop(locked(&class.0.writing));
+        }
     }
 
     /// `super(self, self).__init_subclass__`, which the bases may have defined.
@@ -373,6 +392,20 @@ impl Class {
             return Ok(());
         }
         attribute.run(Receiver::Class(self), self, &holder, &[keywords.into()]).map(|_| ())
+    }
+}
+
+/// What a class was at a moment: the changes that were done in the upper bits, those on their way in the lower.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Version(u64);
+
+impl Version {
+    const BEGUN: u64 = 1;
+    const DONE: u64 = 1 << 16;
+
+    /// Whether no change is on its way, so that what is read now may be remembered.
+    pub(crate) fn is_settled(self) -> bool {
+        self.0.is_multiple_of(Self::DONE)
     }
 }
 

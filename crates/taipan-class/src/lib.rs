@@ -43,10 +43,10 @@
 //! # Threads
 //!
 //! Classes and instances are `Send + Sync`, and every read is lock-free. Attributes live in snapshots that writers
-//! replace whole, so no reader sees half a change. Each class keeps a table of all that its order offers, marked with
-//! the class's version; whoever changes a class publishes the change first and then raises the version of the class and
-//! of all below it. A lookup that begins after a change has returned therefore sees it. Writers of one class, or of one
-//! instance, take turns; there is no lock over all classes.
+//! replace whole, so no reader sees half a change. Each class keeps a table of all that its order offers, which counts
+//! only as long as the class's version is the same and no change is on its way: every lookup after a change sees it, and
+//! so does every lookup after one that saw it. Writers of one class, or of one instance, take turns; there is no lock over
+//! all classes.
 //!
 //! # Where it differs from Python
 //!

@@ -1,8 +1,9 @@
 //! The table of all that a class's order offers, and when it is made anew.
 //!
-//! A table is marked with the version that the class had before the table's attributes were read. A change publishes its
-//! attributes before it raises the version. So a table whose mark equals the version has everything that was published
-//! before the version was last raised, and a change that is still on its way makes the table outdated when it arrives.
+//! A change announces itself in the version of the class and of all below it, publishes its attributes, and then raises
+//! those versions. A table is marked with the version that the class had before the table's attributes were read, and is
+//! kept only if no change was on its way. So whoever has seen a change, by whatever path, finds that the tables from
+//! before it no longer count: all lookups of all threads agree on the moment at which the attributes were published.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,10 +11,10 @@ use std::sync::Arc;
 use arc_swap::Guard;
 
 use crate::attribute::Attribute;
-use crate::class::Class;
+use crate::class::{Class, Version};
 
 pub(crate) struct Table {
-    version: u64,
+    version: Version,
     entries: HashMap<Arc<str>, Entry, foldhash::fast::RandomState>,
     abstracts: Vec<Arc<str>>,
 }
@@ -34,9 +35,11 @@ impl Class {
         if known.as_ref().is_some_and(|table| table.version == self.version()) {
             return Snapshot(known);
         }
-        let table = Some(Arc::new(Table::read(self)));
-        self.0.table.store(table.clone());
-        Snapshot(Guard::from_inner(table))
+        let table = Arc::new(Table::read(self));
+        if table.version.is_settled() {
+            self.0.table.store(Some(table.clone()));
+        }
+        Snapshot(Guard::from_inner(Some(table)))
     }
 }
 
@@ -67,8 +70,8 @@ impl Snapshot {
         self.0.as_ref().map_or(&[], |table| &table.abstracts)
     }
 
-    /// The version of the class that the table is of.
-    pub(crate) fn version(&self) -> Option<u64> {
-        self.0.as_ref().map(|table| table.version)
+    /// The version of the class that the table is of; none if what it has may not be remembered.
+    pub(crate) fn version(&self) -> Option<Version> {
+        self.0.as_ref().map(|table| table.version).filter(|version| version.is_settled())
     }
 }

@@ -40,6 +40,7 @@ impl<'a> Receiver<'a> {
 }
 
 impl<'a> This<'a> {
+    #[inline]
     pub(crate) fn new(receiver: Receiver<'a>, owner: &'a Class) -> Self {
         Self { receiver, owner }
     }
@@ -133,20 +134,27 @@ fn wrong(found: std::sync::Arc<str>) -> Error {
     ErrorKind::WrongType { expected: "an instance", found }.into()
 }
 
+#[cold]
+fn missing(position: usize) -> Error {
+    ErrorKind::MissingArgument { position }.into()
+}
+
 /// The arguments of a call.
 #[derive(Clone, Copy, Debug)]
 pub struct Args<'a>(&'a [Value]);
 
 impl<'a> Args<'a> {
+    #[inline]
     pub(crate) fn new(values: &'a [Value]) -> Self {
         Self(values)
     }
 
     /// The argument at an index from 0, read as a type of Rust.
+    #[inline]
     pub fn at<T: FromValue>(&self, index: usize) -> Result<T> {
         match self.0.get(index) {
             Some(value) => value.to(),
-            None => Err(ErrorKind::MissingArgument { position: index + 1 }.into()),
+            None => Err(missing(index + 1)),
         }
     }
 }
@@ -154,6 +162,7 @@ impl<'a> Args<'a> {
 impl Deref for Args<'_> {
     type Target = [Value];
 
+    #[inline]
     fn deref(&self) -> &[Value] {
         self.0
     }

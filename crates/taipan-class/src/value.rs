@@ -115,6 +115,7 @@ impl Value {
     }
 
     /// The text, if it is text.
+    #[inline]
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
@@ -123,6 +124,7 @@ impl Value {
     }
 
     /// The number, if it is a whole number.
+    #[inline]
     pub fn as_int(&self) -> Option<i64> {
         match self {
             Self::Int(number) => Some(*number),
@@ -131,6 +133,7 @@ impl Value {
     }
 
     /// The number, whole or not.
+    #[inline]
     pub fn as_float(&self) -> Option<f64> {
         match self {
             Self::Int(number) => Some(*number as f64),
@@ -140,6 +143,7 @@ impl Value {
     }
 
     /// The truth value, if it is one.
+    #[inline]
     pub fn as_bool(&self) -> Option<bool> {
         match self {
             Self::Bool(truth) => Some(*truth),
@@ -163,7 +167,13 @@ impl Value {
         }
     }
 
+    #[cold]
+    fn is_no(&self, expected: &'static str) -> Error {
+        ErrorKind::WrongType { expected, found: self.type_name() }.into()
+    }
+
     /// Reads it as a value of Rust.
+    #[inline]
     pub fn to<T: FromValue>(&self) -> Result<T> {
         T::from_value(self)
     }
@@ -298,6 +308,7 @@ macro_rules! into_value {
         }
 
         impl IntoValue for $from {
+            #[inline]
             fn into_value(self) -> Result<Value> {
                 Ok(self.into())
             }
@@ -348,6 +359,7 @@ impl<T: Into<Value>> IntoValue for Option<T> {
 }
 
 impl<T: Into<Value>> IntoValue for Result<T> {
+    #[inline]
     fn into_value(self) -> Result<Value> {
         self.map(Into::into)
     }
@@ -362,9 +374,12 @@ pub trait FromValue: Sized {
 macro_rules! from_value {
     ($($to:ty, $name:literal => |$value:ident| $read:expr),* $(,)?) => {$(
         impl FromValue for $to {
+            #[inline]
             fn from_value($value: &Value) -> Result<Self> {
-                let wrong = || ErrorKind::WrongType { expected: $name, found: $value.type_name() };
-                $read.ok_or_else(|| wrong().into())
+                match $read {
+                    Some(read) => Ok(read),
+                    None => Err($value.is_no($name)),
+                }
             }
         }
     )*};
