@@ -24,7 +24,7 @@ Usage: cargo xtask <CHORE>
   edges                                  the rules of the architecture alone (part of test)
   bench JOB|all [--runs N] [--peers]     measure Taipan against its peers and rewrite bench/RESULTS.md;
                                          --peers runs the peers alone and writes nothing
-                                         jobs: startup, csv-query, rest-read, fetch, scatter-tips, scatter-1m, report, and of learning: grid-iris,
+                                         jobs: startup, csv-query, rest-read, fetch, class-call, scatter-tips, scatter-1m, report, and of learning: grid-iris,
                                          forest, forest-large, forest-predict, gradient-boosting;
                                          of databases: top10, bulk-write, bulk-write-postgres, bulk-read,
                                          bulk-read-postgres, small-tx

@@ -11,9 +11,11 @@
 //! | [`report`] | medians, ratios, tables, `RESULTS.md` |
 //! | [`pages`] | a server of small pages, for clients |
 //! | [`startup`], [`cold`], [`csv_query`], [`csv_scan`], [`csv_parquet`], [`json_filter`], [`xml_filter`], [`import`], [`rest_read`], [`fetch`], [`pictures`] | jobs of the program |
+//! | [`class_call`] | the job of taipan-class, against CPython and a trait object |
 //! | [`learn`] | jobs of taipan-learn, against scikit-learn |
 //! | [`store`] | jobs of taipan-store, against SQLAlchemy, sqlite3, psycopg, pandas and connectorx |
 
+mod class_call;
 mod cold;
 mod csv_parquet;
 mod csv_query;
@@ -74,7 +76,11 @@ const JOBS: &[(&str, Job)] = &[
 
 /// Whether `bench` knows the name.
 pub(crate) fn is_job(name: &str) -> bool {
-    name == "all" || JOBS.iter().any(|(job, _)| *job == name) || learn::is_job(name) || store::is_job(name)
+    name == "all"
+        || JOBS.iter().any(|(job, _)| *job == name)
+        || name == class_call::NAME
+        || learn::is_job(name)
+        || store::is_job(name)
 }
 
 /// What every job works with.
@@ -106,6 +112,10 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         for (name, job) in JOBS.iter().copied().filter(|(name, _)| wanted(name)) {
             missed.extend(setting.measure(name, || job(&setting))?);
         }
+    }
+    if wanted(class_call::NAME) {
+        let setting = class_call::setting(root, &data, options)?;
+        missed.extend(setting.measure(class_call::NAME, || class_call::run(&setting))?);
     }
     if learn::names().any(wanted) {
         let setting = learn::setting(root, &data, options)?;
