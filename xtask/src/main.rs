@@ -5,6 +5,7 @@
 mod bench;
 mod cargo;
 mod chromedriver;
+mod clients;
 mod edges;
 mod http;
 mod install;

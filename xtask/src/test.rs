@@ -15,7 +15,7 @@ use crate::cargo::{self, cargo};
 use crate::chromedriver::Chromedriver;
 use crate::postgres::{Durability, Postgres};
 use crate::venv::Venv;
-use crate::{edges, install};
+use crate::{clients, edges, install};
 
 /// A driver that already runs, for who has one; without it the run starts its own.
 const WEBDRIVER: &str = "TAIPAN_WEBDRIVER";
@@ -64,7 +64,8 @@ fn steps(root: &Path, long: bool, log: &mut Log, totals: &mut Totals) -> Option<
             Ok(Venv::open(&folder, &root.join("xtask/test-requirements.txt"))?.program("python"))
         }
     })?;
-    let peers = Peers { driver, database, python };
+    let clients = log.step("clients", || Ok(clients::install()))?;
+    let peers = Peers { driver, database, python, clients };
     log.step("clippy", || {
         install::rust_component("clippy", "clippy")?;
         let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
@@ -82,12 +83,16 @@ struct Peers {
     driver: Option<Chromedriver>,
     database: Option<Postgres>,
     python: PathBuf,
+    clients: Option<PathBuf>,
 }
 
 impl Peers {
     /// Tells the tests where they are.
     fn tell(&self, command: &mut Command) {
         command.env(PYTHON, &self.python);
+        if let Some(clients) = &self.clients {
+            command.env("TAIPAN_CLIENTS", clients);
+        }
         if let Some(driver) = &self.driver {
             command.env(WEBDRIVER, driver.url());
         }

@@ -101,7 +101,32 @@
   };
   const follow = (selector) => document.querySelector(selector)?.click();
 
+  // Forms: a word before what cannot be undone, one before what was typed is lost, and keys to save and to run.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.dataset.confirm && !confirm(form.dataset.confirm)) { event.preventDefault(); return; }
+    delete form.dataset.changed;
+    const cancel = form.querySelector("[data-cancel]");
+    if (cancel) cancel.hidden = false;
+  });
+  document.addEventListener("input", (event) => {
+    const form = event.target.closest("form[data-guard]");
+    if (form) form.dataset.changed = "";
+    const box = event.target.closest(".with-null")?.querySelector("[name=_null]");
+    if (box && box !== event.target) box.checked = false;
+  });
+  addEventListener("beforeunload", (event) => {
+    if (document.querySelector("form[data-changed]")) event.preventDefault();
+  });
+
   document.addEventListener("keydown", (event) => {
+    const form = event.target.closest?.("form.sql") || document.querySelector("form[data-guard]");
+    const wanted = form?.matches(".sql") ? "Enter" : "s";
+    if (form && (event.ctrlKey || event.metaKey) && event.key === wanted) {
+      event.preventDefault();
+      form.requestSubmit();
+      return;
+    }
     const typing = event.target.matches?.("input, select, textarea");
     if (event.key === "Escape") {
       const drop = document.querySelector(".drop[open]");
@@ -118,6 +143,7 @@
       k: () => step(-1),
       n: () => follow("a[rel=next]"),
       p: () => follow("a[rel=prev]"),
+      e: () => follow("[data-key=e]"),
     };
     if (Object.hasOwn(keys, event.key)) { event.preventDefault(); keys[event.key](); }
   });

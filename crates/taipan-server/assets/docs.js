@@ -47,7 +47,9 @@
     const began = performance.now();
     facts.replaceChildren();
     try {
-      const response = await fetch(address, options);
+      // A change that comes with the login's cookie would need its token too; without it, it is made as a program makes it.
+      const credentials = options.method === "GET" ? "same-origin" : "omit";
+      const response = await fetch(address, { ...options, credentials });
       const text = await response.text();
       const kind = response.headers.get("content-type") ?? "";
       fact(facts, `${response.status} ${response.statusText}`.trim(), !response.ok);

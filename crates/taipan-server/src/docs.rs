@@ -154,7 +154,10 @@ impl Call {
             media: media(&answer["content"]),
             fields: if status == "200" { row(&answer["content"]) } else { Vec::new() },
         });
-        let parameters = items(&call["parameters"]).map(|parameter| Parameter::of(resolve(document, parameter)));
+        // A change is filtered as a read is, whose parameters the page shows already.
+        let own = |_: &&Value| !matches!(method, "patch" | "delete");
+        let parameters =
+            items(&call["parameters"]).filter(own).map(|parameter| Parameter::of(resolve(document, parameter)));
         Self {
             id: text(&call["operationId"]),
             method: method.to_ascii_uppercase(),

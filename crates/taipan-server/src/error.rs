@@ -62,6 +62,10 @@ impl Error {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
+    pub(crate) fn code_is(&self, code: &str) -> bool {
+        self.code == code
+    }
+
     #[cfg(test)]
     pub(crate) fn code(&self) -> &'static str {
         self.code
@@ -70,6 +74,19 @@ impl Error {
     /// One line for a page: the message, and what would mend it.
     pub(crate) fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Whether something is told that may mend it.
+    pub(crate) fn has_hint(&self) -> bool {
+        self.hint.is_some()
+    }
+
+    /// What happened, for those who may know all.
+    pub(crate) fn reason(&self) -> String {
+        match &self.extra {
+            Extra::Log(reason) => reason.clone(),
+            _ => self.message.clone(),
+        }
     }
 
     /// The query string does not follow the grammar. `what` is the part it failed in, `text` that part's value,
@@ -224,6 +241,38 @@ impl From<taipan::Error> for Error {
 }
 
 impl Error {
+    /// A rule of the table that a row breaks, in PostgreSQL's words.
+    fn of_violation(table: &str, column: Option<&str>, row: Option<u64>, violation: &store::Violation) -> Self {
+        use store::Violation as Rule;
+        let error = match violation {
+            Rule::Duplicate => {
+                let key = column.map(|column| format!(" of column \"{column}\"")).unwrap_or_default();
+                let message = format!("duplicate key value{key} violates unique constraint of \"{table}\"");
+                Self::new(StatusCode::CONFLICT, "23505", message)
+            }
+            Rule::Null => {
+                let column = column.map(|column| format!(" in column \"{column}\"")).unwrap_or_default();
+                let message = format!("null value{column} of relation \"{table}\" violates not-null constraint");
+                Self::new(StatusCode::BAD_REQUEST, "23502", message)
+            }
+            Rule::Foreign => Self::new(
+                StatusCode::CONFLICT,
+                "23503",
+                format!("insert, update or delete on table \"{table}\" violates foreign key constraint"),
+            )
+            .details("A row that it refers to is missing, or another row still refers to it."),
+            _ => Self::new(
+                StatusCode::BAD_REQUEST,
+                "23514",
+                format!("new row for relation \"{table}\" violates check constraint"),
+            ),
+        };
+        match row {
+            Some(row) if error.details.is_none() => error.details(format!("Row {row} of the request.")),
+            _ => error,
+        }
+    }
+
     /// What a failure of the database means to a client. Its own words stay here: they may hold SQL or paths.
     fn of_store(error: &store::Error) -> Self {
         use store::ErrorKind as Kind;
@@ -232,6 +281,30 @@ impl Error {
             Kind::UnknownColumn { table, name, nearest } => Self::unknown_column(table, name, nearest.as_deref()),
             Kind::InvalidValue { value, expected, .. } => {
                 Self::new(StatusCode::BAD_REQUEST, "22P02", format!("\"{value}\" is not {expected}"))
+            }
+            Kind::Constraint { table, column, row, violation, .. } => {
+                Self::of_violation(table, column.as_deref(), *row, violation)
+            }
+            Kind::Stale => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "412",
+                "The row has changed since it was read; nothing was written",
+            )
+            .hint("Read it again, and send its new ETag in If-Match."),
+            Kind::TooMany { affected, .. } => Self::new(
+                StatusCode::BAD_REQUEST,
+                "PGRST124",
+                "Query result exceeds max-affected preference constraint",
+            )
+            .details(format!("The query affects {affected} rows")),
+            Kind::NotUnique { .. } => Self::new(
+                StatusCode::BAD_REQUEST,
+                "42P10",
+                "there is no unique or exclusion constraint matching the ON CONFLICT specification",
+            ),
+            Kind::ReadOnly => Self::new(StatusCode::METHOD_NOT_ALLOWED, "25006", "The database is read-only"),
+            Kind::Full => {
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "53100", "No space is left to write; nothing was changed")
             }
             Kind::Unsupported(what) => Self::new(StatusCode::BAD_REQUEST, "0A000", what.clone()),
             Kind::Busy => Self::new(

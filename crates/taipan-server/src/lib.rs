@@ -14,9 +14,10 @@
 //! | `/models`, `/models/{name}`, `/models/{name}/predict` | models and predictions | `models.rs` |
 //! | `/plots`, `/plots/{name}.svg` | plots | `plots.rs` |
 //! | `/openapi.json`, `/api/`, `/docs` | the description of all this | `openapi.rs`, `docs.rs` |
-//! | `/health` | whether it can answer | `health.rs` |
+//! | `/health`, `/health/live`, `/health/ready`, `/metrics` | whether it can answer, and what it did | `health.rs` |
 //! | everything else | pages for people | `admin/` |
 
+mod access;
 mod admin;
 mod docs;
 mod error;
@@ -29,32 +30,146 @@ mod rows;
 mod run;
 mod work;
 
-pub use run::run;
+pub use access::Who;
+pub use run::{Ready, run};
 
 use taipan::Project;
-use taipan_web::{App, Router, Templates, get};
+use taipan_web::{Accounts, App, Router, Sessions, Templates, get};
+
+use access::{Access, Verb};
+use health::Metrics;
+use rest::Changes;
 
 /// What every handler can reach. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct State {
     pub(crate) project: Project,
     pub(crate) templates: Templates,
+    pub(crate) access: Access,
+    pub(crate) changes: Changes,
+    pub(crate) metrics: Metrics,
+}
+
+/// How an application is served.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct Options {
+    read: Who,
+    write: Who,
+    quick_hashes: bool,
+    log: bool,
+}
+
+impl Options {
+    /// Everybody who reaches the server may read, and those who log in may write: right for a loopback address.
+    pub fn new() -> Self {
+        Self { read: Who::Everybody, write: Who::Users, quick_hashes: false, log: false }
+    }
+
+    /// Sets who may read tables.
+    pub fn read(mut self, who: Who) -> Self {
+        self.read = who;
+        self
+    }
+
+    /// Sets who may write them.
+    pub fn write(mut self, who: Who) -> Self {
+        self.write = who;
+        self
+    }
+}
+
+impl Options {
+    /// Makes password hashes that are quick to guess: for tests.
+    pub fn quick_hashes(mut self) -> Self {
+        self.quick_hashes = true;
+        self
+    }
+
+    /// Writes a line of JSON for each request to standard error.
+    pub fn log(mut self, log: bool) -> Self {
+        self.log = log;
+        self
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// The application of `project`, ready to be served or, in a test, called by a [`Client`](taipan_web::Client).
 ///
 /// It holds no data of its own: what the project imports, trains or draws later is served from then on.
 pub fn app(project: Project) -> App {
+    app_with(project, Options::new())
+}
+
+/// The same, served in another way than usual.
+pub fn app_with(project: Project, options: Options) -> App {
+    prepare(project, options).0
+}
+
+/// The application, and the token with which its first administrator can be made, where there is none yet.
+pub fn app_to_set_up(project: Project, options: Options) -> (App, Option<String>) {
+    let (app, access) = prepare(project, options);
+    (app, access.new_setup_token())
+}
+
+fn prepare(project: Project, options: Options) -> (App, Access) {
     let templates = admin::templates();
-    let state = State { project, templates: templates.clone() };
+    let store = project.store().clone();
+    let accounts = Accounts::new(store.clone());
+    let accounts = if options.quick_hashes { accounts.with_quick_hashes() } else { accounts };
+    let access = Access::new(options.read, options.write, accounts);
+    let metrics = Metrics::default();
+    let state = State {
+        project,
+        templates: templates.clone(),
+        access: access.clone(),
+        changes: Changes::new(),
+        metrics: metrics.clone(),
+    };
     let routes = Router::new()
         .merge(rest::routes())
         .merge(models::routes())
         .merge(plots::routes())
         .merge(docs::routes())
         .merge(admin::routes())
-        .route("/health", get(health::health))
+        .merge(health::routes())
         .route("/openapi.json", get(openapi::document))
         .with_state(state);
-    App::new().routes(routes).assets(admin::assets()).assets(docs::assets()).templates(templates)
+    let guard = access.clone();
+    let app = App::new()
+        .routes(routes)
+        .assets(admin::assets())
+        .assets(docs::assets())
+        .templates(templates)
+        .sessions(Sessions::in_store(store).cookie_name("taipan"))
+        .before(move |request| admit(&guard, request))
+        .heard(move |visit| {
+            metrics.count(visit);
+            if options.log {
+                eprintln!("{}", visit.json());
+            }
+        });
+    (app, access)
+}
+
+/// What can be reached by those who may not read: logging in, and being told that all is well.
+const OPEN: [&str; 6] = ["/login", "/setup", "/reset", "/health", "/favicon.svg", "/assets"];
+
+/// Where reading is not for everybody, nothing but the way in is.
+fn admit(access: &Access, request: &taipan_web::Request) -> Result<(), taipan_web::Problem> {
+    let path = request.uri().path();
+    let is_open = |open: &&str| path == *open || path.strip_prefix(*open).is_some_and(|rest| rest.starts_with('/'));
+    if access.read == Who::Everybody || OPEN.iter().any(is_open) {
+        return Ok(());
+    }
+    access.check(request.headers(), request.extensions(), Verb::Read).map_err(|error| {
+        let problem = taipan_web::Problem::new(error.status(), error.message().to_owned());
+        let is_page = path == "/" || path.starts_with("/admin") || path == "/docs";
+        if is_page { access::to_login(path) } else { problem }
+    })
 }

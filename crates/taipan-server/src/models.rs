@@ -107,7 +107,7 @@ impl Form {
     }
 }
 
-async fn predict(
+pub(crate) async fn predict(
     Shared(state): Shared<State>,
     Path(name): Path<String>,
     headers: HeaderMap,

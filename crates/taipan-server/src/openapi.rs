@@ -99,7 +99,72 @@ impl Document {
             "parameters": parameters,
             "responses": { "200": head("The headers of the rows."), "206": head("The headers of some rows.") },
         });
-        self.paths.insert(format!("/api/{}", format::url_part(&table.name)), json!({ "get": get, "head": head }));
+        let mut item = json!({ "get": get, "head": head });
+        if !table.is_view {
+            self.writes(table, &rows, &mut item);
+        }
+        self.paths.insert(format!("/api/{}", format::url_part(&table.name)), item);
+    }
+
+    fn writes(&mut self, table: &Table, rows: &Value, item: &mut Value) {
+        let filters: Vec<Value> = table.columns.iter().map(filter_parameter).collect();
+        let prefer = json!({ "$ref": "#/components/parameters/Prefer" });
+        let select = json!({ "$ref": "#/components/parameters/select" });
+        let filtered: Vec<Value> = filters.into_iter().chain([select.clone(), prefer.clone()]).collect();
+        let many = json!({ "schema": { "oneOf": [{ "type": "array", "items": rows }, rows] } });
+        let body = |content: &Value| json!({ "required": true, "content": { "application/json": content } });
+        let shown = |description: &str| {
+            json!({
+                "description": description,
+                "content": { "application/json": { "schema": { "type": "array", "items": rows } } },
+            })
+        };
+        let common = |mut responses: Value| {
+            for (status, description) in [
+                ("400", "A column, value or rule that does not fit."),
+                ("401", "A login or token is needed."),
+                ("403", "The login or token may not write."),
+                ("404", "There is no such table."),
+                ("405", "This table cannot be written so."),
+                ("406", "A form that cannot be given."),
+                ("409", "A row that is there already, or that others refer to."),
+                ("412", "The row has changed since it was read."),
+                ("413", "The body is too large."),
+                ("415", "A body of a type that is not read."),
+            ] {
+                responses[status] = error(description);
+            }
+            responses
+        };
+        let name = &table.name;
+        let mut call = |verb: &str, summary: String, parameters: &[Value], body: Option<Value>, responses: Value| {
+            let mut call = json!({
+                "operationId": self.unique(verb, name),
+                "tags": ["tables"],
+                "summary": summary,
+                "parameters": parameters,
+                "responses": common(responses),
+                "security": [{ "token": [] }],
+            });
+            if let Some(body) = body {
+                call["requestBody"] = body;
+            }
+            call
+        };
+        let post_body = json!({ "required": true, "content": {
+            "application/json": many, "text/csv": { "schema": { "type": "string" } },
+        } });
+        item["post"] = call(
+            "insert",
+            format!("Add rows to {name}"),
+            &[select, prefer],
+            Some(post_body),
+            json!({ "201": shown("The rows are added."), "200": shown("Rows that were there are merged.") }),
+        );
+        let done = || json!({ "200": shown("The rows as they are now."), "204": { "description": "It is done." } });
+        item["patch"] =
+            call("update", format!("Change rows of {name}"), &filtered, Some(body(&json!({ "schema": rows }))), done());
+        item["delete"] = call("delete", format!("Remove rows of {name}"), &filtered, None, done());
     }
 
     fn models(&mut self, models: &[std::sync::Arc<NamedModel>]) {
@@ -270,7 +335,9 @@ impl Document {
                 { "name": "application", "description": "The application itself." },
             ],
             "paths": self.paths,
-            "components": { "schemas": self.schemas, "parameters": parameters(), "headers": headers() },
+            "components": { "schemas": self.schemas, "parameters": parameters(), "headers": headers(),
+                "securitySchemes": { "token": { "type": "http", "scheme": "bearer" } },
+            },
         })
     }
 }

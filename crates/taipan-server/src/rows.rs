@@ -7,6 +7,9 @@ use crate::error::{Error, Result};
 
 pub(crate) type Row = Map<String, Value>;
 
+/// Names, and lines of texts by them.
+pub(crate) type Texts = (Vec<String>, Vec<Vec<Option<String>>>);
+
 /// An array of objects, or one object.
 ///
 /// # Errors
@@ -56,6 +59,35 @@ fn invalid(message: String) -> Error {
 /// # Errors
 /// A line with too few or too many fields, an open quote, a name twice; by line.
 pub(crate) fn from_csv(body: &[u8]) -> Result<Vec<Row>> {
+    let (names, mut lines) = header(body)?;
+    let mut rows = Vec::new();
+    while let Some((line, fields)) = lines.record()? {
+        expect_fields(line, fields.len(), names.len())?;
+        rows.push(names.iter().cloned().zip(fields.into_iter().map(Field::value)).collect());
+    }
+    Ok(rows)
+}
+
+/// The same as texts: a header, and for each line the fields by its names. An empty field and a bare `NULL` are none.
+///
+/// # Errors
+/// As [`from_csv`].
+pub(crate) fn texts_from_csv(body: &[u8]) -> Result<Texts> {
+    let (names, mut lines) = header(body)?;
+    let mut rows = Vec::new();
+    while let Some((line, fields)) = lines.record()? {
+        expect_fields(line, fields.len(), names.len())?;
+        let text = |field: Field| {
+            let is_null = !field.quoted && matches!(field.text.trim_matches([' ', '\t']), "" | "NULL");
+            (!is_null).then_some(field.text)
+        };
+        rows.push(fields.into_iter().map(text).collect());
+    }
+    Ok((names, rows))
+}
+
+/// The names in the first line, and the lines after it.
+fn header(body: &[u8]) -> Result<(Vec<String>, Lines<'_>)> {
     let text = std::str::from_utf8(body).map_err(|error| {
         let line = body.iter().take(error.valid_up_to()).filter(|byte| **byte == b'\n').count() + 1;
         invalid(format!("line {line}: the text is not valid UTF-8"))
@@ -71,16 +103,15 @@ pub(crate) fn from_csv(body: &[u8]) -> Result<Vec<Row>> {
             return Err(invalid(format!("the header names '{name}' twice")));
         }
     }
-    let mut rows = Vec::new();
-    while let Some((line, fields)) = lines.record()? {
-        if fields.len() != names.len() {
-            let (found, expected) = (fields.len(), names.len());
-            let noun = if found == 1 { "field" } else { "fields" };
-            return Err(invalid(format!("line {line}: {found} {noun}, expected {expected}")));
-        }
-        rows.push(names.iter().cloned().zip(fields.into_iter().map(Field::value)).collect());
+    Ok((names, lines))
+}
+
+fn expect_fields(line: usize, found: usize, expected: usize) -> Result<()> {
+    if found == expected {
+        return Ok(());
     }
-    Ok(rows)
+    let noun = if found == 1 { "field" } else { "fields" };
+    Err(invalid(format!("line {line}: {found} {noun}, expected {expected}")))
 }
 
 struct Field {

@@ -61,9 +61,12 @@ pub(crate) fn run(args: &Serve, global: &Global) -> Result<()> {
     if let Some(path) = project.store().path() {
         say("database", &path.display().to_string());
     }
-    taipan_server::run(project, listener, global.threads, || {
+    taipan_server::run(project, listener, global.threads, |known| {
         say("", &format!("http://{address}        tables, models, plots"));
         say("", &format!("http://{address}/docs   API"));
+        if let Some(path) = &known.setup {
+            say("administrator", &format!("set one up at http://{address}{path}   (once)"));
+        }
         say("", &format!("ready in {}; Ctrl-C stops", duration(started.elapsed().as_secs_f64())));
     })?;
     Ok(())

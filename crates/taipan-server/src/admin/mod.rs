@@ -4,23 +4,27 @@
 //! are rendered here and work without a script; `assets/app.js` only adds comfort. The address of a table's page is
 //! the address of the same view in the REST API with another path, so every view is a link (see `address.rs`).
 
+mod account;
 mod address;
 mod cell;
+mod edit;
 mod filter;
 mod model;
 mod overview;
 mod plot;
 mod record;
 mod shell;
+mod sql;
 mod table;
 #[cfg(test)]
 mod tests;
+mod users;
 
 use std::sync::LazyLock;
 
 use serde::Serialize;
 use taipan::store;
-use taipan_web::{Asset, IntoResponse, Problem, Response, Router, StatusCode, Templates, blocking, format, get};
+use taipan_web::{Asset, IntoResponse, Problem, Response, Router, StatusCode, Templates, blocking, format, get, post};
 
 use self::shell::Link;
 pub(crate) use self::shell::Shell;
@@ -42,6 +46,14 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
         ("model.html", include_str!("../../templates/model.html")),
         ("plot.html", include_str!("../../templates/plot.html")),
         ("error.html", include_str!("../../templates/error.html")),
+        ("messages.html", include_str!("../../templates/messages.html")),
+        ("login.html", include_str!("../../templates/login.html")),
+        ("setup.html", include_str!("../../templates/setup.html")),
+        ("reset.html", include_str!("../../templates/reset.html")),
+        ("account.html", include_str!("../../templates/account.html")),
+        ("users.html", include_str!("../../templates/users.html")),
+        ("edit.html", include_str!("../../templates/edit.html")),
+        ("sql.html", include_str!("../../templates/sql.html")),
     ];
     // They are part of the program: a test renders each of them.
     Templates::new(&sources, &ASSETS).expect("the built-in templates parse")
@@ -54,6 +66,17 @@ pub(crate) fn routes() -> Router<State> {
         .route("/admin", get(overview::tables))
         .route("/admin/tables/{table}", get(table::page))
         .route("/admin/tables/{table}/{key}", get(record::page))
+        .route("/admin/tables/{table}/_new", get(edit::new_form).post(edit::create))
+        .route("/admin/tables/{table}/{key}/edit", get(edit::form).post(edit::save))
+        .route("/admin/tables/{table}/{key}/delete", post(edit::delete))
+        .route("/admin/sql", get(sql::page))
+        .route("/admin/sql.csv", get(sql::file))
+        .route("/admin/users", get(users::list).post(users::change))
+        .route("/login", get(account::login_form).post(account::login))
+        .route("/logout", post(account::logout))
+        .route("/setup", get(account::setup_form).post(account::setup))
+        .route("/reset", get(users::reset_form).post(users::reset))
+        .route("/account", get(account::account).post(account::change_account))
         .route("/admin/models/{name}", get(model::page))
         .route("/admin/plots/{name}", get(plot::page))
 }

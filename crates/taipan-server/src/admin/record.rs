@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 use taipan::store::{Compare, Filter, Select, Table, Value};
-use taipan_web::{IntoResponse, Path, State as Shared};
+use taipan_web::{IntoResponse, Path, Session, State as Shared};
 
 use super::address::{key as parameter, rest_path, with_query};
 use super::shell::{Link, Shell};
 use super::table::primary_key;
 use super::{Answer, cell, missing, page as render, problem, record_path, store_failure, table_path};
 use crate::State;
+use crate::access::Verb;
 
 #[derive(Serialize)]
 struct View {
@@ -17,6 +18,10 @@ struct View {
     key: String,
     rest: String,
     fields: Vec<Field>,
+    edit: Option<String>,
+    delete: Option<String>,
+    csrf: String,
+    messages: Vec<(String, String)>,
 }
 
 #[derive(Serialize)]
@@ -28,15 +33,19 @@ struct Field {
     class: &'static str,
 }
 
-pub(super) async fn page(Shared(state): Shared<State>, Path((name, key)): Path<(String, String)>) -> Answer {
+pub(super) async fn page(
+    Shared(state): Shared<State>,
+    Path((name, key)): Path<(String, String)>,
+    session: Session,
+) -> Answer {
     render(state, move |state| match state.project.store().table(&name) {
-        Ok(table) => show(state, &table, &key),
+        Ok(table) => show(state, &table, &key, &session),
         Err(error) => store_failure(state, &error),
     })
     .await
 }
 
-fn show(state: &State, table: &Table, key: &str) -> Answer {
+fn show(state: &State, table: &Table, key: &str, session: &Session) -> Answer {
     let all = || Some(Link::to_table(&table.name));
     let Some(primary) = primary_key(table) else {
         let message =
@@ -61,8 +70,16 @@ fn show(state: &State, table: &Table, key: &str) -> Answer {
         class: cell::own_class(column.kind, value),
     });
     let condition = [(parameter(primary), format!("eq.{key}"))];
+    let user = state.access.logged_in(session);
+    let may_write = !table.is_view && (user.is_none() || state.access.allows(user.as_ref(), Verb::Write));
+    let path = record_path(&table.name, key);
     let values = View {
-        shell: Shell::new(state, key, &record_path(&table.name, key))?
+        edit: may_write.then(|| format!("{path}/edit")),
+        delete: user.as_ref().filter(|_| may_write).map(|_| format!("{path}/delete")),
+        csrf: if user.is_some() { session.csrf_token() } else { String::new() },
+        messages: session.flashes(),
+        shell: Shell::new(state, key, &path)?
+            .of(session, user.as_ref())
             .under([Link::new("Tables", "/admin"), Link::new(&table.name, table_path(&table.name))]),
         table: table.name.clone(),
         key: key.to_owned(),

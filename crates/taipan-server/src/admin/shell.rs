@@ -1,7 +1,7 @@
 //! What is around every page: the rail with all there is, where the page stands, and its search box.
 
 use serde::Serialize;
-use taipan_web::Problem;
+use taipan_web::{Problem, Session, User};
 
 use super::{model_path, plot_path, problem, table_path};
 use crate::State;
@@ -19,6 +19,12 @@ pub(crate) struct Shell {
     pub(super) crumbs: Vec<Link>,
     pub(super) search: Option<Search>,
     rail: Vec<Group>,
+    /// Who is logged in, where the page asked.
+    user: Option<String>,
+    is_administrator: bool,
+    csrf: String,
+    /// Whether nothing of the application is shown around the page.
+    bare: bool,
 }
 
 /// A name that leads somewhere.
@@ -67,7 +73,37 @@ impl Shell {
             crumbs: Vec::new(),
             search: None,
             rail,
+            user: None,
+            is_administrator: false,
+            csrf: String::new(),
+            bare: false,
         })
+    }
+
+    /// The frame of a page for those who may not see what there is.
+    pub(super) fn bare(state: &State, title: &str, here: &str) -> Self {
+        Self {
+            site: state.project.name().to_owned(),
+            title: title.to_owned(),
+            here: here.to_owned(),
+            crumbs: Vec::new(),
+            search: None,
+            rail: Vec::new(),
+            user: None,
+            is_administrator: false,
+            csrf: String::new(),
+            bare: true,
+        }
+    }
+
+    /// Says who is logged in.
+    pub(super) fn of(mut self, session: &Session, user: Option<&User>) -> Self {
+        if let Some(user) = user {
+            self.user = Some(user.name().to_owned());
+            self.is_administrator = user.is_administrator();
+            self.csrf = session.csrf_token();
+        }
+        self
     }
 
     /// Says what the page stands under.

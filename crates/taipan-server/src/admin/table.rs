@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 use taipan::store::{Filter, Kind, Order, Rows, Select, Selected, Table, Value};
-use taipan_web::{IntoResponse, Path, Problem, Query, Redirect, State as Shared, StatusCode};
+use taipan_web::{IntoResponse, Path, Problem, Query, Redirect, Session, State as Shared, StatusCode};
 
 use super::address::{Address, element, key};
 use super::cell::{Cell, column_class, text};
 use super::filter::{CONDITIONS, Draft, Words};
 use super::shell::{Link, Search, Shell};
 use super::{Answer, page as render, problem, record_path, source_name, store_failure, table_path};
+use crate::access::Verb;
 use crate::{State, rest};
 
 /// The page sizes that are offered.
@@ -33,6 +34,9 @@ struct View<'a> {
     pager: Pager,
     /// The rows that match.
     total: u64,
+    /// Where a row is added.
+    add: Option<String>,
+    messages: Vec<(String, String)>,
 }
 
 #[derive(Serialize)]
@@ -111,6 +115,7 @@ pub(super) async fn page(
     Shared(state): Shared<State>,
     Path(name): Path<String>,
     Query(pairs): Query<Vec<(String, String)>>,
+    session: Session,
 ) -> Answer {
     render(state, move |state| {
         let table = match state.project.store().table(&name) {
@@ -120,7 +125,7 @@ pub(super) async fn page(
         let address = Address::new(&name, pairs);
         match submitted(&address) {
             Some(view) => Ok(Redirect::to(&view.page()).into_response()),
-            None => show(state, &table, &address),
+            None => show(state, &table, &address, &session),
         }
     })
     .await
@@ -140,7 +145,7 @@ fn submitted(address: &Address) -> Option<Address> {
     (!shown.is_empty()).then(|| address.replace(kept).with("select", Some(shown.join(","))))
 }
 
-fn show(state: &State, table: &Table, address: &Address) -> Answer {
+fn show(state: &State, table: &Table, address: &Address, session: &Session) -> Answer {
     let parsed = rest::parse_query(table, &address.query());
     let (select, error) = match parsed {
         Ok(select) => (select, None),
@@ -165,8 +170,13 @@ fn show(state: &State, table: &Table, address: &Address) -> Answer {
     });
     let fault = error.as_ref().map(|error| fault(error, &chips));
     let status = fault.as_ref().map_or(StatusCode::OK, |_| StatusCode::BAD_REQUEST);
+    let user = state.access.logged_in(session);
+    let may_write = !table.is_view && (user.is_none() || state.access.allows(user.as_ref(), Verb::Write));
     let values = View {
+        add: may_write.then(|| format!("{}/_new", table_path(&table.name))),
+        messages: session.flashes(),
         shell: Shell::new(state, &table.name, &table_path(&table.name))?
+            .of(session, user.as_ref())
             .under([Link::new("Tables", "/admin")])
             .search(search),
         path: table_path(&table.name),

@@ -136,7 +136,11 @@ async fn every_page_is_there_and_every_link_leads_somewhere() {
         if !path.starts_with('/') || !seen.insert(path.clone()) || seen.len() > 400 {
             continue;
         }
-        let answer = site.get(&path).await.assert_status(200);
+        let answer = site.get(&path).await;
+        if answer.header("location").is_some_and(|to| to.starts_with("/login?next=")) {
+            continue;
+        }
+        let answer = answer.assert_status(200);
         if path == "/" || path.starts_with("/admin") {
             todo.extend(links(&answer.text()));
         }
@@ -342,7 +346,9 @@ async fn hostile_names_and_values_are_text() {
     let mut seen = std::collections::BTreeSet::new();
     while let Some(path) = todo.pop() {
         let path = path.split('#').next().unwrap_or_default().to_owned();
+        // A file is no page: browsers save it.
         let is_page = path == "/" || path.starts_with("/admin") || path.starts_with("/%");
+        let is_page = is_page && !path.starts_with("/admin/sql.csv");
         if !is_page || !seen.insert(path.clone()) || seen.len() > 200 {
             continue;
         }

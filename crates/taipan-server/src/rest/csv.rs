@@ -34,6 +34,15 @@ pub(super) fn write(rows: &Rows) -> String {
     text
 }
 
+/// Rows without a header.
+pub(crate) fn rows(rows: &[Vec<Value>]) -> String {
+    let mut text = String::new();
+    for row in rows {
+        line(&mut text, row.iter(), value);
+    }
+    text
+}
+
 fn line<T>(text: &mut String, cells: impl Iterator<Item = T>, write: impl Fn(&mut String, T)) {
     for (position, cell) in cells.enumerate() {
         if position > 0 {

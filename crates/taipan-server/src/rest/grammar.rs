@@ -1,11 +1,13 @@
 //! The grammar of PostgREST's query strings: text in, a syntax tree that borrows from it out.
 //!
-//! Nothing here knows values' types; `query.rs` binds the tree to a table. The one question asked of the table is
-//! whether a name is a column, because column names may hold the dot that ends a name in a filter.
+//! Nothing here knows values' types; `query.rs` binds the tree to a table, and `embed.rs` what is selected of others. The
+//! one question asked of the table is whether a name is a column, because column names may hold the dot that ends a
+//! name in a filter.
 //! Nesting is bounded, so a hostile URL cannot exhaust the stack here or wherever the tree is walked later.
 
 use std::borrow::Cow;
 
+use taipan::store::document::{Aggregate, Step};
 use taipan::store::{Compare, Is};
 use taipan_web::StatusCode;
 
@@ -14,7 +16,13 @@ use crate::error::{Error, Result};
 /// Groups within groups, at most.
 const MAX_DEPTH: usize = 32;
 
-const OPERATOR: &str = "\"not\" or operator (eq, neq, gt, gte, lt, lte, like, ilike, in, is)";
+/// Tables embedded in tables, at most.
+const MAX_EMBEDS: usize = 8;
+
+const OPERATOR: &str =
+    "\"not\" or operator (eq, neq, gt, gte, lt, lte, like, ilike, match, imatch, in, is, isdistinct)";
+/// Operators of PostgREST on types that these databases do not have.
+const OTHERS: [&str; 12] = ["fts", "plfts", "phfts", "wfts", "cs", "cd", "ov", "sl", "sr", "nxr", "nxl", "adj"];
 const IS_VALUE: &str = "null, not_null, true, false or unknown";
 
 /// One test of a column: `not.eq.5`.
@@ -34,6 +42,16 @@ pub(super) enum Operator<'a> {
     Like {
         pattern: String,
         case_sensitive: bool,
+    },
+    Match {
+        pattern: Cow<'a, str>,
+        case_sensitive: bool,
+    },
+    Distinct(Cow<'a, str>),
+    /// Some or all of several.
+    Quantified {
+        all: bool,
+        members: Vec<Operator<'a>>,
     },
 }
 
@@ -55,13 +73,40 @@ pub(super) enum Join {
 #[derive(Debug, PartialEq)]
 pub(super) enum Item<'a> {
     Star,
-    Column { name: Cow<'a, str>, alias: Option<Cow<'a, str>> },
+    Column {
+        name: Cow<'a, str>,
+        steps: Steps,
+        alias: Option<Cow<'a, str>>,
+        cast: Option<&'a str>,
+        aggregate: Option<(Aggregate, Option<&'a str>)>,
+    },
+    Count {
+        alias: Option<Cow<'a, str>>,
+    },
+    Embed {
+        name: Cow<'a, str>,
+        alias: Option<Cow<'a, str>>,
+        hint: Option<Cow<'a, str>>,
+        inner: bool,
+        spread: bool,
+        items: Vec<Item<'a>>,
+    },
+}
+
+/// The way into a column's JSON, and whether its end is taken as text.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Steps {
+    pub(super) steps: Vec<Step>,
+    pub(super) as_text: bool,
 }
 
 /// A member of `order=`.
 #[derive(Debug, PartialEq)]
 pub(super) struct Term<'a> {
+    /// The embedded table that the column is of.
+    pub(super) embed: Option<Cow<'a, str>>,
     pub(super) name: Cow<'a, str>,
+    pub(super) steps: Steps,
     pub(super) descending: bool,
     pub(super) nulls_first: Option<bool>,
 }
@@ -88,15 +133,27 @@ pub(super) fn group<'a>(join: Join, negated: bool, text: &'a str, is_column: IsC
 /// The value of `select=`: `*,alias:name`.
 pub(super) fn select(text: &str) -> Result<Vec<Item<'_>>> {
     let mut cursor = Cursor::new("select parameter", text);
-    let mut items = Vec::new();
-    loop {
-        items.push(cursor.item()?);
-        if !cursor.eat(",") {
-            break;
-        }
-    }
+    let items = cursor.items(0)?;
     cursor.end()?;
     Ok(items)
+}
+
+/// A name as a filter has it, `data->a->>b`: the column's, and the way into its JSON.
+pub(super) fn steps(text: &str) -> Result<(Cow<'_, str>, Steps)> {
+    let mut cursor = Cursor::new("filter", text);
+    let name = match cursor.quoted() {
+        Some(name) => name,
+        None => Cow::Borrowed(match text.find("->") {
+            Some(end) => {
+                cursor.at = end;
+                &text[..end]
+            }
+            None => return Ok((Cow::Borrowed(text), Steps::default())),
+        }),
+    };
+    let steps = cursor.steps(&[])?;
+    cursor.end()?;
+    Ok((name, steps))
 }
 
 /// The value of `order=`: `age.desc.nullslast,name`.
@@ -200,26 +257,36 @@ impl<'a> Cursor<'a> {
         let negated = self.eat("not.");
         let start = self.at;
         let word = self.take_until(&['.', ',', '(', ')']);
-        let operator = if self.eat(".") { Some(word) } else { None };
-        let operator = match operator {
-            Some("eq") => Operator::Compare(Compare::Eq, self.operand(within)),
-            Some("neq") => Operator::Compare(Compare::Neq, self.operand(within)),
-            Some("gt") => Operator::Compare(Compare::Gt, self.operand(within)),
-            Some("gte") => Operator::Compare(Compare::Gte, self.operand(within)),
-            Some("lt") => Operator::Compare(Compare::Lt, self.operand(within)),
-            Some("lte") => Operator::Compare(Compare::Lte, self.operand(within)),
-            Some(word @ ("like" | "ilike")) => {
-                Operator::Like { pattern: self.operand(within).replace('*', "%"), case_sensitive: word == "like" }
+        if OTHERS.contains(&word) {
+            return Err(Error::new(
+                StatusCode::NOT_FOUND,
+                "42883",
+                format!("operator does not exist: {word}, which this database does not have"),
+            ));
+        }
+        let all = if self.eat("(any)") {
+            Some(false)
+        } else if self.eat("(all)") {
+            Some(true)
+        } else {
+            None
+        };
+        let known = self.eat(".");
+        let operator = match (word, all) {
+            ("in", None) if known => Operator::In(self.list("(", ")")?),
+            ("is", None) if known => Operator::Is(self.is()?),
+            (word, None) if known && plain_operator(word, Cow::Borrowed("")).is_some() => {
+                let operand = self.operand(within);
+                plain_operator(word, operand).unwrap_or(Operator::In(Vec::new()))
             }
-            Some("in") => Operator::In(self.list()?),
-            Some("is") => Operator::Is(self.is()?),
+            (word, Some(all)) if known && is_quantified(word) => {
+                let members = self.list("{", "}")?;
+                let members = members.into_iter().filter_map(|member| plain_operator(word, member)).collect();
+                Operator::Quantified { all, members }
+            }
             _ => {
                 self.at = start;
-                return self.fail(if negated {
-                    "operator (eq, neq, gt, gte, lt, lte, like, ilike, in, is)"
-                } else {
-                    OPERATOR
-                });
+                return self.fail(if negated { OPERATOR.trim_start_matches("\"not\" or ") } else { OPERATOR });
             }
         };
         Ok(Condition { negated, operator })
@@ -232,38 +299,38 @@ impl<'a> Cursor<'a> {
                 self.at = self.text.len();
                 Cow::Borrowed(rest)
             }
-            Within::List => self.element(),
+            Within::List => self.element(')'),
         }
     }
 
     /// An operand that a comma or a closing parenthesis ends, unless it is quoted.
-    fn element(&mut self) -> Cow<'a, str> {
+    fn element(&mut self, end: char) -> Cow<'a, str> {
         let start = self.at;
         if let Some(value) = self.quoted() {
-            if self.rest().is_empty() || self.rest().starts_with([',', ')']) {
+            if self.rest().is_empty() || self.rest().starts_with([',', end]) {
                 return value;
             }
             self.at = start;
         }
-        Cow::Borrowed(self.take_until(&[',', ')']))
+        Cow::Borrowed(self.take_until(&[',', end]))
     }
 
-    fn list(&mut self) -> Result<Vec<Cow<'a, str>>> {
-        if !self.eat("(") {
-            return self.fail("\"(\"");
+    fn list(&mut self, open: &str, close: &str) -> Result<Vec<Cow<'a, str>>> {
+        if !self.eat(open) {
+            return self.fail(&format!("\"{open}\""));
         }
         self.eat_spaces();
         let mut values = Vec::new();
-        if self.eat(")") {
+        if self.eat(close) {
             return Ok(values);
         }
         loop {
-            values.push(self.element());
-            if self.eat(")") {
+            values.push(self.element(close.chars().next().unwrap_or(')')));
+            if self.eat(close) {
                 return Ok(values);
             }
             if !self.eat(",") {
-                return self.fail("\",\" or \")\"");
+                return self.fail(&format!("\",\" or \"{close}\""));
             }
             self.eat_spaces();
         }
@@ -346,11 +413,26 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn item(&mut self) -> Result<Item<'a>> {
+    fn items(&mut self, depth: usize) -> Result<Vec<Item<'a>>> {
+        if depth > MAX_EMBEDS {
+            return Err(Error::too_much(format!("tables are embedded deeper than {MAX_EMBEDS} levels")));
+        }
+        let mut items = Vec::new();
+        loop {
+            items.push(self.item(depth)?);
+            if !self.eat(",") {
+                return Ok(items);
+            }
+        }
+    }
+
+    fn item(&mut self, depth: usize) -> Result<Item<'a>> {
         self.eat_spaces();
         if self.eat("*") {
+            self.eat_spaces();
             return Ok(Item::Star);
         }
+        let spread = self.eat("...");
         let mut name = self.item_name()?;
         let mut alias = None;
         if self.rest().starts_with(':') && !self.rest().starts_with("::") {
@@ -358,16 +440,110 @@ impl<'a> Cursor<'a> {
             alias = Some(name);
             name = self.item_name()?;
         }
-        if self.rest().starts_with('(') {
-            return Err(not_a_column(&name, self.rest()));
+        if self.rest().starts_with(['(', '!']) && !self.rest().starts_with("()") {
+            return self.embed(name, alias, spread, depth);
         }
-        if self.rest().starts_with("::") {
-            return self.fail("\",\" (casts are not available)");
+        if spread {
+            return self.fail("an embedded table, (…)");
         }
-        if self.rest().starts_with("->") {
-            return self.fail("\",\" (JSON paths are not available)");
+        if self.eat("()") {
+            return if name == "count" { Ok(Item::Count { alias }) } else { self.aggregated(&name, alias) };
         }
-        Ok(Item::Column { name, alias })
+        let steps = self.steps(&[',', ':', '(', ')'])?;
+        let mut cast = self.cast();
+        let mut aggregate = None;
+        if let Some((kind, function)) = cast.and_then(|cast| cast.rsplit_once('.'))
+            && let Some(known) = aggregate_of(function)
+            && self.eat("()")
+        {
+            cast = Some(kind);
+            aggregate = Some((known, self.cast()));
+        }
+        self.eat_spaces();
+        Ok(Item::Column { name, steps, alias, cast, aggregate })
+    }
+
+    /// `salary.avg()` after its parentheses.
+    fn aggregated(&mut self, name: &str, alias: Option<Cow<'a, str>>) -> Result<Item<'a>> {
+        let split = name.rsplit_once('.').and_then(|(column, function)| Some((column, aggregate_of(function)?)));
+        let Some((column, aggregate)) = split else {
+            // A table of which nothing is shown, so that it can be filtered by.
+            let name = Cow::Owned(name.to_owned());
+            return Ok(Item::Embed { name, alias, hint: None, inner: false, spread: false, items: Vec::new() });
+        };
+        let (column, steps) = steps(column)?;
+        let name = Cow::Owned(column.into_owned());
+        let cast = self.cast();
+        self.eat_spaces();
+        Ok(Item::Column { name, steps, alias, cast: None, aggregate: Some((aggregate, cast)) })
+    }
+
+    /// `!hint!inner(…)` after the table's name.
+    fn embed(
+        &mut self,
+        name: Cow<'a, str>,
+        alias: Option<Cow<'a, str>>,
+        spread: bool,
+        depth: usize,
+    ) -> Result<Item<'a>> {
+        let (mut hint, mut inner) = (None, false);
+        while self.eat("!") {
+            match self.quoted() {
+                Some(name) => hint = Some(name),
+                None => match self.take_until(&['!', '(', ',', ')']) {
+                    "inner" => inner = true,
+                    "left" => {}
+                    other => hint = Some(Cow::Borrowed(other)),
+                },
+            }
+        }
+        if !self.eat("(") {
+            return self.fail("\"(\"");
+        }
+        self.eat_spaces();
+        let items = if self.rest().starts_with(')') { Vec::new() } else { self.items(depth + 1)? };
+        if !self.eat(")") {
+            return self.fail("\",\" or \")\"");
+        }
+        self.eat_spaces();
+        Ok(Item::Embed { name, alias, hint, inner, spread, items })
+    }
+
+    /// `->a->0->>b`, if it is there.
+    fn steps(&mut self, ends: &[char]) -> Result<Steps> {
+        let mut steps = Steps::default();
+        while self.rest().starts_with("->") {
+            if steps.as_text {
+                return self.fail("nothing after \"->>\"");
+            }
+            self.at += 2;
+            steps.as_text = self.eat(">");
+            let step = if let Some(key) = self.quoted() {
+                Step::Key(key.into_owned())
+            } else {
+                let rest = self.rest();
+                let end = rest.find(ends).unwrap_or(rest.len());
+                let end = rest.find("->").map_or(end, |arrow| arrow.min(end));
+                let word = &rest[..end];
+                if word.is_empty() {
+                    return self.fail("a key or an index");
+                }
+                self.at += end;
+                let digits = word.strip_prefix('-').unwrap_or(word);
+                let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+                match word.parse::<i64>() {
+                    Ok(index) if is_number => Step::Index(index),
+                    _ => Step::Key(word.to_owned()),
+                }
+            };
+            steps.steps.push(step);
+        }
+        Ok(steps)
+    }
+
+    /// `::text`, if it is there.
+    fn cast(&mut self) -> Option<&'a str> {
+        self.eat("::").then(|| self.take_until(&[',', '(', ')', ':']).trim())
     }
 
     fn item_name(&mut self) -> Result<Cow<'a, str>> {
@@ -376,8 +552,11 @@ impl<'a> Cursor<'a> {
             return Ok(name);
         }
         let rest = self.rest();
-        let end = rest.find([',', ':', '(', ')', '"']).unwrap_or(rest.len());
-        let end = rest.find("->").map_or(end, |arrow| arrow.min(end));
+        let end = rest.find([',', ':', '(', ')', '"', '!']).unwrap_or(rest.len());
+        // The whole way of an aggregate, `data->a.sum()`, is looked at again by its own rule.
+        let is_aggregate = rest[end..].starts_with("()");
+        let arrow = rest.find("->").filter(|_| !is_aggregate);
+        let end = arrow.map_or(end, |arrow| arrow.min(end));
         let name = rest[..end].trim_matches(' ');
         if name.is_empty() {
             return self.fail("a column or \"*\"");
@@ -396,14 +575,34 @@ impl<'a> Cursor<'a> {
             if text.is_empty() {
                 return self.fail("a column");
             }
+            if self.rest().starts_with('(') {
+                self.at += 1;
+                let inner = self.take_until(&[')', ',', '(']);
+                if inner.is_empty() || !self.eat(")") {
+                    return self.fail("a column and \")\"");
+                }
+                let (name, steps) = steps(inner)?;
+                return self.direction(Term {
+                    embed: Some(Cow::Borrowed(text)),
+                    name,
+                    steps,
+                    descending: false,
+                    nulls_first: None,
+                });
+            }
             self.at = start;
+            let text = text.find("->").map_or(text, |arrow| &text[..arrow]);
             let ends = text.match_indices('.').map(|(dot, _)| dot).chain([text.len()]);
             let known = ends.map(|end| &text[..end]).filter(|name| is_column(name)).last();
             let name = known.unwrap_or_else(|| text.split('.').next().unwrap_or(text));
             self.at += name.len();
             Cow::Borrowed(name)
         };
-        let mut term = Term { name, descending: false, nulls_first: None };
+        let steps = self.steps(&[',', '.', '(', ')'])?;
+        self.direction(Term { embed: None, name, steps, descending: false, nulls_first: None })
+    }
+
+    fn direction(&mut self, mut term: Term<'a>) -> Result<Term<'a>> {
         if self.eat(".desc") {
             term.descending = true;
         } else {
@@ -423,16 +622,38 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// `name(…)` in a select: an aggregate or an embedded table, neither of which is served.
-fn not_a_column(name: &str, after: &str) -> Error {
-    let function = name.rsplit('.').next().unwrap_or(name);
-    let aggregate = matches!(function, "count" | "sum" | "avg" | "min" | "max") && after.starts_with("()");
-    if aggregate {
-        Error::new(StatusCode::BAD_REQUEST, "PGRST123", "Use of aggregate functions is not allowed")
-    } else {
-        Error::new(StatusCode::BAD_REQUEST, "PGRST200", format!("Could not find a relationship to '{name}'"))
-            .hint("Embedding of related tables is not available; select columns of this table.")
-    }
+/// An operator with one operand.
+fn plain_operator<'a>(word: &str, operand: Cow<'a, str>) -> Option<Operator<'a>> {
+    let compare = match word {
+        "eq" => Compare::Eq,
+        "neq" => Compare::Neq,
+        "gt" => Compare::Gt,
+        "gte" => Compare::Gte,
+        "lt" => Compare::Lt,
+        "lte" => Compare::Lte,
+        "like" | "ilike" => {
+            return Some(Operator::Like { pattern: operand.replace('*', "%"), case_sensitive: word == "like" });
+        }
+        "match" | "imatch" => return Some(Operator::Match { pattern: operand, case_sensitive: word == "match" }),
+        "isdistinct" => return Some(Operator::Distinct(operand)),
+        _ => return None,
+    };
+    Some(Operator::Compare(compare, operand))
+}
+
+fn is_quantified(word: &str) -> bool {
+    !matches!(word, "neq" | "isdistinct") && plain_operator(word, Cow::Borrowed("")).is_some()
+}
+
+fn aggregate_of(word: &str) -> Option<Aggregate> {
+    Some(match word {
+        "count" => Aggregate::Count,
+        "sum" => Aggregate::Sum,
+        "avg" => Aggregate::Avg,
+        "min" => Aggregate::Min,
+        "max" => Aggregate::Max,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

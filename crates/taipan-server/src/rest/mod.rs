@@ -1,42 +1,58 @@
-//! The REST interface to tables, under `/api`: PostgREST's dialect, reads only.
+//! The REST interface to tables, under `/api`: PostgREST's dialect.
 //!
-//! A request passes through three steps, each a file: `grammar.rs` and `query.rs` turn the URL into a
-//! [`Select`](taipan::store::Select), `request.rs` reads the headers, `read.rs` runs it and puts the answer in form,
-//! by way of `stream.rs` where it may be long.
+//! A read passes through three steps, each a file: `grammar.rs`, `query.rs` and `embed.rs` turn the URL into a
+//! [`Document`](taipan::store::document::Document), `request.rs` reads the headers, `read.rs` runs it and puts the answer
+//! in form, by way of `stream.rs` where it may be long. A change has `payload.rs` for its body and `write.rs` for the rest;
+//! `changes.rs` tells who listens.
 
+mod arrow;
+mod changes;
 mod csv;
+mod embed;
 mod grammar;
+mod payload;
 mod query;
 mod read;
 mod request;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::sync::Arc;
 
 use taipan::store::{Store, Table};
+use taipan_web::axum::extract::FromRequest;
 use taipan_web::axum::extract::rejection::PathRejection;
 use taipan_web::header::ALLOW;
-use taipan_web::{HeaderValue, IntoResponse, Method, Path, Request, Response, Router, any, get};
+use taipan_web::{
+    Bytes, HeaderValue, IntoResponse, Method, Path, Request, Response, Router, StatusCode, any, get, post,
+};
 
-pub(crate) use self::csv::field as csv_field;
+pub(crate) use self::changes::{Changes, Event};
+pub(crate) use self::csv::{field as csv_field, rows as csv_rows};
 pub(crate) use self::query::parse_query;
 pub(crate) use crate::error::Error;
 
 use self::read::Read;
+use self::write::Write;
 use crate::State;
+use crate::access::Verb;
 use crate::error::Result;
-
-/// The methods a table answers to.
-const METHODS: &str = "GET, HEAD, OPTIONS";
 
 pub(crate) fn routes() -> Router<State> {
     Router::new()
         .route("/api", get(crate::openapi::document))
         .route("/api/", get(crate::openapi::document))
+        .route("/api/rpc/{name}", post(crate::models::predict))
         .route("/api/{table}", any(table))
+        .route("/api/{table}/changes", get(listen))
         .route("/api/{table}/{*rest}", any(|| async { Error::no_such_path() }))
+}
+
+/// The methods that a table answers to.
+fn methods(table: &Table) -> &'static str {
+    if table.is_view { "GET, HEAD, OPTIONS" } else { "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS" }
 }
 
 async fn table(
@@ -49,15 +65,19 @@ async fn table(
     };
     let store = state.project.store();
     let (table, read) = match *request.method() {
-        Method::GET | Method::HEAD => understand(store, &name, &request)?,
+        Method::GET | Method::HEAD => {
+            state.access.check(request.headers(), request.extensions(), Verb::Read)?;
+            understand(store, &name, &request)?
+        }
         Method::OPTIONS => {
-            store.table(&name)?;
-            let allow = [(ALLOW, HeaderValue::from_static(METHODS))];
+            let table = store.table(&name)?;
+            let allow = [(ALLOW, HeaderValue::from_static(methods(&table)))];
             return Ok(allow.into_response());
         }
+        Method::POST | Method::PATCH | Method::PUT | Method::DELETE => return change(state, &name, request).await,
         ref method => {
-            store.table(&name)?;
-            return Err(Error::method_not_allowed(method.as_str(), METHODS));
+            let table = store.table(&name)?;
+            return Err(Error::method_not_allowed(method.as_str(), methods(&table)));
         }
     };
     drop(request);
@@ -71,14 +91,41 @@ async fn table(
     crate::work::blocking(move || read.run(&store)).await
 }
 
+async fn change(state: State, name: &str, request: Request) -> Result<Response> {
+    let store = state.project.store().clone();
+    state.access.check(request.headers(), request.extensions(), Verb::Write)?;
+    let table = store.table(name)?;
+    if table.is_view {
+        return Err(Error::method_not_allowed(request.method().as_str(), methods(&table)));
+    }
+    let (method, headers) = (request.method().clone(), request.headers().clone());
+    let encoded = request.uri().query().unwrap_or_default().to_owned();
+    let body = Bytes::from_request(request, &()).await.map_err(|rejection| {
+        let code = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { "413" } else { "PGRST102" };
+        Error::new(rejection.status(), code, rejection.body_text())
+    })?;
+    let write = Write::of(&store, table, &method, &encoded, &headers, &body)?;
+    write.run(&store, &state.changes).await
+}
+
+async fn listen(
+    taipan_web::State(state): taipan_web::State<State>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Result<Response> {
+    state.access.check(request.headers(), request.extensions(), Verb::Read)?;
+    let table = state.project.store().table(&name)?;
+    Ok(state.changes.listen(table.name.clone()))
+}
+
 /// The read that a request asks for, by the table as it was last seen; where that does not fit, as it is now.
 fn understand(store: &Store, name: &str, request: &Request) -> Result<(Arc<Table>, Read)> {
     if let Some(table) = store.known_table(name)
-        && let Ok(read) = Read::of(&table, request)
+        && let Ok(read) = Read::of(store, &table, request)
     {
         return Ok((table, read));
     }
     let table = store.table(name)?;
-    let read = Read::of(&table, request)?;
+    let read = Read::of(store, &table, request)?;
     Ok((table, read))
 }

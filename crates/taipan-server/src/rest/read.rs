@@ -1,18 +1,22 @@
-//! One read of one table: planned from the request, run on a store, answered in the form asked for.
+//! One read: planned from the request, run on a store, answered in the form asked for.
+//!
+//! What a [`Select`] can say is read as one, which is the faster; the rest as a [`Document`].
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
 
 use futures::stream;
+use taipan::store::document::{Document, Form};
+use taipan::store::mutation::row_tag;
 use taipan::store::{Compare, Count, Filter, Part, Select, Store, StreamOptions, Table};
-use taipan_web::header::{CONTENT_RANGE, CONTENT_TYPE};
+use taipan_web::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG};
 use taipan_web::{Body, Bytes, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 
-use super::request::{Media, Preferences, apply_range};
-use super::{csv, query};
+use super::request::{AVAILABLE, Media, Preferences, apply_range};
+use super::{arrow, csv, query};
 use crate::error::{Error, Result};
 
-const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// Rows that a read may pass over and still count as brief.
 const BRIEF_ROWS: u64 = 100;
@@ -23,30 +27,38 @@ const SHORT_ROWS: u64 = 1000;
 /// A read that is ready to run.
 #[derive(Debug)]
 pub(super) struct Read {
-    select: Select,
+    document: Document,
+    select: Option<Select>,
     media: Media,
     preferences: Preferences,
     head_only: bool,
 }
 
 impl Read {
-    pub(super) fn of(table: &Table, request: &Request) -> Result<Self> {
+    pub(super) fn of(store: &Store, table: &Table, request: &Request) -> Result<Self> {
         let headers = request.headers();
         let media = Media::negotiate(headers)?;
         let preferences = Preferences::of(headers)?;
-        let mut select = query::parse_encoded(table, request.uri().query().unwrap_or_default())?;
-        apply_range(headers, request.method(), &mut select)?;
-        Ok(Self { select, media, preferences, head_only: request.method() == Method::HEAD })
+        let pairs = query::pairs(request.uri().query().unwrap_or_default())?;
+        let mut document = query::parse_pairs(store, table, &pairs)?;
+        apply_range(headers, request.method(), &mut document)?;
+        let select = document.as_select();
+        if media == Media::Arrow && select.is_none() {
+            return Err(Error::not_acceptable("application/vnd.apache.arrow.stream of nested rows", AVAILABLE));
+        }
+        let head_only = request.method() == Method::HEAD;
+        Ok(Self { document, select, media, preferences, head_only })
     }
 
     /// Whether the read touches so few rows that handing it to another thread would take longer than running it:
     /// one row by its key, or the first rows of a table in its own order or an index's.
     pub(super) fn is_brief(&self, table: &Table) -> bool {
-        match &self.select.filter {
-            _ if table.is_view => false,
+        let Some(select) = &self.select else { return false };
+        match &select.filter {
+            _ if table.is_view || self.media == Media::Arrow => false,
             Some(_) => self.is_by_key(table),
             None => {
-                let rows = self.select.limit.map(|limit| limit.saturating_add(self.select.offset));
+                let rows = select.limit.map(|limit| limit.saturating_add(select.offset));
                 rows.is_some_and(|rows| rows <= BRIEF_ROWS)
                     && self.is_in_order(table)
                     && matches!(self.preferences.count, Count::None)
@@ -56,7 +68,7 @@ impl Read {
 
     /// Whether rows come in the order that is wanted without being sorted.
     fn is_in_order(&self, table: &Table) -> bool {
-        match self.select.order.as_slice() {
+        match self.select.as_ref().map_or(&[][..], |select| &select.order) {
             [] => true,
             [order] => table.columns.iter().any(|column| column.indexed && column.name == order.column),
             _ => false,
@@ -68,8 +80,8 @@ impl Read {
         let is_counted_only = self.head_only && self.preferences.count == Count::Exact;
         self.media != Media::Object
             && !is_counted_only
-            && self.select.limit.is_none_or(|limit| limit > SHORT_ROWS)
-            && !self.is_by_key(table)
+            && (self.media == Media::Arrow
+                || self.document.limit.is_none_or(|limit| limit > SHORT_ROWS) && !self.is_by_key(table))
     }
 
     /// Whether a filter leaves one row at most, by the table's key.
@@ -77,7 +89,7 @@ impl Read {
         let key = |name: &str| table.columns.iter().any(|column| column.primary_key && column.name == *name);
         let one_key = table.columns.iter().filter(|column| column.primary_key).count() == 1;
         let by_key = |filter: &Filter| matches!(filter, Filter::Compare { column, op: Compare::Eq, .. } if key(column));
-        match &self.select.filter {
+        match self.select.as_ref().and_then(|select| select.filter.as_ref()) {
             Some(Filter::And(filters)) => one_key && filters.iter().any(by_key),
             Some(filter) => one_key && by_key(filter),
             None => false,
@@ -95,68 +107,93 @@ impl Read {
         store: &Store,
         stopped: impl FnMut() -> bool + Send + 'static,
         sink: impl FnMut(Part) -> ControlFlow<()>,
-    ) -> std::result::Result<(), taipan::store::Error> {
+    ) -> Result<()> {
         let options = StreamOptions::default().count(self.preferences.count).stopped(stopped);
-        match self.media {
-            Media::Csv => store.stream_rows(&self.select, options, &mut csv::Writer::default(), sink),
-            Media::Json | Media::Object => store.stream_json(&self.select, options, sink),
-        }
+        let mut lines = csv::Writer::default();
+        let form = match (&self.select, self.media) {
+            (Some(select), Media::Arrow) => return arrow::stream(store, select, self.preferences.count, sink),
+            (Some(select), Media::Csv) => return Ok(store.stream_rows(select, options, &mut lines, sink)?),
+            (Some(select), Media::Json | Media::Object) => return Ok(store.stream_json(select, options, sink)?),
+            (_, media) => form(media, &mut lines),
+        };
+        Ok(store.stream_document(&self.document, options, form, sink)?)
     }
 
     /// Runs the read. This waits for the database.
     pub(super) fn run(&self, store: &Store) -> Result<Response> {
-        let (body, rows, total) = match self.media {
-            Media::Json | Media::Csv if self.head_only && self.preferences.count == Count::Exact => {
-                let total = store.count(&self.select.table, self.select.filter.as_ref())?;
+        let count = self.preferences.count;
+        let mut tag = None;
+        let (body, rows, total) = match (&self.select, self.media) {
+            (_, media) if media != Media::Object && self.head_only && count == Count::Exact => {
+                let total = self.count(store)?;
                 (None, self.rows_of(total), Some(total))
             }
-            Media::Json => {
-                let page = store.read_json(&self.select, self.preferences.count)?;
-                (Some(page.body.into()), page.rows, page.total)
-            }
-            Media::Object => {
+            (_, Media::Object) => {
                 let (object, total) = self.one_object(store)?;
+                if self.document.fields.is_empty() {
+                    tag = HeaderValue::try_from(format!("\"{}\"", row_tag(&object))).ok();
+                }
                 (Some(object.into()), 1, total)
             }
-            Media::Csv => {
-                let total = match self.preferences.count {
+            (Some(select), Media::Json) => {
+                let page = store.read_json(select, count)?;
+                (Some(page.body.into()), page.rows, page.total)
+            }
+            (Some(select), Media::Csv) => {
+                let total = match count {
                     Count::None => None,
-                    Count::Exact => Some(store.count(&self.select.table, self.select.filter.as_ref())?),
+                    Count::Exact => Some(self.count(store)?),
                 };
-                let rows = store.read_rows(&self.select)?;
+                let rows = store.read_rows(select)?;
                 let count = rows.rows.len() as u64;
                 (Some(csv::write(&rows).into()), count, total)
             }
+            (_, media) => {
+                let page = store.read_document(&self.document, form(media, &mut csv::Writer::default()), count)?;
+                (Some(page.body.into()), page.rows, page.total)
+            }
         };
-        self.answer(body, rows, total)
+        let mut response = self.answer(body, rows, total)?;
+        if let Some(tag) = tag {
+            response.headers_mut().insert(ETAG, tag);
+        }
+        Ok(response)
+    }
+
+    fn count(&self, store: &Store) -> Result<u64> {
+        Ok(match &self.select {
+            Some(select) => store.count(&select.table, select.filter.as_ref())?,
+            None => store.count_document(&self.document)?,
+        })
     }
 
     /// The only row, without the brackets of an array. Asking for two tells one from many.
     fn one_object(&self, store: &Store) -> Result<(Bytes, Option<u64>)> {
-        let mut select = self.select.clone();
-        select.limit = Some(select.limit.map_or(2, |limit| limit.min(2)));
-        let page = store.read_json(&select, self.preferences.count)?;
-        if page.rows == 1 {
-            let body = Bytes::from(page.body);
-            let object = body.slice(1..body.len().saturating_sub(1).max(1));
-            return Ok((object, page.total));
-        }
-        let rows = if page.rows == 0 {
-            0
+        let limit = Some(self.document.limit.map_or(2, |limit| limit.min(2)));
+        let page = if let Some(select) = &self.select {
+            let mut select = select.clone();
+            select.limit = limit;
+            store.read_json(&select, self.preferences.count)?
         } else {
-            self.rows_of(store.count(&self.select.table, self.select.filter.as_ref())?)
+            let mut document = self.document.clone();
+            document.limit = limit;
+            store.read_document(&document, Form::Json, self.preferences.count)?
         };
+        if page.rows == 1 {
+            return Ok((only_object(page.body), page.total));
+        }
+        let rows = if page.rows == 0 { 0 } else { self.rows_of(self.count(store)?) };
         Err(Error::not_single(rows))
     }
 
     /// The rows that limit and offset leave of `total`.
     fn rows_of(&self, total: u64) -> u64 {
-        total.saturating_sub(self.select.offset).min(self.select.limit.unwrap_or(u64::MAX))
+        total.saturating_sub(self.document.offset).min(self.document.limit.unwrap_or(u64::MAX))
     }
 
     /// The answer with a body of `rows` rows, or with none where they were not read.
     pub(super) fn answer(&self, body: Option<Body>, rows: u64, total: Option<u64>) -> Result<Response> {
-        let offset = self.select.offset;
+        let offset = self.document.offset;
         if let Some(total) = total
             && offset > total
         {
@@ -170,16 +207,31 @@ impl Read {
         }
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.media.content_type()));
-        headers.insert(CONTENT_RANGE, content_range(self.select.offset, rows, total)?);
+        headers.insert(CONTENT_RANGE, content_range(offset, rows, total)?);
         if let Some(applied) = self.preferences.applied() {
-            headers.insert(PREFERENCE_APPLIED, HeaderValue::from_static(applied));
+            headers.insert(PREFERENCE_APPLIED, HeaderValue::try_from(applied).map_err(Error::internal)?);
         }
         Ok(response)
     }
 }
 
+/// An array's only member.
+pub(super) fn only_object(array: Vec<u8>) -> Bytes {
+    let body = Bytes::from(array);
+    body.slice(1..body.len().saturating_sub(1).max(1))
+}
+
+fn form(media: Media, lines: &mut csv::Writer) -> Form<'_> {
+    match media {
+        Media::Stripped => Form::Stripped,
+        Media::Lines => Form::Lines,
+        Media::Csv => Form::Rows(lines),
+        Media::Json | Media::Object | Media::Arrow => Form::Json,
+    }
+}
+
 /// `0-9/1000`; `*` stands for no rows, and for a total that was not counted.
-fn content_range(offset: u64, rows: u64, total: Option<u64>) -> Result<HeaderValue> {
+pub(super) fn content_range(offset: u64, rows: u64, total: Option<u64>) -> Result<HeaderValue> {
     let last = offset.saturating_add(rows.saturating_sub(1));
     let range = match (rows, total) {
         (0, None) => return Ok(HeaderValue::from_static("*/*")),

@@ -1,6 +1,7 @@
 //! What a request's headers ask for: the media type, the count, the range of rows.
 
-use taipan::store::{Count, Select};
+use taipan::store::Count;
+use taipan::store::document::Document;
 use taipan_web::header::{ACCEPT, RANGE};
 use taipan_web::{HeaderMap, HeaderName, Method, StatusCode};
 
@@ -14,12 +15,19 @@ const RANGE_UNIT: HeaderName = HeaderName::from_static("range-unit");
 pub(super) enum Media {
     /// An array of row objects.
     Json,
+    /// The same, without members that are null.
+    Stripped,
     /// One row object; anything but one row is an error.
     Object,
     Csv,
+    /// A row object a line.
+    Lines,
+    /// Arrow's stream of record batches.
+    Arrow,
 }
 
-pub(super) const AVAILABLE: &str = "application/json, application/vnd.pgrst.object+json, text/csv";
+pub(super) const AVAILABLE: &str = "application/json, application/vnd.pgrst.object+json, text/csv, \
+                                    application/x-ndjson, application/vnd.apache.arrow.stream";
 
 impl Media {
     /// The type to send, from the `Accept` headers: the best by quality, then by order. None at all accepts all.
@@ -51,7 +59,10 @@ impl Media {
         match self {
             Self::Json => "application/json; charset=utf-8",
             Self::Object => "application/vnd.pgrst.object+json; charset=utf-8",
+            Self::Stripped => "application/vnd.pgrst.array+json;nulls=stripped; charset=utf-8",
             Self::Csv => "text/csv; charset=utf-8",
+            Self::Lines => "application/x-ndjson; charset=utf-8",
+            Self::Arrow => "application/vnd.apache.arrow.stream",
         }
     }
 }
@@ -68,42 +79,78 @@ fn media_range(range: &str) -> (Option<Media>, u16) {
         Some(Media::Object)
     } else if is("text/csv") || is("text/*") {
         Some(Media::Csv)
+    } else if is("application/x-ndjson") || is("application/jsonl") {
+        Some(Media::Lines)
+    } else if is("application/vnd.apache.arrow.stream") {
+        Some(Media::Arrow)
     } else {
         None
     };
+    let mut media = media;
     let mut quality = 1000;
     for parameter in parts {
         if let Some(value) = parameter.strip_prefix("q=").or_else(|| parameter.strip_prefix("Q=")) {
             quality = value.parse::<f32>().map_or(0, |value| (value.clamp(0.0, 1.0) * 1000.0) as u16);
         }
-        // Rows without their nulls are not served, and rows with them are not what was asked for.
         if parameter.eq_ignore_ascii_case("nulls=stripped") {
-            return (None, 0);
+            // One object without its nulls is not served, and one with them is not what was asked for.
+            media = media.filter(|media| *media == Media::Json).map(|_| Media::Stripped);
         }
     }
     (media, quality)
 }
 
-/// The `Prefer` headers that a read knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the `Prefer` headers ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Preferences {
     pub(super) count: Count,
+    pub(super) returns: Option<Returns>,
+    pub(super) resolution: Option<Resolution>,
+    /// Whether fields that a row leaves out get their column's default.
+    pub(super) missing_default: bool,
+    pub(super) rollback: bool,
+    pub(super) max_affected: Option<u64>,
     strict: bool,
+}
+
+/// What a write answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Returns {
+    Minimal,
+    HeadersOnly,
+    Representation,
+}
+
+/// What a write does with rows that are there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Resolution {
+    Merge,
+    Ignore,
 }
 
 impl Preferences {
     /// Reads the `Prefer` headers. Unknown preferences are ignored unless `handling=strict` is among them.
     pub(super) fn of(headers: &HeaderMap) -> Result<Self> {
-        let mut preferences = Self { count: Count::None, strict: false };
+        let mut preferences = Self::default();
         let mut unknown = Vec::new();
         for value in headers.get_all(PREFER) {
             for preference in value.to_str().unwrap_or_default().split(',').map(str::trim) {
                 match preference {
                     // An exact count also answers whoever would have been content with an estimate.
                     "count=exact" | "count=planned" | "count=estimated" => preferences.count = Count::Exact,
+                    "return=minimal" => preferences.returns = Some(Returns::Minimal),
+                    "return=headers-only" => preferences.returns = Some(Returns::HeadersOnly),
+                    "return=representation" => preferences.returns = Some(Returns::Representation),
+                    "resolution=merge-duplicates" => preferences.resolution = Some(Resolution::Merge),
+                    "resolution=ignore-duplicates" => preferences.resolution = Some(Resolution::Ignore),
+                    "missing=default" => preferences.missing_default = true,
+                    "missing=null" | "tx=commit" | "" | "handling=lenient" => {}
+                    "tx=rollback" => preferences.rollback = true,
                     "handling=strict" => preferences.strict = true,
-                    "" | "handling=lenient" => {}
-                    other => unknown.push(other),
+                    other => match other.strip_prefix("max-affected=").map(str::parse) {
+                        Some(Ok(most)) => preferences.max_affected = Some(most),
+                        _ => unknown.push(other),
+                    },
                 }
             }
         }
@@ -115,22 +162,52 @@ impl Preferences {
             )
             .details(format!("Invalid preferences: {}", unknown.join(", "))));
         }
+        // As PostgREST has it, the bound holds only for those who are strict.
+        preferences.max_affected = preferences.max_affected.filter(|_| preferences.strict);
         Ok(preferences)
     }
 
-    /// The value of `Preference-Applied`.
-    pub(super) fn applied(self) -> Option<&'static str> {
-        match (self.strict, matches!(self.count, Count::Exact)) {
-            (false, false) => None,
-            (false, true) => Some("count=exact"),
-            (true, false) => Some("handling=strict"),
-            (true, true) => Some("handling=strict, count=exact"),
+    /// The value of `Preference-Applied` for a read.
+    pub(super) fn applied(self) -> Option<String> {
+        Self { count: self.count, strict: self.strict, ..Self::default() }.applied_to_write()
+    }
+
+    /// The value of `Preference-Applied` for a write.
+    pub(super) fn applied_to_write(self) -> Option<String> {
+        let mut applied: Vec<String> = Vec::new();
+        let mut add = |text: &str| applied.push(text.to_owned());
+        match self.resolution {
+            Some(Resolution::Merge) => add("resolution=merge-duplicates"),
+            Some(Resolution::Ignore) => add("resolution=ignore-duplicates"),
+            None => {}
         }
+        if self.missing_default {
+            add("missing=default");
+        }
+        match self.returns {
+            Some(Returns::Minimal) => add("return=minimal"),
+            Some(Returns::HeadersOnly) => add("return=headers-only"),
+            Some(Returns::Representation) => add("return=representation"),
+            None => {}
+        }
+        if self.count == Count::Exact {
+            add("count=exact");
+        }
+        if self.rollback {
+            add("tx=rollback");
+        }
+        if self.strict {
+            add("handling=strict");
+        }
+        if let Some(most) = self.max_affected {
+            add(&format!("max-affected={most}"));
+        }
+        (!applied.is_empty()).then(|| applied.join(", "))
     }
 }
 
-/// Narrows a select to the rows that a `Range: 0-9` header asks for. As HTTP has it, only a GET is ranged.
-pub(super) fn apply_range(headers: &HeaderMap, method: &Method, select: &mut Select) -> Result<()> {
+/// Narrows a read to the rows that a `Range: 0-9` header asks for. As HTTP has it, only a GET is ranged.
+pub(super) fn apply_range(headers: &HeaderMap, method: &Method, document: &mut Document) -> Result<()> {
     let Some((first, last)) = rows(headers).filter(|_| method == Method::GET) else {
         return Ok(());
     };
@@ -141,13 +218,13 @@ pub(super) fn apply_range(headers: &HeaderMap, method: &Method, select: &mut Sel
     }
     // Both bounds are ends that do not belong to the range.
     let asked = last.map(|last| last.saturating_add(1));
-    let allowed = select.limit.map(|limit| select.offset.saturating_add(limit));
+    let allowed = document.limit.map(|limit| document.offset.saturating_add(limit));
     let end = match (asked, allowed) {
         (Some(asked), Some(allowed)) => Some(asked.min(allowed)),
         (one, other) => one.or(other),
     };
-    select.offset = select.offset.max(first);
-    select.limit = end.map(|end| end.saturating_sub(select.offset).min(i64::MAX.unsigned_abs()));
+    document.offset = document.offset.max(first);
+    document.limit = end.map(|end| end.saturating_sub(document.offset).min(i64::MAX.unsigned_abs()));
     Ok(())
 }
 
@@ -190,6 +267,10 @@ mod tests {
             ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Ok(Media::Json)),
             ("text/csv;q=0", Err("PGRST107")),
             ("image/png", Err("PGRST107")),
+            ("application/vnd.pgrst.array+json;nulls=stripped", Ok(Media::Stripped)),
+            ("application/vnd.pgrst.object+json;nulls=stripped", Err("PGRST107")),
+            ("application/x-ndjson", Ok(Media::Lines)),
+            ("application/vnd.apache.arrow.stream", Ok(Media::Arrow)),
             ("", Err("PGRST107")),
         ];
         for (accept, expected) in cases {
@@ -205,13 +286,21 @@ mod tests {
             (&[][..], Ok(None)),
             (&[("prefer", "count=exact")], Ok(Some("count=exact"))),
             (&[("prefer", "return=minimal, count=planned")], Ok(Some("count=exact"))),
-            (&[("prefer", "handling=strict"), ("prefer", "count=exact")], Ok(Some("handling=strict, count=exact"))),
+            (&[("prefer", "handling=strict"), ("prefer", "count=exact")], Ok(Some("count=exact, handling=strict"))),
             (&[("prefer", "handling=strict, count=all")], Err("PGRST122")),
         ];
         for (pairs, expected) in cases {
             let applied = Preferences::of(&headers(pairs)).map(Preferences::applied);
-            assert_eq!(applied.map_err(|error| error.code()), expected, "{pairs:?}");
+            let applied = applied.map_err(|error| error.code());
+            assert_eq!(applied.as_ref().map(Option::as_deref), expected.as_ref().copied(), "{pairs:?}");
         }
+        let write = "tx=rollback, return=representation,resolution=merge-duplicates, handling=strict, max-affected=3";
+        let applied = Preferences::of(&headers(&[("prefer", write)])).map(Preferences::applied_to_write);
+        let expected =
+            "resolution=merge-duplicates, return=representation, tx=rollback, handling=strict, max-affected=3";
+        assert_eq!(applied, Ok(Some(expected.to_owned())));
+        let lenient = Preferences::of(&headers(&[("prefer", "max-affected=3")])).expect("preferences");
+        assert_eq!(lenient.max_affected, None);
     }
 
     #[test]
@@ -228,13 +317,13 @@ mod tests {
             ("0-99999999999999999999999", None, 0, Ok((Some(i64::MAX.unsigned_abs()), 0))),
         ];
         for (range, limit, offset, expected) in cases {
-            let mut select = Select::new("t");
+            let mut select = Document::new("t");
             (select.limit, select.offset) = (limit, offset);
             let applied = apply_range(&headers(&[("range", range)]), &Method::GET, &mut select);
             let outcome = applied.map(|()| (select.limit, select.offset)).map_err(|error| error.code());
             assert_eq!(outcome, expected, "{range}");
         }
-        let mut select = Select::new("t");
+        let mut select = Document::new("t");
         let bytes = headers(&[("range", "0-9"), ("range-unit", "bytes")]);
         assert_eq!(apply_range(&bytes, &Method::GET, &mut select), Ok(()));
         assert_eq!(apply_range(&headers(&[("range", "0-9")]), &Method::HEAD, &mut select), Ok(()));

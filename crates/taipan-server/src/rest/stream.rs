@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use taipan::store::{self, Opening, Part, Store};
+use taipan::store::{Opening, Part, Store};
 use taipan_web::{Body, Bytes, Response};
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
@@ -29,7 +29,7 @@ const AHEAD: usize = 2;
 /// shortened past the moment that it reads.
 const STALL: Duration = Duration::from_mins(1);
 
-type Message = std::result::Result<Part, store::Error>;
+type Message = Result<Part>;
 
 /// Runs a read that may be long, and answers when its first chunk is there.
 pub(super) async fn respond(read: Read, store: Store) -> Result<Response> {
@@ -42,7 +42,7 @@ pub(super) async fn respond(read: Read, store: Store) -> Result<Response> {
                 return read.answer(Some(body.into()), rows, total);
             }
             Some(Ok(Part::First(opening))) => opening,
-            Some(Err(error)) => return Err(error.into()),
+            Some(Err(error)) => return Err(error),
             Some(Ok(Part::Next(_) | Part::Last(_))) | None => return Err(Error::internal(ended_early())),
         };
         if read.is_head() {
@@ -92,7 +92,7 @@ fn body(first: Vec<u8>, parts: Receiver<Message>, place: OwnedSemaphorePermit) -
         match parts.recv().await {
             Some(Ok(Part::Next(bytes))) => Ok(Some((Bytes::from(bytes), Some((parts, place))))),
             Some(Ok(Part::Last(bytes))) => Ok(Some((Bytes::from(bytes), None))),
-            Some(Err(error)) => Err(error.into()),
+            Some(Err(error)) => Err(error.reason().into()),
             Some(Ok(Part::Whole(_) | Part::First(_))) | None => Err(ended_early().into()),
         }
     });

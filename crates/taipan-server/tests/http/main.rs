@@ -1,10 +1,13 @@
 //! The whole application called as a client calls it, without a socket: a project of files in a folder of its own,
 //! imported, trained and drawn, behind [`taipan_web::Client`].
 
+mod accounts;
 mod docs;
 mod models;
 mod plots;
+mod related;
 mod rest;
+mod write;
 
 use taipan::{Project, ProjectOptions};
 use taipan_web::Client;
