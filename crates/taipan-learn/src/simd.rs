@@ -1,4 +1,4 @@
-//! Inner loops compiled for the processor at hand: AVX2 and FMA where it has them.
+//! Inner loops compiled for the processor at hand: AVX2 and FMA where it has them, or AVX-512.
 //!
 //! The loops are plain Rust with a fixed order of operations (eight running sums, explicit fused multiply-adds), so the
 //! bits depend neither on threads nor on vector width. Call them within [`dispatch`].
@@ -8,10 +8,43 @@ use pulp::Arch;
 /// Running sums of a reduction.
 const LANES: usize = 8;
 
-/// Runs `work`, whose inlined loops are compiled once for each kind of processor.
+/// Runs `work`, whose inlined loops are compiled once for each kind of processor. The closure, and what it calls, must be
+/// marked `#[inline(always)]`, or it is compiled for the least of them.
 #[inline(always)]
 pub(crate) fn dispatch<R>(work: impl FnOnce() -> R) -> R {
+    #[cfg(target_arch = "x86_64")]
+    if *avx512::IS_THERE {
+        // SAFETY: the processor has the instructions, as was just checked.
+        #[expect(
+            unsafe_code,
+            reason = "twice as many numbers at a time; pulp has this only for all its users at once"
+        )]
+        return unsafe { avx512::run(work) };
+    }
     Arch::new().dispatch(work)
+}
+
+/// AVX-512 with what every processor that has it has too.
+#[cfg(target_arch = "x86_64")]
+mod avx512 {
+    use std::sync::LazyLock;
+
+    macro_rules! features {
+        ($first:tt $(, $feature:tt)*) => {
+            pub(super) static IS_THERE: LazyLock<bool> =
+                LazyLock::new(|| is_x86_feature_detected!($first) $(&& is_x86_feature_detected!($feature))*);
+
+            $(#[target_feature(enable = $feature)])*
+            #[target_feature(enable = $first)]
+            pub(super) fn run<R>(work: impl FnOnce() -> R) -> R {
+                work()
+            }
+        };
+    }
+
+    features!(
+        "avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "avx2", "fma", "bmi1", "bmi2", "lzcnt", "popcnt"
+    );
 }
 
 /// Σ aᵢbᵢ.

@@ -1,14 +1,14 @@
 //! K-means.
 
 use ndarray::{Array1, Array2, ArrayView2};
-use rayon::prelude::*;
 
-use super::assign::{Pass, inertia, labels, pass, squared_distance};
+use super::assign::{distances, labels};
+use super::lloyd::{Found, search};
+use super::points::Points;
 use super::seeding;
-use crate::blocks::{Profile, row_major};
 use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Estimator, Predictor, Training, choices, estimator};
-use crate::input::{BLOCK_ROWS, Nan, check_predict, check_training};
+use crate::input::{Nan, check_predict, check_training};
 use crate::linear::check_weights;
 use crate::onnx::{Answer, Graph, Tensor};
 use crate::param::{Auto, Range};
@@ -35,7 +35,7 @@ estimator! {
         tol: f64 = 1e-4, Range::at_least(0.0);
         /// Seed of the starts.
         random_state: Option<u32> = None, Range::SEED;
-        /// lloyd, or elkan, which here is the same.
+        /// How the search leaves out comparisons: lloyd or elkan; the clusters are the same.
         algorithm: KMeansAlgorithm = KMeansAlgorithm::Lloyd, KMeansAlgorithm::RANGE;
     }
 }
@@ -53,21 +53,14 @@ choices! {
 }
 
 choices! {
-    /// How [`KMeans`] searches.
+    /// The names that scikit-learn has for two ways to the same clusters. Here both leave out what bounds on distances
+    /// prove useless, as elkan does there.
     pub enum KMeansAlgorithm {
-        /// Every row with every centre.
+        /// Lloyd's algorithm.
         Lloyd = "lloyd",
-        /// The same here: with vector instructions, comparing beats remembering what need not be compared.
+        /// The same.
         Elkan = "elkan",
     }
-}
-
-/// Where the search from one start ended.
-struct Found {
-    centres: Array2<f64>,
-    labels: Vec<u32>,
-    inertia: f64,
-    n_iter: usize,
 }
 
 impl KMeans {
@@ -84,13 +77,13 @@ impl KMeans {
             let allowed = format!("at most the number of rows, {rows}");
             return Err(Error::invalid(self.name(), "n_clusters", self.n_clusters, allowed));
         }
-        let means = Profile::of(data.x, None).means();
-        let (x, variance) = centred(data.x, &means);
+        let weights = data.sample_weight.map(|weights| weights.to_vec());
+        let points = Points::centred(data.x, weights.as_deref());
+        let (variance, greatest) = points.spread();
         if !variance.is_finite() {
             return Err(Error::overflow("the fit"));
         }
         let tolerance = self.tol * variance;
-        let weights = data.sample_weight.map(|weights| weights.to_vec());
         let mut random = RandomState::from_seed(self.random_state);
         let starts = match (self.n_init, self.init) {
             (Auto::Given(starts), _) => starts,
@@ -103,8 +96,8 @@ impl KMeans {
                 Init::PlusPlus => seeding::plus_plus,
                 Init::Random => seeding::at_random,
             };
-            let centres = start(x.view(), weights.as_deref(), self.n_clusters, &mut random)?;
-            let found = self.search(x.view(), weights.as_deref(), centres, tolerance);
+            let centres = start(&points, self.n_clusters, &mut random)?;
+            let found = search(&points, centres, self.max_iter, tolerance, greatest);
             let better = best.as_ref().is_none_or(|best| {
                 found.inertia < best.inertia && !same_clusters(&found.labels, &best.labels, self.n_clusters)
             });
@@ -112,10 +105,11 @@ impl KMeans {
                 best = Some(found);
             }
         }
-        let Some(Found { mut centres, labels, inertia, n_iter }) = best else {
+        let Some(Found { centres, labels, inertia, n_iter }) = best else {
             return Err(Error::empty("no start was tried"));
         };
-        centres += &Array1::from(means);
+        let mut centres = Array2::from_shape_fn((self.n_clusters, features), |(k, j)| centres[k][j]);
+        centres += &Array1::from(points.means().to_vec());
         if !inertia.is_finite() || centres.iter().any(|v| !v.is_finite()) {
             return Err(Error::overflow("the fit"));
         }
@@ -125,7 +119,6 @@ impl KMeans {
         }
         let distinct = seen.into_iter().filter(|seen| *seen).count();
         let few = Warning::FewDistinctRows { found: distinct, expected: self.n_clusters };
-        debug_assert_eq!(centres.ncols(), features);
         Ok(KMeansPredictor {
             centres,
             labels,
@@ -133,82 +126,6 @@ impl KMeans {
             n_iter,
             warnings: if distinct < self.n_clusters { vec![few] } else { vec![] },
         })
-    }
-
-    fn search(
-        &self,
-        x: ArrayView2<'_, f64>,
-        weights: Option<&[f64]>,
-        mut centres: Array2<f64>,
-        tolerance: f64,
-    ) -> Found {
-        let mut assigned = vec![u32::MAX; x.nrows()];
-        let mut n_iter = 0;
-        let mut settled = false;
-        while n_iter < self.max_iter {
-            n_iter += 1;
-            let mut found = pass(x, weights, &centres, &mut assigned);
-            relocate(x, weights, &centres, &assigned, &mut found);
-            let moved = found.means();
-            let shift: f64 = (0..moved.nrows())
-                .map(|k| moved.row(k).iter().zip(centres.row(k)).map(|(a, b)| (a - b) * (a - b)).sum::<f64>())
-                .sum();
-            let changed = found.changed;
-            centres = moved;
-            settled = changed == 0;
-            if settled || shift <= tolerance {
-                break;
-            }
-        }
-        if !settled {
-            // The centres have moved since the rows were assigned.
-            assigned = labels(x, &centres);
-        }
-        let inertia = inertia(x, weights, &centres, &assigned);
-        Found { centres, labels: assigned, inertia, n_iter }
-    }
-}
-
-impl Pass {
-    /// The mean of each cluster; that of the largest for a cluster that has no rows.
-    fn means(&self) -> Array2<f64> {
-        let largest =
-            (1..self.weights.len()).fold(0, |best, k| if self.weights[k] > self.weights[best] { k } else { best });
-        let mut means = self.sums.clone();
-        for (k, mut mean) in means.rows_mut().into_iter().enumerate() {
-            let source = if self.weights[k] > 0.0 { k } else { largest };
-            mean.assign(&self.sums.row(source));
-            mean /= self.weights[source];
-        }
-        means
-    }
-}
-
-/// Gives each cluster without rows the row that is farthest from its centre.
-fn relocate(x: ArrayView2<'_, f64>, weights: Option<&[f64]>, centres: &Array2<f64>, labels: &[u32], found: &mut Pass) {
-    let empty: Vec<usize> = (0..found.weights.len()).filter(|&k| found.weights[k] == 0.0).collect();
-    if empty.is_empty() {
-        return;
-    }
-    let centres: Vec<Vec<f64>> = centres.rows().into_iter().map(|centre| centre.to_vec()).collect();
-    let distances: Vec<f64> = (0..x.nrows())
-        .into_par_iter()
-        .map(|i| squared_distance(&x.row(i).to_vec(), &centres[labels[i] as usize]))
-        .collect();
-    let mut farthest: Vec<usize> = (0..x.nrows()).collect();
-    farthest.sort_by(|&a, &b| distances[b].total_cmp(&distances[a]));
-    if farthest.first().is_none_or(|&row| distances[row] == 0.0) {
-        return;
-    }
-    for (cluster, row) in empty.into_iter().zip(farthest) {
-        let weight = weights.map_or(1.0, |weights| weights[row]);
-        let old = labels[row] as usize;
-        for (j, v) in x.row(row).iter().enumerate() {
-            found.sums[(old, j)] -= v * weight;
-            found.sums[(cluster, j)] = v * weight;
-        }
-        found.weights[cluster] = weight;
-        found.weights[old] -= weight;
     }
 }
 
@@ -222,36 +139,6 @@ fn same_clusters(a: &[u32], b: &[u32], count: usize) -> bool {
         }
         name == b
     })
-}
-
-/// The rows less their means, row by row, and the mean variance of the features.
-fn centred(x: ArrayView2<'_, f64>, means: &[f64]) -> (Array2<f64>, f64) {
-    let (rows, features) = x.dim();
-    let mut out = vec![0.0; rows * features];
-    let parts: Vec<f64> = out
-        .par_chunks_mut(BLOCK_ROWS * features)
-        .enumerate()
-        .map(|(block, out)| {
-            let start = block * BLOCK_ROWS;
-            let values = row_major(&x, start..start + out.len() / features);
-            crate::simd::dispatch(
-                #[inline(always)]
-                || {
-                    let mut squares = 0.0;
-                    for (row, out) in values.chunks_exact(features).zip(out.chunks_exact_mut(features)) {
-                        for ((out, v), mean) in out.iter_mut().zip(row).zip(means) {
-                            *out = v - mean;
-                        }
-                        squares += crate::simd::dot(out, out);
-                    }
-                    squares
-                },
-            )
-        })
-        .collect();
-    let variance = parts.into_iter().sum::<f64>() / rows as f64 / features as f64;
-    // The length is that of the shape.
-    (Array2::from_shape_vec((rows, features), out).unwrap_or_default(), variance)
 }
 
 /// A fitted [`KMeans`].
@@ -285,6 +172,10 @@ impl KMeansPredictor {
         self.n_iter
     }
 
+    fn places(&self) -> Vec<Vec<f64>> {
+        self.centres.rows().into_iter().map(|centre| centre.to_vec()).collect()
+    }
+
     pub(crate) fn from_state(mut state: State) -> Result<Self> {
         let centres = state.take_matrix("cluster_centers")?;
         let inertia = state.take_scalar("inertia")?;
@@ -312,19 +203,13 @@ impl Predictor for KMeansPredictor {
 
     fn predict(&self, x: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
         check_predict(x, self.centres.ncols(), Nan::Refused)?;
-        Ok(labels(x, &self.centres).into_iter().map(f64::from).collect())
+        Ok(labels(&Points::plain(x), &self.places()).into_iter().map(f64::from).collect())
     }
 
     fn transform(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         check_predict(x, self.centres.ncols(), Nan::Refused)?;
-        let mut out = Array2::zeros((x.nrows(), self.centres.nrows()));
-        let centres: Vec<Vec<f64>> = self.centres.rows().into_iter().map(|centre| centre.to_vec()).collect();
-        for (row, mut out) in x.rows().into_iter().zip(out.rows_mut()) {
-            let row = row.to_vec();
-            for (out, centre) in out.iter_mut().zip(&centres) {
-                *out = squared_distance(&row, centre).sqrt();
-            }
-        }
+        let out = distances(&Points::plain(x), &self.places());
+        let out = Array2::from_shape_vec((x.nrows(), self.centres.nrows()), out).unwrap_or_default();
         if out.iter().all(|v| v.is_finite()) { Ok(out) } else { Err(Error::overflow("a distance")) }
     }
 

@@ -2,6 +2,8 @@
 
 mod assign;
 mod k_means;
+mod lloyd;
+mod points;
 mod seeding;
 
 use crate::registry::{Entry, entry};

@@ -1,69 +1,50 @@
 //! Where the search for clusters starts: k-means++ (Arthur and Vassilvitskii, 2007), with several candidates for each
 //! centre, of which the best is taken.
+//!
+//! A candidate can only be nearer to a row than the row's nearest centre if it is less than twice as far from that centre
+//! as the row is; other rows need not be read (Raff, 2021, "Exact acceleration of k-means++ and k-means‖").
 
-use ndarray::{Array2, ArrayView2, s};
 use rayon::prelude::*;
 
-use super::assign::squared_distance;
-use crate::blocks::row_major;
+use super::points::{LANES, Points, squared_distance};
 use crate::error::Result;
 use crate::input::BLOCK_ROWS;
 use crate::random::{RandomState, Replace};
 use crate::simd::dispatch;
 
+/// Candidates whose distances are computed at a time.
+const GROUP: usize = 4;
+
 /// Rows as centres, far from each other, with scikit-learn's draws.
-pub(super) fn plus_plus(
-    x: ArrayView2<'_, f64>,
-    weights: Option<&[f64]>,
-    count: usize,
-    random: &mut RandomState,
-) -> Result<Array2<f64>> {
-    let (rows, features) = x.dim();
-    let mut centres = Array2::zeros((count, features));
-    let mut closest = vec![f64::INFINITY; rows];
-    let first = random.choice(rows, 1, Replace::With, Some(&shares(weights, rows)))?;
+pub(super) fn plus_plus(points: &Points<'_>, count: usize, random: &mut RandomState) -> Result<Vec<Vec<f64>>> {
+    let rows = points.n_rows();
+    let mut closest = Closest::new(rows);
     let trials = 2 + (count as f64).ln() as usize;
-    let mut candidates = first;
-    let mut potential = 0.0;
-    for k in 0..count {
-        if k > 0 {
-            let draws: Vec<f64> = (0..trials).map(|_| random.random_sample() * potential).collect();
-            candidates = pick(&closest, weights, &draws);
+    let mut candidates = random.choice(rows, 1, Replace::With, Some(&shares(points)))?;
+    let mut centres: Vec<Vec<f64>> = Vec::with_capacity(count);
+    while centres.len() < count {
+        if !centres.is_empty() {
+            let draws: Vec<f64> = (0..trials).map(|_| random.random_sample() * closest.potential()).collect();
+            candidates = closest.pick(points, &draws);
         }
-        let trial = approach(x, weights, &candidates, &closest);
-        let best = (0..candidates.len()).fold(
-            0,
-            |best, t| {
-                if trial.potentials[t] < trial.potentials[best] { t } else { best }
-            },
-        );
-        potential = trial.potentials[best];
-        for (block, closest) in closest.chunks_mut(BLOCK_ROWS).enumerate() {
-            let start = block * BLOCK_ROWS * candidates.len() + best * closest.len();
-            closest.copy_from_slice(&trial.distances[start..start + closest.len()]);
-        }
-        centres.row_mut(k).assign(&x.row(candidates[best]));
+        let places: Vec<Vec<f64>> = candidates.iter().map(|&row| points.row(row)).collect();
+        let trials = closest.approach(points, &centres, &places);
+        let best = best(&trials, places.len());
+        closest.accept(&trials, best, centres.len() as u32);
+        centres.extend(places.into_iter().nth(best));
     }
     Ok(centres)
 }
 
 /// Any rows as centres.
-pub(super) fn at_random(
-    x: ArrayView2<'_, f64>,
-    weights: Option<&[f64]>,
-    count: usize,
-    random: &mut RandomState,
-) -> Result<Array2<f64>> {
-    let rows = random.choice(x.nrows(), count, Replace::Without, Some(&shares(weights, x.nrows())))?;
-    let mut centres = Array2::zeros((count, x.ncols()));
-    for (mut centre, row) in centres.rows_mut().into_iter().zip(rows) {
-        centre.assign(&x.slice(s![row, ..]));
-    }
-    Ok(centres)
+pub(super) fn at_random(points: &Points<'_>, count: usize, random: &mut RandomState) -> Result<Vec<Vec<f64>>> {
+    let rows = random.choice(points.n_rows(), count, Replace::Without, Some(&shares(points)))?;
+    Ok(rows.into_iter().map(|row| points.row(row)).collect())
 }
 
-fn shares(weights: Option<&[f64]>, rows: usize) -> Vec<f64> {
-    match weights {
+fn shares(points: &Points<'_>) -> Vec<f64> {
+    let rows = points.n_rows();
+    match points.weights {
         None => vec![1.0 / rows as f64; rows],
         Some(weights) => {
             let total = crate::sum::pairwise_sum(rows, |i| weights[i]);
@@ -72,68 +53,184 @@ fn shares(weights: Option<&[f64]>, rows: usize) -> Vec<f64> {
     }
 }
 
-/// The rows at which the running sum of weighted distances reaches each of `draws`.
-fn pick(closest: &[f64], weights: Option<&[f64]>, draws: &[f64]) -> Vec<usize> {
-    let last = closest.len() - 1;
-    let mut order: Vec<usize> = (0..draws.len()).collect();
-    order.sort_by(|&a, &b| draws[a].total_cmp(&draws[b]));
-    let mut picked = vec![last; draws.len()];
-    let mut waiting = order.into_iter().peekable();
-    let mut sum = 0.0;
-    for (row, distance) in closest.iter().enumerate() {
-        sum += weights.map_or(1.0, |weights| weights[row]) * distance;
-        while let Some(draw) = waiting.next_if(|&draw| sum >= draws[draw]) {
-            picked[draw] = row;
-        }
-        if waiting.peek().is_none() {
-            break;
-        }
-    }
-    picked
-}
-
-/// What would be if each candidate became a centre.
-struct Trial {
-    /// For each block of rows and each candidate, the distance of each row to its nearest centre, squared.
+/// How near the nearest centre of each row is.
+struct Closest {
+    /// Squared.
     distances: Vec<f64>,
-    /// Their weighted sum for each candidate.
+    /// The number of that centre.
+    centres: Vec<u32>,
+    /// The weighted sum of the distances of each block of rows.
     potentials: Vec<f64>,
 }
 
-fn approach(x: ArrayView2<'_, f64>, weights: Option<&[f64]>, candidates: &[usize], closest: &[f64]) -> Trial {
-    let (features, trials) = (x.ncols(), candidates.len());
-    let places: Vec<Vec<f64>> = candidates.iter().map(|&row| x.row(row).to_vec()).collect();
-    let mut distances = vec![0.0; x.nrows() * trials];
-    let parts: Vec<Vec<f64>> = distances
-        .par_chunks_mut(BLOCK_ROWS * trials)
-        .zip(closest.par_chunks(BLOCK_ROWS))
-        .enumerate()
-        .map(|(block, (distances, closest))| {
+/// What would be in a block of rows if each candidate became a centre.
+struct Trial {
+    /// The weighted sum of the distances, for each candidate.
+    potentials: Vec<f64>,
+    /// The rows that a candidate may be nearer to, and for each its distance to each candidate.
+    rows: Vec<u32>,
+    distances: Vec<f64>,
+}
+
+impl Closest {
+    fn new(rows: usize) -> Self {
+        Self {
+            distances: vec![f64::INFINITY; rows],
+            centres: vec![0; rows],
+            potentials: vec![0.0; rows.div_ceil(BLOCK_ROWS)],
+        }
+    }
+
+    fn potential(&self) -> f64 {
+        self.potentials.iter().sum()
+    }
+
+    /// The rows at which the running sum of weighted distances reaches each of `draws`.
+    fn pick(&self, points: &Points<'_>, draws: &[f64]) -> Vec<usize> {
+        let pick = |draw: &f64| {
+            let mut before = 0.0;
+            let mut block = 0;
+            while block + 1 < self.potentials.len() && before + self.potentials[block] < *draw {
+                before += self.potentials[block];
+                block += 1;
+            }
             let start = block * BLOCK_ROWS;
-            let values = row_major(&x, start..start + closest.len());
-            let mut potentials = vec![0.0; trials];
-            dispatch(
-                #[inline(always)]
-                || {
-                    for (i, (row, closest)) in values.chunks_exact(features).zip(closest).enumerate() {
-                        let weight = weights.map_or(1.0, |weights| weights[start + i]);
-                        for (t, place) in places.iter().enumerate() {
-                            let distance = squared_distance(row, place);
-                            let nearest = if distance < *closest { distance } else { *closest };
-                            distances[t * values.len() / features + i] = nearest;
-                            potentials[t] += weight * nearest;
+            let last = points.n_rows() - 1;
+            (start..last)
+                .find(|&row| {
+                    before += points.weight(row) * self.distances[row];
+                    before >= *draw
+                })
+                .unwrap_or(last)
+        };
+        draws.iter().map(pick).collect()
+    }
+
+    fn approach(&self, points: &Points<'_>, centres: &[Vec<f64>], places: &[Vec<f64>]) -> Vec<Trial> {
+        // A quarter of the squared distance from each centre to the nearest candidate, less rounding errors.
+        let reach = |centre: &Vec<f64>| {
+            let nearest = places.iter().map(|place| squared_distance(centre, place)).fold(f64::INFINITY, f64::min);
+            0.25 * nearest * (1.0 - 1e-9)
+        };
+        let reach: Vec<f64> = centres.iter().map(reach).collect();
+        let groups = Groups::new(places);
+        self.distances
+            .par_chunks(BLOCK_ROWS)
+            .zip(self.centres.par_chunks(BLOCK_ROWS))
+            .enumerate()
+            .map(|(block, (distances, centres))| {
+                dispatch(
+                    #[inline(always)]
+                    || try_block(points, &groups, &reach, block * BLOCK_ROWS, distances, centres),
+                )
+            })
+            .collect()
+    }
+
+    /// A candidate becomes the centre of this number.
+    fn accept(&mut self, trials: &[Trial], best: usize, number: u32) {
+        self.distances
+            .par_chunks_mut(BLOCK_ROWS)
+            .zip(self.centres.par_chunks_mut(BLOCK_ROWS))
+            .zip(&mut self.potentials)
+            .zip(trials)
+            .enumerate()
+            .for_each(|(block, (((distances, centres), potential), trial))| {
+                *potential = trial.potentials[best];
+                let count = trial.potentials.len();
+                for (row, found) in trial.rows.iter().zip(trial.distances.chunks_exact(count)) {
+                    let i = *row as usize - block * BLOCK_ROWS;
+                    if found[best] < distances[i] {
+                        distances[i] = found[best];
+                        centres[i] = number;
+                    }
+                }
+            });
+    }
+}
+
+/// Tries the candidates on a block of rows.
+#[inline(always)]
+fn try_block(
+    points: &Points<'_>,
+    groups: &Groups,
+    reach: &[f64],
+    start: usize,
+    distances: &[f64],
+    centres: &[u32],
+) -> Trial {
+    let trials = groups.count;
+    let mut rows = vec![0; distances.len()];
+    let mut count = 0;
+    let mut unchanged = 0.0;
+    for (i, (distance, centre)) in distances.iter().zip(centres).enumerate() {
+        let out_of_reach = reach.get(*centre as usize).is_some_and(|reach| distance < reach);
+        unchanged += if out_of_reach { points.weight(start + i) * distance } else { 0.0 };
+        rows[count] = (start + i) as u32;
+        count += usize::from(!out_of_reach);
+    }
+    rows.truncate(count);
+    let mut trial =
+        Trial { potentials: vec![unchanged; trials], distances: Vec::with_capacity(rows.len() * trials), rows: vec![] };
+    points.tiles(
+        &rows,
+        #[inline(always)]
+        |tile, rows| {
+            let from = trial.distances.len();
+            trial.distances.resize(from + rows.len() * trials, 0.0);
+            let out = &mut trial.distances[from..];
+            for group in 0..groups.places.len() / tile.len() {
+                let places = &groups.places[group * tile.len()..(group + 1) * tile.len()];
+                let mut sums = [[0.0; LANES]; GROUP];
+                for (place, values) in places.iter().zip(tile) {
+                    for k in 0..GROUP {
+                        for lane in 0..LANES {
+                            let d = values[lane] - place[k];
+                            sums[k][lane] = d.mul_add(d, sums[k][lane]);
                         }
                     }
-                },
-            );
-            potentials
-        })
-        .collect();
-    let mut potentials = vec![0.0; trials];
-    for part in parts {
-        for (potential, part) in potentials.iter_mut().zip(part) {
+                }
+                for (k, sums) in (group * GROUP..trials).zip(&sums) {
+                    for (lane, row) in rows.iter().enumerate() {
+                        let before = distances[*row as usize - start];
+                        let distance = if sums[lane] < before { sums[lane] } else { before };
+                        out[lane * trials + k] = distance;
+                        trial.potentials[k] += points.weight(*row as usize) * distance;
+                    }
+                }
+            }
+        },
+    );
+    trial.rows = rows;
+    trial
+}
+
+/// Candidates, laid out for a tile of rows: for each group and each feature, the feature of each candidate.
+struct Groups {
+    places: Vec<[f64; GROUP]>,
+    count: usize,
+}
+
+impl Groups {
+    fn new(places: &[Vec<f64>]) -> Self {
+        let features = places.first().map_or(0, Vec::len);
+        let mut groups = vec![[0.0; GROUP]; places.len().div_ceil(GROUP) * features];
+        for (k, place) in places.iter().enumerate() {
+            for (j, v) in place.iter().enumerate() {
+                groups[k / GROUP * features + j][k % GROUP] = *v;
+            }
+        }
+        Self { places: groups, count: places.len() }
+    }
+}
+
+/// The first of the candidates with the least potential.
+fn best(trials: &[Trial], count: usize) -> usize {
+    let mut potentials = vec![0.0; count];
+    for trial in trials {
+        for (potential, part) in potentials.iter_mut().zip(&trial.potentials) {
             *potential += part;
         }
     }
-    Trial { distances, potentials }
+    (0..count).fold(0, |best, k| if potentials[k] < potentials[best] { k } else { best })
 }
