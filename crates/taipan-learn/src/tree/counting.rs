@@ -160,10 +160,13 @@ impl<'a, I: LabelImpurity> CountingNodes<'a, I> {
             }
             self.features.is_tried(place);
             sort(&mut self.keys, &mut self.scratch, u64::from(low) << self.tag_bits, self.tag_bits, high - low);
-            crate::simd::dispatch(|| match self.n_classes {
-                2 => self.scan_two(feature, &mut best),
-                _ => self.scan(feature, &mut best),
-            });
+            crate::simd::dispatch(
+                #[inline(always)]
+                || match self.n_classes {
+                    2 => self.scan_two(feature, &mut best),
+                    _ => self.scan(feature, &mut best),
+                },
+            );
         }
         best
     }

@@ -46,7 +46,7 @@ pub(crate) use data::{Basis, Prepared, Target, n_values, rows};
 pub(crate) use grow::{Measure, Source, grow};
 pub(crate) use nodes::LEAF;
 pub(crate) use params::{MONOTONIC_RANGE, Shape, shape};
-pub(crate) use predict::{Compact, Decoding, add_values, by_blocks, compacted, single};
+pub(crate) use predict::{Batch, Compact, Decoding, add_values, by_blocks, compacted, single};
 pub(crate) use ranks::{Order, Ranks};
 pub(crate) use split::Splitter;
 pub(crate) use state::{take_trees, with_trees};

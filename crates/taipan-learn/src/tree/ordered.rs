@@ -4,6 +4,8 @@
 //! partition make it ([`Replay`]), and sums run in that order, from that end. What is saved is the sorting itself, by lists
 //! kept sorted from node to node, and divisions, by a comparison without them that says where a close look is due.
 
+use rayon::prelude::*;
+
 use super::criterion::{Targets, Weights, improvement};
 use super::ranks::Ranks;
 use super::replay::{FLAG, Replay};
@@ -12,6 +14,9 @@ use super::stream::SplitStream;
 
 /// Positions that are tested together.
 const CHUNK: usize = 32;
+
+/// Samples of a node from which its lists are partitioned side by side.
+const LARGE: usize = 4096;
 
 /// Below this, products of squares could vanish, so every position is looked at closely.
 const TINY: f64 = 1e-200;
@@ -184,7 +189,10 @@ impl<'a> OrderedNodes<'a> {
                 continue;
             }
             self.features.is_tried(place);
-            crate::simd::dispatch(|| self.scan(feature, &mut best));
+            crate::simd::dispatch(
+                #[inline(always)]
+                || self.scan(feature, &mut best),
+            );
         }
         best
     }
@@ -343,28 +351,39 @@ impl<'a> OrderedNodes<'a> {
         for &sample in &self.samples[start..end] {
             self.goes_left[sample as usize] = column[sample as usize] <= best.ranks.0;
         }
-        for feature in 0..self.ranks.n_features() {
-            let close = Close::new(self.ranks, feature);
-            let list = &mut self.sorted[feature * n + start..feature * n + end];
-            let (mut n_left, mut n_right) = (0, 0);
-            for from in 0..list.len() {
-                let mut entry = list[from];
-                let left = self.goes_left[(entry & !FLAG) as usize];
-                if entry & FLAG != 0 {
-                    let before = if left { list[..n_left].last() } else { self.scratch[..n_right].last() };
-                    if !before.is_some_and(|&before| close.samples(before & !FLAG, entry & !FLAG)) {
-                        entry &= !FLAG;
-                    }
-                }
-                // Both are written, one is kept.
-                list[n_left] = entry;
-                self.scratch[n_right] = entry;
-                n_left += usize::from(left);
-                n_right += usize::from(!left);
-            }
-            list[n_left..].copy_from_slice(&self.scratch[..n_right]);
+        let goes_left = &self.goes_left;
+        let partition = |scratch: &mut [u32], (feature, list): (usize, &mut [u32])| {
+            partition_list(&Close::new(self.ranks, feature), goes_left, &mut list[start..end], scratch);
+        };
+        let lists = self.sorted.chunks_exact_mut(n).enumerate();
+        if end - start < LARGE {
+            lists.for_each(|list| partition(&mut self.scratch, list));
+        } else {
+            let lists: Vec<_> = lists.collect();
+            lists.into_par_iter().for_each_init(|| vec![0; end - start], |scratch, list| partition(scratch, list));
         }
     }
+}
+
+/// Moves the entries of a sorted list that go left to the front; both sides keep their order.
+fn partition_list(close: &Close<'_>, goes_left: &[bool], list: &mut [u32], scratch: &mut [u32]) {
+    let (mut n_left, mut n_right) = (0, 0);
+    for from in 0..list.len() {
+        let mut entry = list[from];
+        let left = goes_left[(entry & !FLAG) as usize];
+        if entry & FLAG != 0 {
+            let before = if left { list[..n_left].last() } else { scratch[..n_right].last() };
+            if !before.is_some_and(|&before| close.samples(before & !FLAG, entry & !FLAG)) {
+                entry &= !FLAG;
+            }
+        }
+        // Both are written, one is kept.
+        list[n_left] = entry;
+        scratch[n_right] = entry;
+        n_left += usize::from(left);
+        n_right += usize::from(!left);
+    }
+    list[n_left..].copy_from_slice(&scratch[..n_right]);
 }
 
 /// Sums over the samples left of a position.

@@ -13,6 +13,9 @@ pub(crate) const FLAG: u32 = 1 << 31;
 
 const SMALL: usize = 16;
 
+/// Parts from this size on are sorted side by side.
+const LARGE: usize = 4096;
+
 /// A sorted list, as far as it is known, and where its values are equal.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Replay<'a> {
@@ -56,7 +59,12 @@ impl Replay<'_> {
             let pivot = median_of_three(keys[0] >> 32, keys[n / 2] >> 32, keys[n - 1] >> 32);
             let (less, greater) = partition(keys, pivot);
             let (left, right) = keys.split_at_mut(greater);
-            self.sort_from(&mut left[..less], from, depth);
+            let left = &mut left[..less];
+            if left.len().min(right.len()) >= LARGE {
+                rayon::join(|| self.sort_from(left, from, depth), || self.sort_from(right, from + greater, depth));
+                return;
+            }
+            self.sort_from(left, from, depth);
             from += greater;
             keys = right;
         }
@@ -101,12 +109,16 @@ fn partition(keys: &mut [u64], pivot: u64) -> (usize, usize) {
     let mut key = keys[0];
     let mut left_to_do = n - 1;
     while left_to_do > 0 {
+        let (mut from_left, mut from_right) = (keys[next], keys[end - 1]);
         while left_to_do > 0 && key >> 32 != pivot {
-            let (from_left, from_right) = (keys[next], keys[end - 1]);
+            // What may come next from either side is read a step ahead, for reading takes longer than all else.
+            let (left_after, right_after) = (keys[(next + 1).min(n - 1)], keys[end.saturating_sub(2)]);
             // No branch: which way a key goes is as good as random.
             let is_less = key >> 32 < pivot;
             keys[select_unpredictable(is_less, less, end - 1)] = key;
             key = select_unpredictable(is_less, from_left, from_right);
+            from_left = select_unpredictable(is_less, left_after, from_left);
+            from_right = select_unpredictable(is_less, from_right, right_after);
             less += usize::from(is_less);
             next += usize::from(is_less);
             end -= usize::from(!is_less);

@@ -8,7 +8,7 @@ use crate::input::{Nan, check_predict};
 use crate::onnx::{Answer, Graph, Leaf, Tensor, ensemble};
 use crate::state::State;
 use crate::sum::pairwise_sum;
-use crate::tree::{Compact, Tree, by_blocks, compacted, rows, take_trees, with_trees};
+use crate::tree::{Batch, Compact, Tree, by_blocks, compacted, rows, take_trees, with_trees};
 
 use super::loss::Loss;
 
@@ -72,15 +72,15 @@ impl BoostingPredictor {
         let rows = rows(x, 0)?;
         let mut raw = self.start.repeat(x.nrows());
         Ok(self.trees.chunks(self.loss.n_outputs()).map(move |stage| {
-            self.add_stage(&compacted(stage.iter(), raw.len()), &rows, &mut raw);
+            self.add_stage(&compacted(stage.iter(), raw.len()), Batch::new(&rows, self.n_features), &mut raw);
             self.decided(&raw)
         }))
     }
 
     /// Adds one stage to raw predictions.
-    fn add_stage(&self, stage: &[Compact<'_>], rows: &[f32], raw: &mut [f64]) {
+    fn add_stage(&self, stage: &[Compact<'_>], batch: Batch<'_>, raw: &mut [f64]) {
         for (k, compact) in stage.iter().enumerate() {
-            compact.for_leaves(self.n_features, rows, |row, leaf| {
+            compact.for_leaves(batch, |row, leaf| {
                 raw[row * stage.len() + k] += self.learning_rate * compact.value(leaf);
             });
         }
@@ -93,8 +93,9 @@ impl BoostingPredictor {
             for row in raw.chunks_exact_mut(self.start.len()) {
                 row.copy_from_slice(&self.start);
             }
+            let batch = Batch::new(rows, self.n_features);
             for stage in trees.chunks(self.loss.n_outputs()) {
-                self.add_stage(stage, rows, raw);
+                self.add_stage(stage, batch, raw);
             }
         })
     }
