@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use super::sides::{Sides, Term};
 use super::{Criterion, Targets, Weights};
 
 /// An impurity of class counts.
@@ -60,48 +61,40 @@ pub(crate) fn log2(x: f64) -> f64 {
 #[derive(Debug)]
 pub(crate) struct LabelCounts<'a, I> {
     targets: Targets<'a>,
-    n_classes: &'a [usize],
-    stride: usize,
-    start: usize,
-    end: usize,
-    position: usize,
-    weights: Weights,
-    total: Vec<f64>,
-    left: Vec<f64>,
-    right: Vec<f64>,
+    counts: Counts<'a>,
+    sides: Sides,
     impurity: PhantomData<I>,
 }
 
+/// A sample counts for its class of each output.
+#[derive(Debug)]
+struct Counts<'a> {
+    n_classes: &'a [usize],
+    /// Counts per output: as many as the output with most classes has.
+    stride: usize,
+}
+
+impl Term for Counts<'_> {
+    fn add(&self, targets: &Targets<'_>, sample: u32, weight: f64, sums: &mut [f64]) {
+        for (k, &class) in targets.of(sample).iter().enumerate() {
+            sums[k * self.stride + class as usize] += weight;
+        }
+    }
+}
+
 impl<'a, I> LabelCounts<'a, I> {
-    /// `n_classes` per output.
     pub(crate) fn new(targets: Targets<'a>, n_classes: &'a [usize]) -> Self {
         let stride = n_classes.iter().copied().max().unwrap_or(1);
-        let zeros = vec![0.0; stride * n_classes.len()];
         Self {
             targets,
-            n_classes,
-            stride,
-            start: 0,
-            end: 0,
-            position: 0,
-            weights: Weights::default(),
-            total: zeros.clone(),
-            left: zeros.clone(),
-            right: zeros,
+            counts: Counts { n_classes, stride },
+            sides: Sides::new(stride * n_classes.len()),
             impurity: PhantomData,
         }
     }
 
-    fn boundary_at_start(&mut self) {
-        self.position = self.start;
-        self.left.fill(0.0);
-        self.right.copy_from_slice(&self.total);
-        self.weights.left = 0.0;
-        self.weights.right = self.weights.node;
-    }
-
     fn outputs<'b>(&'b self, counts: &'b [f64]) -> impl Iterator<Item = &'b [f64]> {
-        self.n_classes.iter().zip(counts.chunks(self.stride)).map(|(&n, counts)| &counts[..n])
+        self.counts.n_classes.iter().zip(counts.chunks(self.counts.stride)).map(|(&n, counts)| &counts[..n])
     }
 }
 
@@ -111,84 +104,51 @@ impl<I: LabelImpurity> LabelCounts<'_, I> {
         for counts in self.outputs(counts) {
             I::accumulate(&mut sum, counts.iter().copied(), weight);
         }
-        sum / self.n_classes.len() as f64
+        sum / self.counts.n_classes.len() as f64
     }
 }
 
 impl<I: LabelImpurity> Criterion for LabelCounts<'_, I> {
     fn enter(&mut self, samples: &[u32], start: usize, end: usize) {
-        (self.start, self.end) = (start, end);
-        self.total.fill(0.0);
-        self.weights.node = 0.0;
-        for &sample in &samples[start..end] {
-            let weight = self.targets.weight(sample);
-            for (k, &class) in self.targets.of(sample).iter().enumerate() {
-                self.total[k * self.stride + class as usize] += weight;
-            }
-            self.weights.node += weight;
-        }
-        self.boundary_at_start();
+        self.sides.enter(&self.counts, &self.targets, samples, start, end);
     }
 
     fn reset(&mut self, _samples: &[u32]) {
-        self.boundary_at_start();
+        self.sides.reset();
     }
 
     fn advance(&mut self, samples: &[u32], position: usize) {
-        if position - self.position <= self.end - position {
-            for &sample in &samples[self.position..position] {
-                let weight = self.targets.weight(sample);
-                for (k, &class) in self.targets.of(sample).iter().enumerate() {
-                    self.left[k * self.stride + class as usize] += weight;
-                }
-                self.weights.left += weight;
-            }
-        } else {
-            // The end is nearer: start from the whole node and take away.
-            self.left.copy_from_slice(&self.total);
-            self.weights.left = self.weights.node;
-            for &sample in samples[position..self.end].iter().rev() {
-                let weight = self.targets.weight(sample);
-                for (k, &class) in self.targets.of(sample).iter().enumerate() {
-                    self.left[k * self.stride + class as usize] -= weight;
-                }
-                self.weights.left -= weight;
-            }
-        }
-        self.weights.right = self.weights.node - self.weights.left;
-        for ((right, total), left) in self.right.iter_mut().zip(&self.total).zip(&self.left) {
-            *right = total - left;
-        }
-        self.position = position;
+        self.sides.advance(&self.counts, &self.targets, samples, position);
     }
 
     fn weights(&self) -> Weights {
-        self.weights
+        self.sides.weights
     }
 
     fn node_impurity(&self, _samples: &[u32]) -> f64 {
-        self.impurity(&self.total, self.weights.node)
+        self.impurity(&self.sides.total, self.sides.weights.node)
     }
 
     fn children_impurity(&self, _samples: &[u32]) -> (f64, f64) {
-        (self.impurity(&self.left, self.weights.left), self.impurity(&self.right, self.weights.right))
+        let Sides { weights, left, right, .. } = &self.sides;
+        (self.impurity(left, weights.left), self.impurity(right, weights.right))
     }
 
     fn node_value(&self, value: &mut [f64]) {
-        let outputs = value.chunks_mut(self.stride).zip(self.outputs(&self.total));
+        let outputs = value.chunks_mut(self.counts.stride).zip(self.outputs(&self.sides.total));
         for (value, total) in outputs {
             for (value, total) in value.iter_mut().zip(total) {
-                *value = total / self.weights.node;
+                *value = total / self.sides.weights.node;
             }
         }
     }
 
     fn sides(&self) -> (f64, f64) {
-        (self.left[0] / self.weights.left, self.right[0] / self.weights.right)
+        self.sides.shares()
     }
 
     fn middle_value(&self) -> f64 {
-        self.left[0] / (2.0 * self.weights.left) + self.right[0] / (2.0 * self.weights.right)
+        self.sides.middle()
     }
 
     fn clip(&self, value: &mut [f64], low: f64, high: f64) {

@@ -6,6 +6,7 @@
 mod absolute;
 mod counts;
 mod moments;
+mod sides;
 
 pub(crate) use absolute::AbsoluteError;
 pub(crate) use counts::{Entropy, Gini, LabelCounts, LabelImpurity};

@@ -3,21 +3,27 @@
 use std::marker::PhantomData;
 
 use super::counts::log2;
+use super::sides::{Sides, Term};
 use super::{Criterion, Targets, Weights};
 
 /// Sums of the targets of the node and its sides; `K` says what is made of them.
 #[derive(Debug)]
 pub(crate) struct Moments<'a, K> {
     targets: Targets<'a>,
-    start: usize,
-    end: usize,
-    position: usize,
-    weights: Weights,
     squares: f64,
-    total: Vec<f64>,
-    left: Vec<f64>,
-    right: Vec<f64>,
+    sides: Sides,
     kind: PhantomData<K>,
+}
+
+/// A sample adds its targets.
+struct Sums;
+
+impl Term for Sums {
+    fn add(&self, targets: &Targets<'_>, sample: u32, weight: f64, sums: &mut [f64]) {
+        for (sum, y) in sums.iter_mut().zip(targets.of(sample)) {
+            *sum += weight * y;
+        }
+    }
 }
 
 /// Variance about the mean.
@@ -36,27 +42,7 @@ pub(crate) trait Kind: Sized {
 
 impl<'a, K> Moments<'a, K> {
     pub(crate) fn new(targets: Targets<'a>) -> Self {
-        let zeros = vec![0.0; targets.n_outputs];
-        Self {
-            targets,
-            start: 0,
-            end: 0,
-            position: 0,
-            weights: Weights::default(),
-            squares: 0.0,
-            total: zeros.clone(),
-            left: zeros.clone(),
-            right: zeros,
-            kind: PhantomData,
-        }
-    }
-
-    fn boundary_at_start(&mut self) {
-        self.position = self.start;
-        self.left.fill(0.0);
-        self.right.copy_from_slice(&self.total);
-        self.weights.left = 0.0;
-        self.weights.right = self.weights.node;
+        Self { targets, squares: 0.0, sides: Sides::new(targets.n_outputs), kind: PhantomData }
     }
 
     fn poisson_loss(&self, samples: &[u32], sums: &[f64], weight: f64) -> f64 {
@@ -80,17 +66,17 @@ const ALMOST_ZERO: f64 = 10.0 * f64::EPSILON;
 
 impl Kind for SquaredError {
     fn node_impurity(moments: &Moments<'_, Self>, _samples: &[u32]) -> f64 {
-        let mut impurity = moments.squares / moments.weights.node;
-        for sum in &moments.total {
-            let mean = sum / moments.weights.node;
+        let mut impurity = moments.squares / moments.sides.weights.node;
+        for sum in &moments.sides.total {
+            let mean = sum / moments.sides.weights.node;
             impurity -= mean * mean;
         }
-        impurity / moments.total.len() as f64
+        impurity / moments.sides.total.len() as f64
     }
 
     fn children_impurity(moments: &Moments<'_, Self>, samples: &[u32]) -> (f64, f64) {
         let mut squares_left = 0.0;
-        for &sample in &samples[moments.start..moments.position] {
+        for &sample in &samples[moments.sides.start..moments.sides.position] {
             let weight = moments.targets.weight(sample);
             for y in moments.targets.of(sample) {
                 squares_left += weight * y * y;
@@ -104,40 +90,45 @@ impl Kind for SquaredError {
             }
             impurity / sums.len() as f64
         };
-        let weights = moments.weights;
+        let weights = moments.sides.weights;
         (
-            side(squares_left, &moments.left, weights.left),
-            side(moments.squares - squares_left, &moments.right, weights.right),
+            side(squares_left, &moments.sides.left, weights.left),
+            side(moments.squares - squares_left, &moments.sides.right, weights.right),
         )
     }
 
     fn proxy(moments: &Moments<'_, Self>) -> f64 {
         let squares = |sums: &[f64]| sums.iter().fold(0.0, |total, sum| total + sum * sum);
-        squares(&moments.left) / moments.weights.left + squares(&moments.right) / moments.weights.right
+        squares(&moments.sides.left) / moments.sides.weights.left
+            + squares(&moments.sides.right) / moments.sides.weights.right
     }
 }
 
 impl Kind for Poisson {
     fn node_impurity(moments: &Moments<'_, Self>, samples: &[u32]) -> f64 {
-        moments.poisson_loss(&samples[moments.start..moments.end], &moments.total, moments.weights.node)
+        moments.poisson_loss(
+            &samples[moments.sides.start..moments.sides.end],
+            &moments.sides.total,
+            moments.sides.weights.node,
+        )
     }
 
     fn children_impurity(moments: &Moments<'_, Self>, samples: &[u32]) -> (f64, f64) {
-        let (start, position, end) = (moments.start, moments.position, moments.end);
+        let (start, position, end) = (moments.sides.start, moments.sides.position, moments.sides.end);
         (
-            moments.poisson_loss(&samples[start..position], &moments.left, moments.weights.left),
-            moments.poisson_loss(&samples[position..end], &moments.right, moments.weights.right),
+            moments.poisson_loss(&samples[start..position], &moments.sides.left, moments.sides.weights.left),
+            moments.poisson_loss(&samples[position..end], &moments.sides.right, moments.sides.weights.right),
         )
     }
 
     fn proxy(moments: &Moments<'_, Self>) -> f64 {
         let (mut proxy_left, mut proxy_right) = (0.0, 0.0);
-        for (&left, &right) in moments.left.iter().zip(&moments.right) {
+        for (&left, &right) in moments.sides.left.iter().zip(&moments.sides.right) {
             if left <= ALMOST_ZERO || right <= ALMOST_ZERO {
                 return f64::NEG_INFINITY;
             }
-            proxy_left -= left * log2(left / moments.weights.left);
-            proxy_right -= right * log2(right / moments.weights.right);
+            proxy_left -= left * log2(left / moments.sides.weights.left);
+            proxy_right -= right * log2(right / moments.sides.weights.right);
         }
         -proxy_left - proxy_right
     }
@@ -145,56 +136,26 @@ impl Kind for Poisson {
 
 impl<K: Kind> Criterion for Moments<'_, K> {
     fn enter(&mut self, samples: &[u32], start: usize, end: usize) {
-        (self.start, self.end) = (start, end);
-        self.total.fill(0.0);
         self.squares = 0.0;
-        self.weights.node = 0.0;
         for &sample in &samples[start..end] {
             let weight = self.targets.weight(sample);
-            for (total, y) in self.total.iter_mut().zip(self.targets.of(sample)) {
-                let weighted = weight * y;
-                *total += weighted;
-                self.squares += weighted * y;
+            for y in self.targets.of(sample) {
+                self.squares += weight * y * y;
             }
-            self.weights.node += weight;
         }
-        self.boundary_at_start();
+        self.sides.enter(&Sums, &self.targets, samples, start, end);
     }
 
     fn reset(&mut self, _samples: &[u32]) {
-        self.boundary_at_start();
+        self.sides.reset();
     }
 
     fn advance(&mut self, samples: &[u32], position: usize) {
-        if position - self.position <= self.end - position {
-            for &sample in &samples[self.position..position] {
-                let weight = self.targets.weight(sample);
-                for (left, y) in self.left.iter_mut().zip(self.targets.of(sample)) {
-                    *left += weight * y;
-                }
-                self.weights.left += weight;
-            }
-        } else {
-            // The end is nearer: start from the whole node and take away.
-            self.left.copy_from_slice(&self.total);
-            self.weights.left = self.weights.node;
-            for &sample in samples[position..self.end].iter().rev() {
-                let weight = self.targets.weight(sample);
-                for (left, y) in self.left.iter_mut().zip(self.targets.of(sample)) {
-                    *left -= weight * y;
-                }
-                self.weights.left -= weight;
-            }
-        }
-        self.weights.right = self.weights.node - self.weights.left;
-        for ((right, total), left) in self.right.iter_mut().zip(&self.total).zip(&self.left) {
-            *right = total - left;
-        }
-        self.position = position;
+        self.sides.advance(&Sums, &self.targets, samples, position);
     }
 
     fn weights(&self) -> Weights {
-        self.weights
+        self.sides.weights
     }
 
     fn node_impurity(&self, samples: &[u32]) -> f64 {
@@ -210,16 +171,16 @@ impl<K: Kind> Criterion for Moments<'_, K> {
     }
 
     fn node_value(&self, value: &mut [f64]) {
-        for (value, total) in value.iter_mut().zip(&self.total) {
-            *value = total / self.weights.node;
+        for (value, total) in value.iter_mut().zip(&self.sides.total) {
+            *value = total / self.sides.weights.node;
         }
     }
 
     fn sides(&self) -> (f64, f64) {
-        (self.left[0] / self.weights.left, self.right[0] / self.weights.right)
+        self.sides.shares()
     }
 
     fn middle_value(&self) -> f64 {
-        self.left[0] / (2.0 * self.weights.left) + self.right[0] / (2.0 * self.weights.right)
+        self.sides.middle()
     }
 }
