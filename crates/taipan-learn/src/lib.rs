@@ -18,6 +18,14 @@
 //! By name, for a configuration file or a command line: [`registry::estimator`], then
 //! [`set_param`](Estimator::set_param). With its column names, scores and lineage, as a file: [`Model`].
 //!
+//! # Going on from an earlier model
+//! An estimator is never changed by fitting, so there is no `warm_start` that would make a second `fit` depend on the first.
+//! What it is for is said in the call instead:
+//! - `fit_more` adds trees to a forest and stages to a gradient boosting model; with a seed, the result is what would have
+//!   grown at once ([`RandomForestClassifier::fit_more`], [`GradientBoostingClassifier::fit_more`]).
+//! - `fit_from` starts the search for weights from those of an earlier model ([`LogisticRegression::fit_from`],
+//!   [`Lasso::fit_from`], [`ElasticNet::fit_from`]).
+//!
 //! # What is promised
 //! - The same seed gives the same random numbers, splits and folds as scikit-learn, bit for bit ([`RandomState`]).
 //! - The same input gives the same bits with any number of threads and any memory layout of the matrix.
@@ -56,7 +64,7 @@ mod tree;
 mod warning;
 
 pub use cluster::{Init, KMeans, KMeansAlgorithm, KMeansPredictor};
-pub use compose::{ColumnTransformer, FittedColumnTransformer, FittedPipeline, Pipeline, Remainder};
+pub use compose::{ColumnTransformer, FittedColumnTransformer, FittedPipeline, Pipeline, Remainder, TakenColumns};
 pub use decomposition::{Components, Pca, PcaPredictor, SvdSolver};
 pub use dummy::{ClassStrategy, ConstantPredictor, DummyClassifier, DummyRegressor, PriorPredictor, Strategy};
 pub use ensemble::{

@@ -12,6 +12,7 @@ use crate::input::{Nan, check_predict, check_training};
 use crate::onnx::{Answer, Graph, Tensor};
 use crate::param::{Param, ParamType, ParamValue, Range};
 use crate::state::State;
+use crate::suggest::nearest;
 
 const NAME: &str = "ColumnTransformer";
 const TRANSFORMERS: &str = "transformers";
@@ -21,7 +22,8 @@ const OWN: &[&str] = &[TRANSFORMERS, REMAINDER, VERBOSE];
 /// Names that output columns are put under and that no transformer may have.
 const RESERVED: &[&str] = &[TRANSFORMERS, REMAINDER];
 const TRANSFORMERS_RANGE: Range = Range::described(
-    "a list of transformers, each [name, estimator, columns] or [name, estimator, columns, {parameter: value}]",
+    "a list of transformers, each [name, estimator, columns] or [name, estimator, columns, {parameter: value}], columns by \
+     number or by name",
 );
 /// What stands for columns that are left out.
 const DROP: &str = "drop";
@@ -36,7 +38,73 @@ choices! {
     }
 }
 
-/// Gives each transformer its columns, counted from 0, and puts their results side by side in that order.
+/// The columns that a transformer takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TakenColumns {
+    /// Counted from 0.
+    Numbers(Vec<usize>),
+    /// By name; then the training data has to say the names of its features, as [`Model::train`](crate::Model::train)
+    /// does.
+    Names(Vec<String>),
+}
+
+impl From<Vec<usize>> for TakenColumns {
+    fn from(numbers: Vec<usize>) -> Self {
+        Self::Numbers(numbers)
+    }
+}
+
+impl From<Vec<String>> for TakenColumns {
+    fn from(names: Vec<String>) -> Self {
+        Self::Names(names)
+    }
+}
+
+impl From<Vec<&str>> for TakenColumns {
+    fn from(names: Vec<&str>) -> Self {
+        Self::Names(names.into_iter().map(str::to_owned).collect())
+    }
+}
+
+impl TakenColumns {
+    /// The numbers of the columns of this data.
+    fn of(&self, data: &Training<'_>) -> Result<Vec<usize>> {
+        let names = match self {
+            Self::Numbers(numbers) => return Ok(numbers.clone()),
+            Self::Names(names) => names,
+        };
+        let Some(known) = data.feature_names else {
+            let allowed = "columns by number, for the features have no names here";
+            return Err(Error::invalid(NAME, TRANSFORMERS, self.to_value(), allowed));
+        };
+        let number = |name: &String| {
+            known.iter().position(|known| known == name).ok_or_else(|| {
+                let allowed = match nearest(name, known.iter().map(String::as_str)) {
+                    Some(nearest) => format!("the name of a feature; did you mean '{nearest}'?"),
+                    None => format!("the name of a feature: {}", known.join(", ")),
+                };
+                Error::invalid(NAME, TRANSFORMERS, name, allowed)
+            })
+        };
+        names.iter().map(number).collect()
+    }
+}
+
+impl ParamType for TakenColumns {
+    fn from_value(value: &ParamValue) -> Option<Self> {
+        Vec::<usize>::from_value(value).map(Self::Numbers).or_else(|| Vec::<String>::from_value(value).map(Self::Names))
+    }
+
+    fn to_value(&self) -> ParamValue {
+        match self {
+            Self::Numbers(numbers) => numbers.to_value(),
+            Self::Names(names) => names.to_value(),
+        }
+    }
+}
+
+/// Gives each transformer its columns, by number or by name, and puts their results side by side in that order.
 ///
 /// ```
 /// use taipan_learn::{ColumnTransformer, Estimator, Remainder};
@@ -44,10 +112,12 @@ choices! {
 /// let columns = ColumnTransformer::new().passthrough("kept", vec![2]).remainder(Remainder::Drop);
 /// let (name, value) = &columns.get_params()[0];
 /// assert_eq!(format!("{name} = {value}"), "transformers = [[kept, passthrough, [2], {}]]");
+/// let by_name = ColumnTransformer::new().passthrough("kept", vec!["age", "fare"]);
+/// assert_eq!(format!("{}", by_name.get_params()[0].1), "[[kept, passthrough, [age, fare], {}]]");
 /// ```
 #[derive(Debug, Clone)]
 pub struct ColumnTransformer {
-    transformers: Vec<OnColumns<Part>>,
+    transformers: Vec<(Part, TakenColumns)>,
     remainder: Remainder,
     verbose_feature_names_out: bool,
 }
@@ -73,19 +143,29 @@ impl ColumnTransformer {
 
     /// Adds a transformer of these columns.
     #[must_use]
-    pub fn transformer(self, name: &str, estimator: impl Estimator + 'static, columns: Vec<usize>) -> Self {
+    pub fn transformer(
+        self,
+        name: &str,
+        estimator: impl Estimator + 'static,
+        columns: impl Into<TakenColumns>,
+    ) -> Self {
         self.add(name, Some(Box::new(estimator)), columns)
     }
 
     /// Adds a transformer that is known by its name only.
     #[must_use]
-    pub fn boxed_transformer(self, name: &str, estimator: Box<dyn Estimator>, columns: Vec<usize>) -> Self {
+    pub fn boxed_transformer(
+        self,
+        name: &str,
+        estimator: Box<dyn Estimator>,
+        columns: impl Into<TakenColumns>,
+    ) -> Self {
         self.add(name, Some(estimator), columns)
     }
 
     /// Adds columns as they are.
     #[must_use]
-    pub fn passthrough(self, name: &str, columns: Vec<usize>) -> Self {
+    pub fn passthrough(self, name: &str, columns: impl Into<TakenColumns>) -> Self {
         self.add(name, None, columns)
     }
 
@@ -103,15 +183,15 @@ impl ColumnTransformer {
         self
     }
 
-    fn add(mut self, name: &str, estimator: Option<Box<dyn Estimator>>, columns: Vec<usize>) -> Self {
-        self.transformers.push(OnColumns { part: Part { name: name.to_owned(), estimator }, columns });
+    fn add(mut self, name: &str, estimator: Option<Box<dyn Estimator>>, columns: impl Into<TakenColumns>) -> Self {
+        self.transformers.push((Part { name: name.to_owned(), estimator }, columns.into()));
         self
     }
 
     /// Learns every transformer from its columns.
     ///
     /// # Errors
-    /// See [`Estimator::fit_on`]; `Shape` for a column that is not there.
+    /// See [`Estimator::fit_on`]; `Shape` for a column that is not there, `InvalidParam` for a name.
     pub fn fit_on(&self, data: &Training<'_>) -> Result<FittedColumnTransformer> {
         Ok(self.fit_parts(data, false)?.0)
     }
@@ -136,8 +216,9 @@ impl ColumnTransformer {
         let mut taken = vec![false; n_features];
         let mut parts = Vec::new();
         let mut blocks = Vec::new();
-        for OnColumns { part, columns } in &self.transformers {
-            for &column in columns {
+        for (part, columns) in &self.transformers {
+            let columns = columns.of(data)?;
+            for &column in &columns {
                 *taken.get_mut(column).ok_or_else(|| {
                     Error::shape(
                         format!("{NAME}: '{}' takes a column that is not there", part.name),
@@ -151,24 +232,28 @@ impl ColumnTransformer {
             }
             let fitted = match &part.estimator {
                 None => {
-                    blocks.push(select(data.x, columns));
+                    blocks.push(select(data.x, &columns));
                     Fitted::Passthrough(part.name.clone())
                 }
                 Some(estimator) => {
-                    let x = select(data.x, columns);
+                    let x = select(data.x, &columns);
+                    let name = |names: &[String], column: &usize| names.get(*column).cloned();
+                    let names: Option<Vec<String>> =
+                        data.feature_names.and_then(|names| columns.iter().map(|column| name(names, column)).collect());
                     let mut selected = Training::unsupervised(x.view());
                     selected.y = data.y;
+                    selected.feature_names = names.as_deref();
                     let fitted = if transform {
-                        let (fitted, block) = estimator.fit_transform(&selected).map_err(|e| e.on_columns(columns))?;
+                        let (fitted, block) = estimator.fit_transform(&selected).map_err(|e| e.on_columns(&columns))?;
                         blocks.push(block);
                         fitted
                     } else {
-                        estimator.fit_on(&selected).map_err(|error| error.on_columns(columns))?
+                        estimator.fit_on(&selected).map_err(|error| error.on_columns(&columns))?
                     };
                     Fitted::Part(part.fitted(&**estimator, fitted))
                 }
             };
-            parts.push(OnColumns { part: fitted, columns: columns.clone() });
+            parts.push(OnColumns { part: fitted, columns });
         }
         let rest: Vec<usize> = (0..n_features).filter(|&column| !taken[column]).collect();
         if self.remainder == Remainder::Passthrough && !rest.is_empty() {
@@ -180,7 +265,7 @@ impl ColumnTransformer {
         Ok((fitted, transformed))
     }
 
-    fn read_transformers(value: &ParamValue) -> Result<Vec<OnColumns<Part>>> {
+    fn read_transformers(value: &ParamValue) -> Result<Vec<(Part, TakenColumns)>> {
         let refuse = || Error::invalid(NAME, TRANSFORMERS, value, TRANSFORMERS_RANGE);
         let ParamValue::List(items) = value else { return Err(refuse()) };
         let mut transformers = Vec::with_capacity(items.len());
@@ -193,7 +278,7 @@ impl ColumnTransformer {
                 }
                 _ => return Err(refuse()),
             };
-            let columns = Vec::<usize>::from_value(columns).ok_or_else(refuse)?;
+            let columns = TakenColumns::from_value(columns).ok_or_else(refuse)?;
             if estimator == DROP {
                 // Taken, so that they are not of the remainder; nothing comes of them.
                 return Err(Error::invalid(
@@ -204,13 +289,13 @@ impl ColumnTransformer {
                 ));
             }
             let part = Part { name: name.clone(), estimator: Part::estimator(estimator, params)? };
-            transformers.push(OnColumns { part, columns });
+            transformers.push((part, columns));
         }
         Ok(transformers)
     }
 
     fn write_transformers(&self) -> ParamValue {
-        let write = |OnColumns { part, columns }: &OnColumns<Part>| {
+        let write = |(part, columns): &(Part, TakenColumns)| {
             let (estimator, params) = part.to_values();
             ParamValue::List(vec![part.name.as_str().into(), estimator, columns.to_value(), params])
         };
@@ -239,7 +324,7 @@ impl Estimator for ColumnTransformer {
             (VERBOSE, true.into(), Range::BOOLEAN, "Whether output columns are named transformer__column."),
         ];
         let own = own.map(|(name, default, range, doc)| Param { name: name.into(), default, range, doc: doc.into() });
-        own.into_iter().chain(part::nested_params(self.transformers.iter().map(|on| &on.part))).collect()
+        own.into_iter().chain(part::nested_params(self.transformers.iter().map(|(part, _)| part))).collect()
     }
 
     fn get_params(&self) -> Vec<(Cow<'static, str>, ParamValue)> {
@@ -262,14 +347,14 @@ impl Estimator for ColumnTransformer {
                 self.verbose_feature_names_out =
                     read.ok_or_else(|| Error::invalid(NAME, name, &value, Range::BOOLEAN))?;
             }
-            _ => return part::set_nested(NAME, OWN, self.transformers.iter_mut().map(|on| &mut on.part), name, value),
+            _ => return part::set_nested(NAME, OWN, self.transformers.iter_mut().map(|(part, _)| part), name, value),
         }
         Ok(())
     }
 
     fn check_params(&self) -> Result<()> {
-        part::check_names(NAME, TRANSFORMERS, self.transformers.iter().map(|on| on.part.name.as_str()), RESERVED)?;
-        for estimator in self.transformers.iter().filter_map(|on| on.part.estimator.as_ref()) {
+        part::check_names(NAME, TRANSFORMERS, self.transformers.iter().map(|(part, _)| part.name.as_str()), RESERVED)?;
+        for estimator in self.transformers.iter().filter_map(|(part, _)| part.estimator.as_ref()) {
             if estimator.kind().is_supervised() {
                 return Err(Error::invalid(NAME, TRANSFORMERS, estimator.name(), "a transformer"));
             }
@@ -453,4 +538,74 @@ fn side_by_side(rows: usize, blocks: &[Array2<f64>]) -> Result<Array2<f64>> {
     }
     let views: Vec<ArrayView2<'_, f64>> = blocks.iter().map(|block| block.view()).collect();
     concatenate(Axis(1), &views).map_err(|error| Error::malformed(format!("{NAME}: {error}")).because(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::{MinMaxScaler, Model, Pipeline, Ridge, StandardScaler};
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn columns_by_name_are_those_of_their_numbers() {
+        let x = array![[1.0, 10.0, 5.0], [2.0, 30.0, 5.0], [4.0, 20.0, 6.0]];
+        let features = names(&["age", "fare", "class"]);
+        let data = Training::unsupervised(x.view()).feature_names(&features);
+        let rest = |columns: ColumnTransformer| columns.remainder(Remainder::Passthrough);
+        let by_name = rest(ColumnTransformer::new().transformer("scale", MinMaxScaler::new(), vec!["fare", "age"]));
+        let by_number = rest(ColumnTransformer::new().transformer("scale", MinMaxScaler::new(), vec![1, 0]));
+        let fitted = by_name.fit_on(&data).unwrap();
+        let expected = by_number.fit_on(&data).unwrap();
+        assert_eq!(fitted.transform(x.view()).unwrap(), expected.transform(x.view()).unwrap());
+        let out = ["scale__fare", "scale__age", "remainder__class"];
+        assert_eq!(fitted.feature_names_out(&features).unwrap(), out);
+
+        // Parameters read back what they wrote, and models in files keep them.
+        let mut again = ColumnTransformer::new();
+        again.set_param(TRANSFORMERS, by_name.get_params()[0].1.clone()).unwrap();
+        assert_eq!(again.get_params()[0], by_name.get_params()[0]);
+        let model = Model::train_on(&by_name, &Training::unsupervised(x.view()), features, "").unwrap();
+        let same = Model::from_bytes(&model.to_bytes().unwrap()).unwrap();
+        assert_eq!(same.transform(x.view()).unwrap(), expected.transform(x.view()).unwrap());
+    }
+
+    #[test]
+    fn names_pass_through_the_steps_of_a_pipeline() {
+        let x = array![[1.0, 10.0], [2.0, 30.0], [4.0, 20.0], [3.0, 15.0]];
+        let y = array![1.0, 2.0, 3.0, 2.5];
+        let second = ColumnTransformer::new().passthrough("kept", vec!["fare"]);
+        let pipeline = Pipeline::new()
+            .step("scale", StandardScaler::new())
+            .step("choose", second)
+            .step("fit", Ridge::new().alpha(1e-9));
+        let model = Model::train(&pipeline, x.view(), y.view(), names(&["age", "fare"]), "y").unwrap();
+        let fare = x.slice(ndarray::s![.., 1..]);
+        let alone = Ridge::new().alpha(1e-9).fit(fare, y.view()).unwrap();
+        for (a, b) in model.predict(x.view()).unwrap().iter().zip(alone.predict(fare).unwrap()) {
+            assert!((a - b).abs() < 1e-6, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_not_there_are_refused() {
+        let x = array![[1.0, 2.0]];
+        let columns = ColumnTransformer::new().passthrough("kept", vec!["fair"]);
+        let known = names(&["age", "fare"]);
+        let text = |data: &Training<'_>| columns.fit_on(data).unwrap_err().to_string();
+        let data = Training::unsupervised(x.view());
+        assert_eq!(
+            text(&data),
+            "ColumnTransformer: transformers = [fair] is not allowed; it must be columns by number, for the features \
+             have no names here"
+        );
+        assert_eq!(
+            text(&data.feature_names(&known)),
+            "ColumnTransformer: transformers = fair is not allowed; it must be the name of a feature; did you mean 'fare'?"
+        );
+    }
 }

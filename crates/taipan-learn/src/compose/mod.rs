@@ -10,7 +10,7 @@ mod pipeline;
 
 use crate::registry::{Entry, entry};
 
-pub use column_transformer::{ColumnTransformer, FittedColumnTransformer, Remainder};
+pub use column_transformer::{ColumnTransformer, FittedColumnTransformer, Remainder, TakenColumns};
 pub use pipeline::{FittedPipeline, Pipeline};
 
 pub(crate) const ENTRIES: &[Entry] =

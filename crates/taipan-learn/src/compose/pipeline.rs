@@ -87,12 +87,15 @@ impl Pipeline {
     fn fit_first(&self, data: &Training<'_>) -> Result<(Vec<FittedPart>, Option<Array2<f64>>)> {
         let mut fitted = Vec::with_capacity(self.steps.len());
         let mut transformed: Option<Array2<f64>> = None;
+        let mut names = data.feature_names.map(<[String]>::to_vec);
         for step in self.steps.split_last().map_or(&[][..], |(_, first)| first) {
             let Some(estimator) = &step.estimator else { continue };
             data.step(fitted.len(), self.steps.len())?;
             let mut part = Training::unsupervised(transformed.as_ref().map_or(data.x, |x| x.view()));
             part.y = data.y;
+            part.feature_names = names.as_deref();
             let (predictor, x) = estimator.fit_transform(&part)?;
+            names = names.and_then(|names| predictor.feature_names_out(&names).ok());
             fitted.push(step.fitted(&**estimator, predictor));
             transformed = Some(x);
         }

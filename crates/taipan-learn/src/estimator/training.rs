@@ -29,6 +29,10 @@ pub struct Training<'a> {
     pub y: Option<ArrayView2<'a, f64>>,
     /// How much each row counts; all count 1 when not given.
     pub sample_weight: Option<ArrayView1<'a, f64>>,
+    /// The group of each row, for splitters that keep groups together.
+    pub groups: Option<ArrayView1<'a, f64>>,
+    /// The names of the features, for estimators that choose features by name.
+    pub feature_names: Option<&'a [String]>,
     /// What [`Estimator::prepare`](crate::Estimator::prepare) made of a matrix of which `x` has some rows.
     pub prepared: Option<Prepared<'a>>,
     /// Who is told of the progress and may stop it.
@@ -77,7 +81,7 @@ impl<'a> Training<'a> {
 
     /// Features alone.
     pub fn unsupervised(x: ArrayView2<'a, f64>) -> Self {
-        Self { x, y: None, sample_weight: None, prepared: None, watch: None }
+        Self { x, y: None, sample_weight: None, groups: None, feature_names: None, prepared: None, watch: None }
     }
 
     /// Weighs the rows.
@@ -87,14 +91,35 @@ impl<'a> Training<'a> {
         self
     }
 
+    /// Says which rows belong together.
+    #[must_use]
+    pub fn groups(mut self, groups: ArrayView1<'a, f64>) -> Self {
+        self.groups = Some(groups);
+        self
+    }
+
+    /// Names the features, in the order of the columns.
+    #[must_use]
+    pub fn feature_names(mut self, names: &'a [String]) -> Self {
+        self.feature_names = Some(names);
+        self
+    }
+
     /// Other features of the same rows.
     #[must_use]
     pub fn with_features<'b>(&'b self, x: ArrayView2<'b, f64>) -> Training<'b> {
+        Training { x, feature_names: None, prepared: None, ..self.borrowed() }
+    }
+
+    /// The same for a shorter time: views of arrays do not shorten by themselves.
+    pub(crate) fn borrowed(&self) -> Training<'_> {
         Training {
-            x,
+            x: self.x.view(),
             y: self.y.as_ref().map(|y| y.view()),
             sample_weight: self.sample_weight.as_ref().map(|weights| weights.view()),
-            prepared: None,
+            groups: self.groups.as_ref().map(|groups| groups.view()),
+            feature_names: self.feature_names,
+            prepared: self.prepared,
             watch: self.watch,
         }
     }

@@ -80,7 +80,9 @@ impl Model {
     ) -> Result<Self> {
         let target = target.into();
         check_names(&features, data.x.ncols())?;
-        let predictor = estimator.fit_on(data).map_err(|error| error.naming(&features, &target))?;
+        let mut named = data.borrowed();
+        named.feature_names.get_or_insert(&features);
+        let predictor = estimator.fit_on(&named).map_err(|error| error.naming(&features, &target))?;
         Self::of(estimator, predictor, features, target)
     }
 

@@ -71,7 +71,7 @@ pub fn cross_validate(
     check_data(estimator, data)?;
     let mut evaluation = Evaluation::new(data, scorings(scoring, estimator)?);
     evaluation.train_score = true;
-    let splits = cv.into().splits(estimator.kind(), data, None)?;
+    let splits = cv.into().splits(estimator.kind(), data)?;
     let results = evaluation.run(&[estimator.clone_box()], &splits)?;
     let splits = results.into_iter().flatten().collect::<Result<_>>()?;
     Ok(CrossValidation { scoring: evaluation.scoring, splits })
@@ -104,7 +104,7 @@ pub fn cross_val_predict(
 ) -> Result<Array2<f64>> {
     estimator.check_params()?;
     check_data(estimator, data)?;
-    let splits = cv.into().splits(estimator.kind(), data, None)?;
+    let splits = cv.into().splits(estimator.kind(), data)?;
     let rows = data.x.nrows();
     let mut tested = vec![0_u8; rows];
     for split in splits.iter() {
@@ -159,4 +159,42 @@ fn spread(found: &Array2<f64>, known: &[f64], all: &[f64]) -> Array2<f64> {
         }
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+
+    use super::*;
+    use crate::model_selection::{GridSearchCV, GroupKFold, ParamGrid};
+    use crate::{LinearRegression, Ridge};
+
+    #[test]
+    fn groups_stay_together() {
+        let x = Array2::from_shape_fn((6, 1), |(row, _)| [1.0, 2.0, 3.0, 5.0, 8.0, 9.0][row]);
+        let y = array![1.0, 2.5, 3.0, 4.0, 9.0, 8.0];
+        let groups = array![7.0, 7.0, 3.0, 3.0, 5.0, 5.0];
+        let data = Training::supervised(x.view(), y.view()).groups(groups.view());
+        let found = cross_validate(&LinearRegression::new(), &data, GroupKFold::new(3), &[Scoring::R2]).unwrap();
+        // Folds in the order of group sizes, here equal: the last group first.
+        let by_hand: Vec<Option<f64>> = [[0, 1], [4, 5], [2, 3]]
+            .map(|test| {
+                let train: Vec<usize> = (0..6).filter(|row| !test.contains(row)).collect();
+                let part = |rows: &[usize]| (x.select(Axis(0), rows), y.select(Axis(0), rows));
+                let ((x, y), (x_test, y_test)) = (part(&train), part(&test));
+                let model = LinearRegression::new().fit(x.view(), y.view()).unwrap();
+                Scoring::R2.score(&model, x_test.view(), y_test.insert_axis(Axis(1)).view(), None).unwrap()
+            })
+            .to_vec();
+        assert_eq!(found.test_scores(0), by_hand);
+        let predicted =
+            cross_val_predict(&LinearRegression::new(), &data, GroupKFold::new(3), Method::Predict).unwrap();
+        assert_eq!(predicted.dim(), (6, 1));
+        let search =
+            GridSearchCV::new(&Ridge::new(), ParamGrid::new().values("alpha", [0.1, 1.0])).cv(GroupKFold::new(3));
+        assert_eq!(search.fit_on(&data).unwrap().n_splits, 3);
+        let ungrouped = Training::supervised(x.view(), y.view());
+        let error = cross_validate(&LinearRegression::new(), &ungrouped, GroupKFold::new(3), &[]).unwrap_err();
+        assert_eq!(error.to_string(), "GroupKFold needs groups, one value per row");
+    }
 }

@@ -56,7 +56,7 @@ pub fn learning_curve(
 ) -> Result<LearningCurve> {
     estimator.check_params()?;
     check_data(estimator, data)?;
-    let mut splits: Vec<Split> = cv.into().splits(estimator.kind(), data, None)?.iter().collect();
+    let mut splits: Vec<Split> = cv.into().splits(estimator.kind(), data)?.iter().collect();
     let most = splits.first().map_or(0, |split| split.train.len());
     let train_sizes = absolute(train_sizes, most)?;
     if let Some(seed) = shuffle {
@@ -102,7 +102,7 @@ pub fn validation_curve(
     };
     let candidates = param_range.iter().map(with).collect::<Result<Vec<_>>>()?;
     check_data(estimator, data)?;
-    let splits = cv.into().splits(estimator.kind(), data, None)?;
+    let splits = cv.into().splits(estimator.kind(), data)?;
     let mut evaluation = Evaluation::new(data, scorings(scoring.as_slice(), estimator)?);
     evaluation.train_score = true;
     let results = evaluation.run(&candidates, &splits)?;

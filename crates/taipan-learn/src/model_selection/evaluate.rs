@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use ndarray::{Array1, Array2, ArrayView1, Axis};
+use ndarray::{Array1, Array2, Axis};
 use rayon::prelude::*;
 
 use super::{KFold, Rows, Split, Splits, Splitter, StratifiedKFold};
@@ -65,12 +65,12 @@ impl Cv {
     ///
     /// # Errors
     /// Those of [`Splitter::split`]; `Empty` or `Shape` when listed splits have no rows or rows that are not there.
-    pub fn splits(&self, kind: Kind, data: &Training<'_>, groups: Option<ArrayView1<'_, f64>>) -> Result<Splits> {
+    pub fn splits(&self, kind: Kind, data: &Training<'_>) -> Result<Splits> {
         let n = data.x.nrows();
         let mut rows = Rows::new(n);
         // Splitters stratify by one output only.
         rows.y = data.y.filter(|y| y.ncols() == 1).map(|y| y.index_axis_move(Axis(1), 0));
-        rows.groups = groups;
+        rows.groups = data.groups;
         match self {
             Self::Folds(n_splits) if kind == Kind::Classifier && rows.y.is_some() => {
                 StratifiedKFold::new(*n_splits).split(&rows)
@@ -191,6 +191,12 @@ impl Part {
     }
 }
 
+/// What all rows have in common.
+struct Whole<'a> {
+    prepared: Option<&'a (dyn Any + Send + Sync)>,
+    feature_names: Option<&'a [String]>,
+}
+
 /// Counts fits for a watch, and passes its wish to stop on to each fit.
 struct Progress<'a> {
     watch: Option<&'a dyn Watch>,
@@ -238,6 +244,7 @@ pub(super) fn fit_each<T: Send>(
 ) -> Result<Vec<Vec<Result<T>>>> {
     let groups = groups(candidates);
     let prepared = candidates.first().and_then(|first| first.prepare(data.x));
+    let whole = Whole { prepared: prepared.as_deref(), feature_names: data.feature_names };
     let progress = Progress { watch: data.watch, done: AtomicUsize::new(0), total: candidates.len() * splits.len() };
     let cells: Vec<Vec<Mutex<Option<Result<T>>>>> =
         candidates.iter().map(|_| (0..splits.len()).map(|_| Mutex::new(None)).collect()).collect();
@@ -249,7 +256,7 @@ pub(super) fn fit_each<T: Send>(
             if progress.is_cancelled() {
                 return ControlFlow::Break(());
             }
-            let results = fit_group(group, candidates, &fold, prepared.as_deref(), &progress, harvest);
+            let results = fit_group(group, candidates, &fold, &whole, &progress, harvest);
             progress.finished(group.len());
             for (&candidate, result) in group.iter().zip(results) {
                 if let Ok(mut cell) = cells[candidate][at].lock() {
@@ -271,13 +278,14 @@ fn fit_group<T>(
     group: &[usize],
     candidates: &[Box<dyn Estimator>],
     fold: &Fold,
-    prepared: Option<&(dyn Any + Send + Sync)>,
+    whole: &Whole<'_>,
     progress: &Progress<'_>,
     harvest: Harvest<'_, T>,
 ) -> Vec<Result<T>> {
     let members: Vec<&dyn Estimator> = group.iter().map(|&candidate| candidates[candidate].as_ref()).collect();
     let mut data = fold.train.training().watch(progress);
-    data.prepared = prepared.map(|whole| Prepared { whole, rows: &fold.split.train });
+    data.prepared = whole.prepared.map(|whole| Prepared { whole, rows: &fold.split.train });
+    data.feature_names = whole.feature_names;
     let started = Instant::now();
     let fitted = match members[..] {
         [one] => vec![one.fit_on(&data)],

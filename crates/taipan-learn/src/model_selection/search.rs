@@ -265,7 +265,9 @@ impl Search<'_> {
         check_data(&*self.estimator, data)?;
         let mut evaluation = Evaluation::new(data, scorings(&self.scoring, &*self.estimator)?);
         evaluation.train_score = self.return_train_score;
-        let splits = self.cv.splits(self.estimator.kind(), data, self.groups)?;
+        let mut grouped = data.borrowed();
+        grouped.groups = self.groups.as_ref().map(|groups| groups.view()).or(grouped.groups);
+        let splits = self.cv.splits(self.estimator.kind(), &grouped)?;
         let results = evaluation.run(&estimators, &splits)?;
         let candidates = ranked(params, results)?;
         let best_index = candidates.iter().position(|candidate| candidate.rank == 1).unwrap_or(0);
