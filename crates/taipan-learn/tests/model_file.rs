@@ -6,7 +6,10 @@ use ndarray::{Array2, array};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use taipan_learn::{ErrorKind, LinearRegression, Model, ParamValue};
+use taipan_learn::{
+    DecisionTreeRegressor, ErrorKind, Estimator, GradientBoostingClassifier, LinearRegression, Model, ParamValue,
+    RandomForestClassifier, RandomState, Training, registry,
+};
 
 fn model() -> Model {
     let x = array![[1.0, 0.5], [2.0, 0.1], [3.0, 0.9], [4.0, 0.3]];
@@ -185,6 +188,172 @@ fn names_must_fit_the_columns() {
     };
     assert_eq!(train(&["a"]), "the number of feature names differs from the features of X: 1, expected 2");
     assert_eq!(train(&["a", "a"]), "Model: features = a is not allowed; it must be named once");
+}
+
+/// A file taken apart: its metadata, and its arrays.
+fn open(model: &Model) -> (Value, Vec<u8>) {
+    let bytes = model.to_bytes().unwrap();
+    let length = u32::from_le_bytes(bytes[12..16].try_into().unwrap()) as usize;
+    let metadata = serde_json::from_slice(&bytes[24..24 + length]).unwrap();
+    (metadata, bytes[24 + length..bytes.len() - 32].to_vec())
+}
+
+/// Where an array starts, and how many bytes each of its values takes.
+fn place(metadata: &Value, name: &str) -> (usize, usize) {
+    let mut at = 0;
+    for array in metadata["arrays"].as_array().unwrap() {
+        let width = match array["dtype"].as_str().unwrap() {
+            "f64" | "i64" => 8,
+            "u8" | "text" => 1,
+            _ => 4,
+        };
+        if array["name"] == name {
+            return (at, width);
+        }
+        let count: u64 = array["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).product();
+        at += array["bytes"].as_u64().unwrap_or(count * width as u64) as usize;
+    }
+    panic!("no array {name}")
+}
+
+fn flowers() -> (Array2<f64>, ndarray::Array1<f64>) {
+    let mut random = RandomState::new(3);
+    let x = Array2::from_shape_simple_fn((60, 3), || random.standard_normal());
+    let y = x.rows().into_iter().map(|row| f64::from(u8::from(row[0] > 0.0)) + f64::from(u8::from(row[1] > 0.5)));
+    let y = y.collect();
+    (x, y)
+}
+
+fn learnt(estimator: &dyn Estimator) -> Model {
+    let (x, y) = flowers();
+    let names = ["a", "b", "c"].map(str::to_owned).to_vec();
+    Model::train(estimator, x.view(), y.view(), names, "y").unwrap()
+}
+
+#[test]
+fn trees_that_are_none_are_refused() {
+    let forest = RandomForestClassifier::new().n_estimators(2).max_depth(3_usize).random_state(0);
+    let (metadata, arrays) = open(&learnt(&forest));
+    let loads = |name: &str, index: usize, value: &[u8]| {
+        let mut arrays = arrays.clone();
+        let (at, width) = place(&metadata, name);
+        assert_eq!(width, value.len(), "{name}");
+        arrays[at + index * width..at + (index + 1) * width].copy_from_slice(value);
+        let text = Model::from_bytes(&seal(metadata.to_string().as_bytes(), &arrays)).map(drop);
+        text.map_err(|error| error.to_string().trim_start_matches("model file, byte 24: ").to_owned())
+    };
+    let whole = |value: i32| value.to_le_bytes();
+    let long = |value: i64| value.to_le_bytes();
+    let real = |value: f64| value.to_le_bytes();
+    loads("children_left", 0, &whole(1)).unwrap();
+    let children = "node 0 of a tree has children that cannot be";
+    let feature = "node 0 of a tree splits on what is not a feature";
+    for (name, value, text) in [
+        // Itself, before itself, outside, the other child, no child, or a leaf on one side.
+        ("children_left", &whole(0)[..], children),
+        ("children_left", &whole(-7), children),
+        ("children_left", &whole(i32::MAX), children),
+        ("children_left", &whole(i32::MIN), children),
+        ("children_right", &whole(1), children),
+        ("children_right", &whole(-1), children),
+        ("feature", &whole(3), feature),
+        ("feature", &whole(-2), feature),
+        ("threshold", &real(f64::NAN), feature),
+        ("value", &real(f64::NAN), "a prediction of a tree is not a finite number"),
+        ("value", &real(f64::INFINITY), "a prediction of a tree is not a finite number"),
+        ("node_counts", &long(0), "the arrays of a tree have different lengths"),
+        ("node_counts", &long(-1), "a tree has fewer than no nodes"),
+        ("node_counts", &long(i64::MAX), "the arrays of a tree have different lengths"),
+        ("n_features", &long(0), "the features, outputs and classes of the trees do not fit together"),
+        ("n_values", &long(1), "the features, outputs and classes of the trees do not fit together"),
+        ("n_outputs", &long(i64::MAX), "the features, outputs and classes of the trees do not fit together"),
+    ] {
+        assert_eq!(loads(name, 0, value).unwrap_err(), text, "{name} {value:?}");
+    }
+}
+
+#[test]
+fn files_are_smaller_than_pickles() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/demo/iris.csv");
+    let text = std::fs::read_to_string(path).unwrap();
+    let rows: Vec<&str> = text.lines().skip(1).collect();
+    let value = |row: &&str| row.split(',').take(4).map(|v| v.parse::<f64>().unwrap()).collect::<Vec<_>>();
+    let x = Array2::from_shape_vec((rows.len(), 4), rows.iter().flat_map(value).collect()).unwrap();
+    let y: ndarray::Array1<f64> = (0..rows.len()).map(|row| (row / 50) as f64).collect();
+    // Bytes of `pickle.dumps(model, 5)` for scikit-learn 1.9.1's model of the same flowers.
+    for (name, pickle) in [
+        ("RandomForestClassifier", 176_422),
+        ("ExtraTreesRegressor", 251_643),
+        ("GradientBoostingClassifier", 343_234),
+        ("DecisionTreeClassifier", 2629),
+    ] {
+        let mut estimator = registry::estimator(name).unwrap();
+        estimator.set_param("random_state", 0.into()).unwrap();
+        let predictor = estimator.fit_on(&Training::supervised(x.view(), y.view())).unwrap();
+        let features = (0..4).map(|j| format!("x{j}")).collect();
+        let bytes = Model::of(&*estimator, predictor, features, "species").unwrap().to_bytes().unwrap().len();
+        assert!(bytes < pickle, "{name}: {bytes} bytes, the pickle {pickle}");
+    }
+}
+
+/// Everything that can be asked of a model, on few rows and on many, with and without missing values.
+fn use_up(model: &Model) {
+    let (x, _) = flowers();
+    let many = Array2::from_shape_fn((1500, 3), |(row, column)| x[(row % 60, column)]);
+    let mut missing = x.clone();
+    missing[(0, 1)] = f64::NAN;
+    for x in [&x, &many, &missing] {
+        let _ = model.predict(x.view());
+        let _ = model.predict_proba(x.view());
+        let _ = model.predictor().decision_function(x.view());
+    }
+    let _ = model.predictor().attributes();
+    model.to_bytes().unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_numbers_in_a_tree_make_it_panic_or_hang(
+        kind in 0_usize..3,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), 0_u8..6, any::<i32>()), 1..6),
+    ) {
+        static MODELS: std::sync::LazyLock<Vec<(Value, Vec<u8>)>> = std::sync::LazyLock::new(|| {
+            let forest = RandomForestClassifier::new().n_estimators(3).max_depth(4_usize).random_state(0);
+            let boosting = GradientBoostingClassifier::new().n_estimators(3).max_depth(2_usize).random_state(0);
+            let tree = DecisionTreeRegressor::new().max_depth(4_usize).random_state(0);
+            [&forest as &dyn Estimator, &boosting, &tree].map(|estimator| open(&learnt(estimator))).to_vec()
+        });
+        let (metadata, arrays) = &MODELS[kind];
+        let mut arrays = arrays.clone();
+        let names: Vec<&str> = metadata["arrays"].as_array().unwrap().iter().filter_map(|a| a["name"].as_str()).collect();
+        for (name, index, how, number) in changes {
+            let name = name.get(&names);
+            let (at, width) = place(metadata, name);
+            let head = metadata["arrays"].as_array().unwrap().iter().find(|array| array["name"] == **name).unwrap();
+            let length: u64 = head["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).product();
+            if length == 0 {
+                continue;
+            }
+            let at = at + index.index(length as usize) * width;
+            // Small numbers are near misses: other nodes, features and counts.
+            let near = i64::from(number % 40);
+            let bytes: Vec<u8> = match (width, how) {
+                (8, 0) => f64::NAN.to_le_bytes().to_vec(),
+                (8, 1) => f64::INFINITY.to_le_bytes().to_vec(),
+                (8, 2) => f64::from(number).to_le_bytes().to_vec(),
+                (8, _) => near.to_le_bytes().to_vec(),
+                (4, 0) => number.to_le_bytes().to_vec(),
+                (4, _) => (near as i32).to_le_bytes().to_vec(),
+                _ => vec![number as u8],
+            };
+            arrays[at..at + width].copy_from_slice(&bytes);
+        }
+        if let Ok(model) = Model::from_bytes(&seal(metadata.to_string().as_bytes(), &arrays)) {
+            use_up(&model);
+        }
+    }
 }
 
 proptest! {

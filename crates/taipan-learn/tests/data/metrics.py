@@ -182,7 +182,12 @@ def main():
     r = np.random.RandomState(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
     lines = []
     for make, share in [(regression, 1.5), (classes, 1.5), (binary_scores, 1.25), (many_scores, 1), (clusters, 0.5)]:
-        entries = [json.dumps(make(r), separators=(",", ":"), allow_nan=False) for _ in range(int(cases * share))]
+        entries = []
+        while len(entries) < int(cases * share):
+            try:
+                entries.append(json.dumps(make(r), separators=(",", ":"), allow_nan=False))
+            except ValueError:
+                pass  # scikit-learn refuses: an area under a single point, say
         lines.append(f'"{make.__name__}": [\n' + ",\n".join(entries) + "\n]")
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 

@@ -193,7 +193,7 @@ def bias_variance(r):
 
 def main():
     path = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).with_name("search.json")
-    cases = int(sys.argv[2]) if len(sys.argv) > 2 else 60
+    cases = int(sys.argv[2]) if len(sys.argv) > 2 else 200
     r = np.random.RandomState(int(sys.argv[3]) if len(sys.argv) > 3 else 1)
     lines = []
     for make, share in [(search, 0.5), (cross_validation, 0.35), (bias_variance, 0.15)]:
