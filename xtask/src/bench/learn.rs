@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::measure::{Contender, Sample, run_for_output};
-use super::report::{Comparison, Line, Requirement, Section, TAIPAN, bytes, milliseconds, spread};
+use super::report::{Comparison, Line, Requirement, Section, TAIPAN, bytes, median, milliseconds, spread};
 use super::{Options, Setting};
 use crate::cargo::{self, cargo};
 use crate::venv::Venv;
@@ -28,17 +28,32 @@ struct Job {
     task: &'static str,
     /// The parts that are timed, each with the least ratio, if one is required.
     parts: &'static [(&'static str, Option<f64>)],
+    limits: &'static [Limit],
     /// Greatest relative difference between numbers of the two results.
     tolerance: f64,
     rounds: usize,
+}
+
+/// The least that a part has to read and to compute, whoever does it.
+struct Limit {
+    part: &'static str,
+    gigabytes: f64,
+    gigaflops: f64,
+    /// A number in Taipan's output that both are to be multiplied with.
+    times: Option<&'static str>,
+    /// What is counted.
+    what: &'static str,
 }
 
 const JOBS: &[Job] = &[
     Job {
         name: "grid-iris",
         task: "GridSearchCV over a RandomForestClassifier on iris (150 × 4): `n_estimators` 50, 100, 200 × `max_depth`\n\
-           3, 5, 7, five folds, then the best refitted: 46 forests. The same best parameters and scores.",
+           3, 5, 7, five folds, then the best refitted: 46 forests. The same best parameters and scores.\n\n\
+           The data fits into the nearest cache and there is hardly anything to compute, so neither memory nor\n\
+           arithmetic is the limit, but drawing, sorting and branching; forests of equal depth are grown once.",
         parts: &[("search", Some(40.0))],
+        limits: &[],
         tolerance: 0.0,
         rounds: 5,
     },
@@ -46,6 +61,22 @@ const JOBS: &[Job] = &[
         name: "linear",
         task: "LinearRegression and Ridge on 1,000,000 × 20 normal numbers. The same weights to a relative 1e-9.",
         parts: &[("ols", Some(3.0)), ("ridge", Some(3.0))],
+        limits: &[
+            Limit {
+                part: "ols",
+                gigabytes: 0.336,
+                gigaflops: 0.88,
+                times: None,
+                what: "the table twice, for means and for the QR decomposition",
+            },
+            Limit {
+                part: "ridge",
+                gigabytes: 0.336,
+                gigaflops: 0.44,
+                times: None,
+                what: "the table twice, for means and for products",
+            },
+        ],
         tolerance: 1e-9,
         rounds: 5,
     },
@@ -53,6 +84,13 @@ const JOBS: &[Job] = &[
         name: "logistic",
         task: "LogisticRegression (L-BFGS) on 1,000,000 × 20 normal numbers. The same weights to a relative 1e-6.",
         parts: &[("fit", Some(2.0))],
+        limits: &[Limit {
+            part: "fit",
+            gigabytes: 0.168,
+            gigaflops: 0.08,
+            times: Some("/passes"),
+            what: "the table once for each step of L-BFGS",
+        }],
         tolerance: 1e-6,
         rounds: 5,
     },
@@ -61,6 +99,13 @@ const JOBS: &[Job] = &[
         task: "Lasso (alpha 0.01) on 100,000 × 200 normal numbers, of which 20 features count. The same weights to a\n\
                relative 1e-9, in as many steps.",
         parts: &[("fit", Some(2.0))],
+        limits: &[Limit {
+            part: "fit",
+            gigabytes: 0.322,
+            gigaflops: 4.06,
+            times: None,
+            what: "the table twice, for means and for the products of its columns",
+        }],
         tolerance: 1e-9,
         rounds: 5,
     },
@@ -68,6 +113,13 @@ const JOBS: &[Job] = &[
         name: "pca",
         task: "PCA on 1,000,000 × 50 numbers, two components. The same ratios to a relative 1e-9.",
         parts: &[("fit", Some(1.5))],
+        limits: &[Limit {
+            part: "fit",
+            gigabytes: 0.8,
+            gigaflops: 2.55,
+            times: None,
+            what: "the table twice, for means and for covariances",
+        }],
         tolerance: 1e-9,
         rounds: 5,
     },
@@ -75,6 +127,13 @@ const JOBS: &[Job] = &[
         name: "kmeans",
         task: "KMeans with 20 clusters on 500,000 × 20 numbers. The same inertia to a relative 1e-9, in as many steps.",
         parts: &[("fit", Some(2.0))],
+        limits: &[Limit {
+            part: "fit",
+            gigabytes: 2.4,
+            gigaflops: 5.5,
+            times: None,
+            what: "the table for each of 20 starts, 8 steps and 2 sums, and every distance; bounds spare some of both",
+        }],
         tolerance: 1e-9,
         rounds: 5,
     },
@@ -82,6 +141,7 @@ const JOBS: &[Job] = &[
         name: "forest",
         task: "RandomForestClassifier of 50 trees from 100,000 × 20 normal numbers, two classes. The same trees.",
         parts: &[("fit", Some(4.0))],
+        limits: &[FOREST],
         tolerance: 0.0,
         rounds: 3,
     },
@@ -89,6 +149,7 @@ const JOBS: &[Job] = &[
         name: "forest-large",
         task: "The same from 1,000,000 × 20.",
         parts: &[("fit", Some(4.0))],
+        limits: &[FOREST],
         tolerance: 0.0,
         rounds: 1,
     },
@@ -96,6 +157,14 @@ const JOBS: &[Job] = &[
         name: "forest-predict",
         task: "The forest of 100,000 rows gives class probabilities for 1,000,000. The same ones.",
         parts: &[("predict", Some(8.0))],
+        limits: &[Limit {
+            part: "predict",
+            gigabytes: 0.176,
+            gigaflops: 0.0,
+            times: None,
+            what: "the table and the answers; the time goes to 50 million walks from root to leaf, each about 17 reads that \
+                   wait for each other, which only stay off this limit by keeping several under way",
+        }],
         tolerance: 1e-9,
         rounds: 3,
     },
@@ -103,10 +172,25 @@ const JOBS: &[Job] = &[
         name: "gradient-boosting",
         task: "GradientBoostingRegressor of 100 rounds from 100,000 × 20 normal numbers. The same trees.",
         parts: &[("fit", Some(4.0))],
+        limits: &[Limit {
+            part: "fit",
+            gigabytes: 420e-9,
+            gigaflops: 40e-9,
+            times: Some("/result/samples"),
+            what: "for each row of each node and feature a place in a sorted list, its target, and its move to a child",
+        }],
         tolerance: 0.0,
         rounds: 1,
     },
 ];
+
+const FOREST: Limit = Limit {
+    part: "fit",
+    gigabytes: 160e-9,
+    gigaflops: 80e-9,
+    times: Some("/result/samples"),
+    what: "for each row of each node and four features an 8-byte key, written, and sorted in two passes",
+};
 
 pub(crate) fn is_job(name: &str) -> bool {
     names().any(|job| job == name)
@@ -160,8 +244,40 @@ pub(crate) fn run(name: &str, setting: &Setting) -> Result<Section> {
     let race =
         Race { contenders, environment: Vec::new(), tolerance: job.tolerance, rounds: setting.rounds(job.rounds) };
     let parts: Vec<&'static str> = job.parts.iter().map(|(part, _)| *part).collect();
-    let comparisons = race.run(&parts, |_, part| job.parts[part].1)?;
-    Ok(Section { task: job.task.to_owned(), versions: versions(&setting.root)?, comparisons })
+    let runs = race.runs()?;
+    let comparisons = race.compare(&runs, &parts, |_, part| job.parts[part].1)?;
+    let mut task = job.task.to_owned();
+    if let (Some(program), Some(ours), [_, ..]) = (&setting.taipan, runs.first(), job.limits) {
+        let machine = race.measure(&contender(TAIPAN, program.clone(), "machine".to_owned()))?.said;
+        for limit in job.limits {
+            task = format!("{task}\n\n{}", limit.told(&machine["result"], ours)?);
+        }
+    }
+    Ok(Section { task, versions: versions(&setting.root)?, comparisons })
+}
+
+impl Limit {
+    /// How long the machine needs for the least there is to do, and how much longer Taipan takes.
+    fn told(&self, machine: &Value, runs: &[Run]) -> Result<String> {
+        let speed = |what: &str| machine[what].as_f64().with_context(|| format!("the machine's {what} are not known"));
+        let (bytes, flops) = (speed("bytes")? / 1e9, speed("flops")? / 1e9);
+        let first = runs.first().context("there was no run")?;
+        let times = match self.times {
+            None => 1.0,
+            Some(place) => first.said.pointer(place).and_then(Value::as_f64).context(place)?,
+        };
+        let (gigabytes, gigaflops) = (self.gigabytes * times, self.gigaflops * times);
+        let least = (gigabytes / bytes).max(gigaflops / flops);
+        let seconds: Vec<f64> = runs.iter().filter_map(|run| run.said["seconds"][self.part].as_f64()).collect();
+        Ok(format!(
+            "Limit of `{}`: {gigabytes:.2} GB and {gigaflops:.2} Gflop ({}), at {bytes:.1} GB/s and {flops:.0} Gflop/s, \
+             which two threads reach here: {}. Taipan takes {:.1} times that.",
+            self.part,
+            self.what,
+            milliseconds(least),
+            median(&seconds) / least
+        ))
+    }
 }
 
 /// Programs that time their own parts of the same work, and print them.
@@ -181,6 +297,11 @@ impl Race {
         parts: &[&'static str],
         required: impl Fn(&str, usize) -> Option<f64>,
     ) -> Result<Vec<Comparison>> {
+        self.compare(&self.runs()?, parts, required)
+    }
+
+    /// The runs of each contender, in turns after one warm-up each.
+    fn runs(&self) -> Result<Vec<Vec<Run>>> {
         let warm: Vec<Run> = self.contenders.iter().map(|contender| self.measure(contender)).collect::<Result<_>>()?;
         for pair in warm.windows(2) {
             if let [ours, theirs] = pair
@@ -195,8 +316,17 @@ impl Race {
                 runs.push(self.measure(contender)?);
             }
         }
+        Ok(runs)
+    }
+
+    fn compare(
+        &self,
+        runs: &[Vec<Run>],
+        parts: &[&'static str],
+        required: impl Fn(&str, usize) -> Option<f64>,
+    ) -> Result<Vec<Comparison>> {
         let comparison = |(index, part): (usize, &&'static str)| {
-            comparison(part, |contender| required(contender, index), &self.contenders, &runs, self.rounds)
+            comparison(part, |contender| required(contender, index), &self.contenders, runs, self.rounds)
         };
         parts.iter().enumerate().map(comparison).collect()
     }
@@ -294,6 +424,22 @@ mod tests {
         ] {
             assert_eq!(same(&result, &other, tolerance), expected, "{other}");
         }
+    }
+
+    #[test]
+    fn the_distance_from_the_limit_is_told() {
+        let run = |seconds: f64| Run {
+            sample: Sample::default(),
+            said: json!({"seconds": {"fit": seconds}, "passes": 4, "result": null}),
+        };
+        let limit = Limit { part: "fit", gigabytes: 0.5, gigaflops: 1.0, times: Some("/passes"), what: "passes" };
+        let machine = json!({"bytes": 10e9, "flops": 100e9});
+        assert_eq!(
+            limit.told(&machine, &[run(0.8), run(0.4), run(0.5)]).expect("told"),
+            "Limit of `fit`: 2.00 GB and 4.00 Gflop (passes), at 10.0 GB/s and 100 Gflop/s, which two threads reach here: \
+             200 ms. Taipan takes 2.5 times that."
+        );
+        assert!(limit.told(&json!({}), &[run(0.8)]).is_err());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use wait4::Wait4;
 use super::report::{Comparison, Line, Requirement, bytes, milliseconds, spread};
 
 /// One run of a command.
+#[cfg_attr(test, derive(Default))]
 pub(crate) struct Sample {
     pub(crate) wall: Duration,
     pub(crate) cpu: Duration,

@@ -23,6 +23,8 @@ pub(crate) fn logistic(report: &mut Report) -> taipan_learn::Result<()> {
     let x = normal(&mut random, 1_000_000, 20);
     let y = target(&mut random, &x, |j| (j as f64 - 9.5) / 4.0).mapv(|v| f64::from(u8::from(v > 0.0)));
     let model = report.time("fit", || LogisticRegression::new().fit(x.view(), y.view()))?;
+    // At least one evaluation a step, and one before the first.
+    report.passes = model.n_iter() + 1;
     report.result = json!({"coef": model.coef().row(0).to_vec()});
     Ok(())
 }
