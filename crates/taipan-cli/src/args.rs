@@ -117,6 +117,9 @@ pub(crate) struct Printing {
     /// Write to a file instead of standard output
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Write CSV cells that would be formulas with a ' before them
+    #[arg(long)]
+    pub(crate) safe_cells: bool,
 }
 
 #[derive(Debug, Args)]

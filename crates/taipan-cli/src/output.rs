@@ -79,8 +79,8 @@ impl Printer {
         };
         let stdout = || io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
         let target = match (written(format), file) {
-            (Some(output), Some(file)) => Target::File(BatchWriter::new(output, file, schema)),
-            (Some(output), None) => Target::Stdout(BatchWriter::new(output, stdout(), schema)),
+            (Some(output), Some(file)) => Target::File(safe(BatchWriter::new(output, file, schema), printing)),
+            (Some(output), None) => Target::Stdout(safe(BatchWriter::new(output, stdout(), schema), printing)),
             (None, Some(file)) => Target::TableFile(TableWriter::new(file, schema)),
             (None, None) => Target::Table(TableWriter::new(stdout(), schema)),
         };
@@ -109,6 +109,11 @@ impl Printer {
         }
         Ok(self.rows)
     }
+}
+
+/// The writer, with cells that no spreadsheet takes for formulas where that was asked for.
+fn safe<W: io::Write>(writer: BatchWriter<W>, printing: &Printing) -> BatchWriter<W> {
+    if printing.safe_cells { writer.safe_cells() } else { writer }
 }
 
 fn written(format: Format) -> Option<Output> {

@@ -174,3 +174,14 @@ fn threads_change_no_output() {
         assert!(run("4") == one, "{command:?}");
     }
 }
+
+#[test]
+fn cells_are_no_formulas_where_asked() {
+    let place = Workplace::new();
+    fs::write(place.path("t.csv"), "a,b\n=1+1,-2\n@x,3\n").unwrap();
+    let safe = "a,b\n'=1+1,-2\n'@x,3\n";
+    assert_eq!(place.ok(&["head", "t.csv", "--format", "csv", "--safe-cells"]), safe);
+    place.ok(&["query", "SELECT * FROM 't.csv'", "-o", "safe.csv", "--safe-cells"]);
+    assert_eq!(place.read("safe.csv"), safe);
+    assert_eq!(place.ok(&["query", "SELECT * FROM 't.csv'"]), "a,b\n=1+1,-2\n@x,3\n");
+}

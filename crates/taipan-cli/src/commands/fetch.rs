@@ -173,7 +173,7 @@ impl Report {
             return Ok(Self::Live);
         }
         let with_files = args.output.is_some();
-        let printing = Printing { format: args.format, output: None };
+        let printing = Printing { format: args.format, output: None, safe_cells: false };
         let printer = Printer::new(&printing, &batch(&[], with_files)?.schema())?;
         Ok(Self::Rows { printer, waiting: Vec::new(), with_files })
     }

@@ -151,15 +151,22 @@ impl<R: Read> Read for Transcoder<R> {
 }
 
 /// UTF-16 without a byte order mark: characters from below U+0100 have a zero on the same side each, and the text has
-/// no control characters but tabs and newlines.
+/// no control characters but tabs and newlines. Where most characters are no such ones, the bytes hardly ever are UTF-8:
+/// those that are have a stray NUL.
 fn utf_16(head: &[u8]) -> Option<&'static Encoding> {
     let pairs = head.get(..head.len().min(4096))?.as_chunks::<2>().0;
     let zeros = |side: usize| pairs.iter().filter(|pair| pair.get(side) == Some(&0)).count();
-    let encoding = match (zeros(0), zeros(1)) {
+    let (high, low) = (zeros(0), zeros(1));
+    let encoding = match (high, low) {
         (0, low) if low > 0 && low * 16 >= pairs.len() => UTF_16LE,
         (high, 0) if high > 0 && high * 16 >= pairs.len() => UTF_16BE,
         _ => return None,
     };
+    // The last character may be cut off.
+    let is_utf_8 = std::str::from_utf8(pairs.as_flattened()).map_or_else(|error| error.error_len().is_none(), |_| true);
+    if is_utf_8 && (high + low) * 2 < pairs.len() {
+        return None;
+    }
     let units = pairs
         .iter()
         .map(|pair| if encoding == UTF_16LE { u16::from_le_bytes(*pair) } else { u16::from_be_bytes(*pair) });
@@ -226,7 +233,9 @@ mod tests {
     fn encodings_are_told() {
         let le = |text: &str| utf_16_bytes(text, false);
         let be = |text: &str| utf_16_bytes(text, true);
-        let cases: [(Vec<u8>, &str); 16] = [
+        let cases: [(Vec<u8>, &str); 18] = [
+            (b"a,b\n1,\0\n".to_vec(), "UTF-8"),
+            (b"a,b\n1,2\0\n3,4\n".to_vec(), "UTF-8"),
             (b"a,b\n1,2\n".to_vec(), "UTF-8"),
             ("naïve".into(), "UTF-8"),
             (b"".to_vec(), "UTF-8"),
