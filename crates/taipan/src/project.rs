@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use taipan_io::{RejectFile, expand, table_name};
 use taipan_learn::Model;
 use taipan_plot::Theme;
-use taipan_query::{Engine, EngineOptions, Rows};
+use taipan_query::{Engine, EngineOptions, Reach, Rows};
 use taipan_store::{Artifact, Origin, Store, Table};
 
 use crate::config::{self, Config, ModelConfig, PlotConfig};
@@ -290,6 +290,13 @@ impl Project {
     /// Runs a query over the database's tables, and files.
     pub fn query(&self, sql: &str) -> Result<Rows> {
         Ok(self.inner.engine.sql(sql)?)
+    }
+
+    /// Runs a statement of someone else, which reads no more beside the tables than `reach` says.
+    ///
+    /// Errors: as [`query`](Self::query); [`taipan_query::ErrorKind::OutOfReach`] for what it may not read.
+    pub fn query_within(&self, sql: &str, reach: Reach) -> Result<Rows> {
+        Ok(self.inner.engine.within(reach)?.sql(sql)?)
     }
 
     /// The trained models, in the app file's order.
