@@ -84,6 +84,10 @@ pub(crate) enum Command {
     Plot(Plot),
     /// Write a page about what a file holds
     Report(Summary),
+    /// Copy a whole database to a file, while it is in use
+    Backup(Backup),
+    /// Put a copy back in the place of all that a database holds
+    Restore(Restore),
     /// Import, train and draw what a folder holds, and serve it
     Serve(Serve),
     /// Check an app file
@@ -355,6 +359,34 @@ pub(crate) enum OnDrift {
     Add,
     /// Leave out the file's new columns
     Ignore,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A copy of a SQLite database is a SQLite database; one of PostgreSQL is an archive of pg_dump, which must be installed.
+
+Examples:
+  taipan backup --db demo.db -o demo-copy.db
+  taipan backup --db postgres://me@localhost/shop -o shop.dump")]
+pub(crate) struct Backup {
+    /// The database
+    #[arg(long, value_name = "DATABASE")]
+    pub(crate) db: String,
+    /// The file to write; it gets its name once the copy is whole and was checked
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  taipan restore demo-copy.db --db demo.db")]
+pub(crate) struct Restore {
+    /// A file that `taipan backup` wrote
+    pub(crate) file: PathBuf,
+    /// The database; what it holds is replaced
+    #[arg(long, value_name = "DATABASE")]
+    pub(crate) db: String,
 }
 
 #[derive(Debug, Args)]

@@ -42,6 +42,8 @@ fn main() -> ExitCode {
         Command::Estimators(args) => commands::estimators::run(&args),
         Command::Plot(args) => commands::plot::run(&args, &global),
         Command::Report(args) => commands::report::run(&args, &global),
+        Command::Backup(args) => commands::backup::run(&args, &global),
+        Command::Restore(args) => commands::backup::restore(&args, &global),
         Command::Serve(args) => commands::serve::run(&args, &global),
         Command::Check(args) => commands::check::run(&args, &global),
         Command::Completions(args) => commands::completions::run(&args),
