@@ -1,0 +1,132 @@
+//! Scopes around async work.
+
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context as Polled, Poll};
+
+use futures::FutureExt;
+
+use super::{Exit, settle};
+use crate::task::context::{CleanUp, Contained, defer};
+
+/// An async context manager; made by [`scope_async`].
+#[derive(Debug)]
+pub struct AsyncScope<N, X> {
+    enter: N,
+    exit: X,
+}
+
+/// Makes a context manager of an async entrance and an async exit.
+///
+/// ```
+/// use std::sync::Arc;
+/// use taipan_runtime::Error;
+/// use taipan_runtime::scope::scope_async;
+/// use taipan_runtime::task::run;
+///
+/// let length = run(async {
+///     let connection = scope_async(
+///         async || Ok::<_, Error>(String::from("connected")),
+///         |connection: Arc<String>, exit| {
+///             let committed = exit.is_success();
+///             async move {
+///                 println!("{connection}: {}", if committed { "committed" } else { "rolled back" });
+///                 Ok(())
+///             }
+///         },
+///     );
+///     connection.with(async |connection| Ok(connection.len())).await
+/// })?;
+/// assert_eq!(length, 9);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// When the work is cancelled, the exit still runs, and whoever cancelled through this crate (a task's handle, a
+/// group, a timeout, a gather) waits for it.
+pub fn scope_async<T, E, N, X, L>(enter: N, exit: X) -> AsyncScope<N, X>
+where
+    N: AsyncFnOnce() -> Result<T, E>,
+    X: FnOnce(Arc<T>, Exit<'_, E>) -> L + Send + 'static,
+    L: Future<Output = Result<(), E>> + Send + 'static,
+    T: Send + Sync + 'static,
+    E: fmt::Display + 'static,
+{
+    AsyncScope { enter, exit }
+}
+
+impl<N, X> AsyncScope<N, X> {
+    /// Enters, works and leaves.
+    ///
+    /// Errors: that of entering; that of the work; when the work returned, that of leaving.
+    pub async fn with<R, T, E, L>(self, work: impl AsyncFnOnce(Arc<T>) -> Result<R, E>) -> Result<R, E>
+    where
+        N: AsyncFnOnce() -> Result<T, E>,
+        X: FnOnce(Arc<T>, Exit<'_, E>) -> L + Send + 'static,
+        L: Future<Output = Result<(), E>> + Send + 'static,
+        T: Send + Sync + 'static,
+        E: fmt::Display + 'static,
+    {
+        let value = Arc::new((self.enter)().await?);
+        let mut unless_left = UnlessLeft { exit: Some((self.exit, Arc::clone(&value))), leave };
+        // Declared after the exit, so that a cancelled inner scope is left before this one.
+        let outcome = pin!(Contained::new(AssertUnwindSafe(work(value)).catch_unwind())).await;
+        let left = match unless_left.exit.take() {
+            Some((exit, value)) => ToTheEnd(Some(Box::pin(exit(value, Exit::of(&outcome))))).await,
+            None => Ok(()),
+        };
+        settle(outcome, left)
+    }
+}
+
+/// Makes the exit of cancelled work.
+fn leave<T, E, X, L>(exit: X, value: Arc<T>) -> CleanUp
+where
+    X: FnOnce(Arc<T>, Exit<'_, E>) -> L + Send + 'static,
+    L: Future<Output = Result<(), E>> + Send + 'static,
+    E: fmt::Display + 'static,
+{
+    let left = exit(value, Exit::Cancelled);
+    Box::pin(left.map(super::report))
+}
+
+/// Leaves the scope of work that was dropped.
+struct UnlessLeft<X, T> {
+    exit: Option<(X, Arc<T>)>,
+    leave: fn(X, Arc<T>) -> CleanUp,
+}
+
+impl<X, T> Drop for UnlessLeft<X, T> {
+    fn drop(&mut self) {
+        if let Some((exit, value)) = self.exit.take() {
+            defer((self.leave)(exit, value));
+        }
+    }
+}
+
+/// A future that is run to its end even when it is dropped.
+struct ToTheEnd<E: fmt::Display + 'static>(Option<Leaving<E>>);
+
+type Leaving<E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send>>;
+
+impl<E: fmt::Display + 'static> Future for ToTheEnd<E> {
+    type Output = Result<(), E>;
+
+    fn poll(mut self: Pin<&mut Self>, polled: &mut Polled<'_>) -> Poll<Self::Output> {
+        let Some(future) = &mut self.0 else { return Poll::Ready(Ok(())) };
+        let output = future.as_mut().poll(polled);
+        if output.is_ready() {
+            self.0 = None;
+        }
+        output
+    }
+}
+
+impl<E: fmt::Display + 'static> Drop for ToTheEnd<E> {
+    fn drop(&mut self) {
+        if let Some(future) = self.0.take() {
+            defer(Box::pin(future.map(super::report)));
+        }
+    }
+}
