@@ -80,6 +80,7 @@ pub trait Integer: Copy + PartialOrd + Send + Sync {
     #[doc(hidden)]
     fn distance(self, greater: Self) -> usize;
     #[doc(hidden)]
+    #[must_use]
     fn plus(self, number: usize) -> Self;
 }
 
