@@ -220,8 +220,11 @@ fn a_group_outlives_its_tasks_and_collects_their_errors() {
     let outcome = run(async {
         let errors = TaskGroup::run(async |group| {
             drop(group.create_task(scoped(Arc::clone(&log), "one")));
-            let failing = group.create_task(async {
-                sleep(MOMENT * 5).await;
+            let entered = Arc::clone(&log);
+            let failing = group.create_task(async move {
+                while entered.lock().expect("no panic").is_empty() {
+                    sleep(MOMENT).await;
+                }
                 Err::<u64, _>(Error::invalid("lost"))
             });
             let error = failing.await.expect_err("it fails");
