@@ -57,12 +57,12 @@ fn steps(root: &Path, long: bool, log: &mut Log, totals: &mut Totals) -> Option<
         Some(_) => Ok(None),
         None => Postgres::start(Durability::None).map(Some),
     })?;
-    let python = log.step("python", || match std::env::var_os(PYTHON) {
-        Some(python) => Ok(PathBuf::from(python)),
-        None => {
-            let folder = cargo::cache("taipan-tests")?;
-            Ok(Venv::open(&folder, &root.join("xtask/test-requirements.txt"))?.program("python"))
+    let python = log.step("python", || {
+        if let Some(python) = std::env::var_os(PYTHON) {
+            return Ok(PathBuf::from(python));
         }
+        let folder = cargo::cache("taipan-tests")?;
+        Ok(Venv::open(&folder, &root.join("xtask/test-requirements.txt"))?.program("python"))
     })?;
     let clients = log.step("clients", || Ok(clients::install()))?;
     let peers = Peers { driver, database, python, clients };
