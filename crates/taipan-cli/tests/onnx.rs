@@ -53,7 +53,7 @@ fn onnx_runtime_predicts_the_same() {
         let given = rows(&place, &["query", &format!("SELECT * FROM '{}'", arguments[0])]);
         let inputs: Map<String, Value> =
             given[0].keys().map(|column_name| (column_name.clone(), json!(column(&given, column_name)))).collect();
-        place.write(&format!("{name}.inputs.json"), &Value::from(inputs).to_string());
+        place.write(&format!("{name}.inputs.json"), Value::from(inputs).to_string());
     }
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../taipan-learn/tests/onnxruntime.py");
     let run = Command::new(python).arg(script).arg(place.path("")).output().unwrap();

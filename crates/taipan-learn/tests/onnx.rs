@@ -39,12 +39,12 @@ fn data(classes: usize, missing: bool) -> (Array2<f64>, Array1<f64>) {
     let mut random = RandomState::new(7);
     let mut draw = || random.random_sample();
     let mut x = Array2::from_shape_fn((ROWS, FEATURES), |_| (draw() * 6.0).floor() / 3.0 + 0.1);
-    let y = Array1::from_shape_fn(ROWS, |row| match classes {
-        0 => 3.0 * x[(row, 0)] - x[(row, 2)] + draw(),
-        _ => {
-            let class = (x[(row, 0)] + x[(row, 1)] + draw() - 1.0) / 3.0 * classes as f64;
-            class.floor().clamp(0.0, classes as f64 - 1.0) * 2.0
+    let y = Array1::from_shape_fn(ROWS, |row| {
+        if classes == 0 {
+            return 3.0 * x[(row, 0)] - x[(row, 2)] + draw();
         }
+        let class = (x[(row, 0)] + x[(row, 1)] + draw() - 1.0) / 3.0 * classes as f64;
+        class.floor().clamp(0.0, classes as f64 - 1.0) * 2.0
     });
     if missing {
         for row in (0..ROWS).step_by(5) {

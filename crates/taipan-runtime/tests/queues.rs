@@ -11,7 +11,7 @@ use taipan_runtime::task::{create_task, gather, run};
 use taipan_runtime::{Error, ErrorKind};
 
 const SHORT: Duration = Duration::from_millis(5);
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 fn drained<T, O: Order<T>>(queue: &Queue<T, O>, items: impl IntoIterator<Item = T>) -> Vec<T> {
     for item in items {
@@ -190,18 +190,15 @@ proptest! {
         let queue = Queue::new(capacity);
         let mut oracle: Vec<u8> = Vec::new();
         for step in steps {
-            match step {
-                Some(item) => {
-                    let fits = capacity == 0 || oracle.len() < capacity;
-                    if fits {
-                        oracle.push(item);
-                    }
-                    prop_assert_eq!(queue.try_put(item).is_ok(), fits);
+            if let Some(item) = step {
+                let fits = capacity == 0 || oracle.len() < capacity;
+                if fits {
+                    oracle.push(item);
                 }
-                None => {
-                    let expected = (!oracle.is_empty()).then(|| oracle.remove(0));
-                    prop_assert_eq!(queue.try_get().ok(), expected);
-                }
+                prop_assert_eq!(queue.try_put(item).is_ok(), fits);
+            } else {
+                let expected = (!oracle.is_empty()).then(|| oracle.remove(0));
+                prop_assert_eq!(queue.try_get().ok(), expected);
             }
             prop_assert_eq!(queue.len(), oracle.len());
         }

@@ -358,7 +358,7 @@ impl<B> Core<B> {
                     _ => return Err(Refusal::NotNow),
                 },
             };
-            if looks < LOOKS {
+            if looks != LOOKS {
                 looks += 1;
                 drop(state);
                 std::thread::yield_now();
