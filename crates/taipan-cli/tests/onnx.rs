@@ -55,7 +55,7 @@ fn onnx_runtime_predicts_the_same() {
             given[0].keys().map(|column_name| (column_name.clone(), json!(column(&given, column_name)))).collect();
         place.write(&format!("{name}.inputs.json"), Value::from(inputs).to_string());
     }
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../taipan-learn/tests/onnxruntime.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../taipan-learn/tests/run_onnx.py");
     let run = Command::new(python).arg(script).arg(place.path("")).output().unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     for (name, arguments) in MODELS {

@@ -263,7 +263,8 @@ fn trees_that_are_none_are_refused() {
         ("value", &real(f64::INFINITY), "a prediction of a tree is not a finite number"),
         ("node_counts", &long(0), "the arrays of a tree have different lengths"),
         ("node_counts", &long(-1), "a tree has fewer than no nodes"),
-        ("node_counts", &long(i64::MAX), "the arrays of a tree have different lengths"),
+        // The first tree takes the nodes of the second for its own.
+        ("node_counts", &long(i64::MAX), "node 9 of a tree has children that cannot be"),
         ("n_features", &long(0), "the features, outputs and classes of the trees do not fit together"),
         ("n_values", &long(1), "the features, outputs and classes of the trees do not fit together"),
         ("n_outputs", &long(i64::MAX), "the features, outputs and classes of the trees do not fit together"),

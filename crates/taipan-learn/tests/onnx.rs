@@ -190,7 +190,7 @@ fn onnx_runtime_agrees() {
         let inputs = json!({ "x": rows(case.x.view()) });
         fs::write(folder.join(format!("{number}.inputs.json")), inputs.to_string()).unwrap();
     }
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/onnxruntime.py");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/run_onnx.py");
     let run = Command::new(python).arg(script).arg(&folder).output().unwrap();
     assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
     for (number, case) in cases.iter().enumerate() {

@@ -218,7 +218,8 @@ impl Tree {
             self.weighted_n_node_samples.len(),
             self.missing_go_to_left.len(),
         ];
-        if n == 0 || lengths.iter().any(|&length| length != n) || self.value.len() != n * self.stride() {
+        let values = n.checked_mul(self.stride());
+        if n == 0 || lengths.iter().any(|&length| length != n) || values != Some(self.value.len()) {
             return Err(Error::malformed("the arrays of a tree have different lengths"));
         }
         let mut has_parent = vec![false; n];
