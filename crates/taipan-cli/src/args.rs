@@ -92,6 +92,8 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Check an app file
     Check(Check),
+    /// List the classes of an app file, with their orders and fields
+    Classes(Classes),
     /// Print completions for a shell
     Completions(Completions),
 }
@@ -537,6 +539,7 @@ pub(crate) struct Export {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Report {
     /// For people
+    #[value(alias = "table")]
     Text,
     /// For programs
     Json,
@@ -697,6 +700,19 @@ Examples:
 pub(crate) struct Check {
     /// An app file, or its folder
     pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  taipan classes examples/demo
+  taipan classes taipan.toml --format json")]
+pub(crate) struct Classes {
+    /// An app file, or its folder
+    pub(crate) app: PathBuf,
+    /// How the result is printed
+    #[arg(long, value_enum, default_value_t = Report::Text)]
+    pub(crate) format: Report,
 }
 
 #[derive(Debug, Args)]

@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         Command::Restore(args) => commands::backup::restore(&args, &global),
         Command::Serve(args) => commands::serve::run(&args, &global),
         Command::Check(args) => commands::check::run(&args, &global),
+        Command::Classes(args) => commands::classes::run(&args),
         Command::Completions(args) => commands::completions::run(&args),
     };
     match result {

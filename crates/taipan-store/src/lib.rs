@@ -55,6 +55,7 @@ pub mod mutation;
 mod names;
 mod origin;
 mod postgres;
+pub mod resource;
 mod scan;
 pub mod schema;
 mod select;

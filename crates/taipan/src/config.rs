@@ -12,8 +12,11 @@ use serde::{Deserialize, Serialize};
 use taipan_io::{OnError, ReadOptions};
 use taipan_learn::metrics::Scoring;
 use taipan_learn::{ParamValue, registry};
+use taipan_store::resource::Classes;
 use toml::Spanned;
 
+use crate::classes;
+pub use crate::classes::{ClassConfig, FieldConfig, IndexConfig};
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::model::TrainOptions;
 use crate::picture::PlotOptions;
@@ -31,6 +34,12 @@ pub struct Config {
     /// `[source.NAME]`: data files; the name is the table's.
     #[serde(default, rename = "source")]
     pub sources: IndexMap<String, SourceConfig>,
+    /// `[class.NAME]`: classes, of which those with the metaclass `Resource` are tables.
+    #[serde(default, rename = "class")]
+    pub class_configs: IndexMap<Spanned<String>, ClassConfig>,
+    /// The classes that they declare, made and checked.
+    #[serde(skip)]
+    pub classes: Classes,
     /// `[model.NAME]`
     #[serde(default, rename = "model")]
     pub models: IndexMap<String, ModelConfig>,
@@ -279,8 +288,20 @@ impl Config {
     /// Checks the text of an app file; `path` is for messages and for files named relative to it.
     pub fn parse(path: &Path, text: &str) -> Result<Self> {
         let source = Source { path, text };
-        let config: Self = toml::from_str(text).map_err(|error| source.syntax(&error))?;
+        let mut config: Self = toml::from_str(text).map_err(|error| source.syntax(&error))?;
         source.check(&config)?;
+        config.classes = classes::make(&config.class_configs).map_err(|(range, fault)| {
+            let error = source.error(&range.unwrap_or(0..0), fault.to_string());
+            fault.hint.into_iter().fold(error, Error::with_hint)
+        })?;
+        for table in config.sources.keys() {
+            if let Some(declared) = config.classes.of_table(table) {
+                let class = declared.class.name();
+                let span = config.class_configs.keys().find(|name| name.get_ref() == class).map(Spanned::span);
+                let message = format!("class {class}: the table '{table}' is that of [source.{table}]");
+                return Err(source.error(&span.unwrap_or(0..0), message));
+            }
+        }
         Ok(config)
     }
 }
@@ -481,6 +502,64 @@ mod tests {
         assert!(fault(search).starts_with("taipan.toml:5:16: Ridge: alpha = -1"), "{}", fault(search));
         assert!(fault("[app]\ndatabase = 'postgres://u@h/d'").starts_with("taipan.toml:2:12: databases of the kind"));
         assert!(fault("[app\n").starts_with("taipan.toml:1:5: "));
+        assert!(fault("[class.A]\nfields.a = { type = 'txt' }").starts_with("taipan.toml:2:21: unknown variant 'txt'"));
+    }
+
+    #[test]
+    fn faults_of_classes_are_named_with_line_and_column() {
+        let resource = "[class.C]\nmetaclass = 'Resource'\n";
+        for (text, expected) in [
+            ("[class.A]\n[class.B]\nbases = ['A']\n[class.C]\nbases = ['A', 'B']", {
+                "taipan.toml:5:9: class C: Cannot create a consistent method resolution order (MRO) for bases A, B"
+            }),
+            ("[class.A]\nbases = ['B']\n[class.B]\nbases = ['A']", {
+                "taipan.toml:2:9: class A: the bases of A lead back to it: A → B → A"
+            }),
+            ("[class.C]\nbases = ['Timestampd']", {
+                "taipan.toml:2:9: class C: no class 'Timestampd' (did you mean 'Timestamped'?)"
+            }),
+            ("[class.C]\nmetaclass = 'Resorce'", {
+                "taipan.toml:2:13: class C: no metaclass 'Resorce' (the metaclass of tables is 'Resource')"
+            }),
+            (&*format!("{resource}bases = ['Versioned']\nfields.version = {{ type = 'text' }}"), {
+                "taipan.toml:4:27: class C, field 'version': 'version' is text in C, and integer in Versioned"
+            }),
+            (&*format!("{resource}fields.n = {{ type = 'integer', default = 'x' }}"), {
+                "taipan.toml:3:42: class C, field 'n': table \"c\", column \"n\": \"x\" is not an INTEGER"
+            }),
+            (&*format!("{resource}fields.n = {{ type = 'json', default = [1] }}"), {
+                "taipan.toml:3:39: class C, field 'n': a default cannot be [1]"
+            }),
+            (&*format!("{resource}fields.d = {{ type = 'integer', references = 'D' }}"), {
+                "taipan.toml:3:45: class C, field 'd': 'D' is no class"
+            }),
+            (&*format!("{resource}read = 'pubic'"), {
+                "taipan.toml:3:8: class C: 'pubic' is nobody: public, user, staff, owner, or an SQL condition (did you mean 'public'?)"
+            }),
+            (&*format!("{resource}fields.id = {{ type = 'text' }}"), {
+                "taipan.toml:3:13: class C, field 'id': no field is the primary key, and 'id' is taken by one that is not"
+            }),
+            (&*format!("{resource}fields.n = {{ requierd = true, type = 'text' }}"), {
+                "taipan.toml:3:14: unknown key 'requierd' (did you mean 'required'?)"
+            }),
+        ] {
+            assert_eq!(fault(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn classes_of_the_file_are_made() {
+        let text = "[class.Versioned]\nabstract = true\nfields.version = { type = 'integer', default = 1 }\n\
+            [class.Employee]\nbases = ['Versioned', 'Timestamped']\nmetaclass = 'Resource'\ntable = 'employees'\n\
+            fields.id = { type = 'integer', primary_key = true }\n\
+            fields.name = { type = 'text', required = true, index = true }\n\
+            fields.salary = { type = 'integer', check = 'salary >= 0' }\nread = 'public'\nwrite = 'staff'\n\
+            [[class.Employee.indexes]]\nfields = ['name', 'salary']\nwhere = 'salary > 0'\n";
+        let config = Config::parse(Path::new("taipan.toml"), text).unwrap();
+        let table = &config.classes.tables()[0];
+        let fields: Vec<_> = table.fields.iter().map(|field| &*field.name).collect();
+        assert_eq!(fields, ["id", "name", "salary", "version", "created_at", "updated_at"]);
+        assert_eq!((&*table.name, table.indexes.len()), ("employees", 2));
     }
 
     #[test]

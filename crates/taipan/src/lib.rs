@@ -19,6 +19,7 @@
 //! The same steps on single files, without a project, are [`import_file`], [`train`], [`predict`] and [`plot`].
 //! The rooms below are re-exported: [`class`], [`io`], [`store`], [`learn`], [`plotting`], [`query`].
 
+mod classes;
 pub mod config;
 mod error;
 mod import;

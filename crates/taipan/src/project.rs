@@ -14,6 +14,7 @@ use taipan_io::{RejectFile, expand, table_name};
 use taipan_learn::Model;
 use taipan_plot::Theme;
 use taipan_query::{Engine, EngineOptions, Reach, Rows};
+use taipan_store::resource::Classes;
 use taipan_store::{Artifact, Origin, Store, Table};
 
 use crate::config::{self, Config, ModelConfig, PlotConfig};
@@ -172,6 +173,11 @@ impl Project {
     /// The application's name.
     pub fn name(&self) -> &str {
         &self.inner.name
+    }
+
+    /// The classes of its app file.
+    pub fn classes(&self) -> &Classes {
+        &self.inner.config.classes
     }
 
     /// Its database.

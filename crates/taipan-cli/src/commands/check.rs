@@ -11,8 +11,13 @@ pub(crate) fn run(args: &Check, global: &Global) -> Result<()> {
     let config = Config::load(&path)?;
     if !global.quiet {
         let (sources, models, plots) = (config.sources.len(), config.models.len(), config.plots.len());
+        let classes = match config.classes.iter().count() {
+            0 => String::new(),
+            1 => ", 1 class".to_owned(),
+            more => format!(", {more} classes"),
+        };
         eprintln!(
-            "{}: ok, {}, {}, {}",
+            "{}: ok, {}, {}, {}{classes}",
             path.display(),
             counted(sources as u64, "source"),
             counted(models as u64, "model"),

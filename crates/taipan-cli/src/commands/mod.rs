@@ -2,6 +2,7 @@
 
 pub(crate) mod backup;
 pub(crate) mod check;
+pub(crate) mod classes;
 pub(crate) mod completions;
 pub(crate) mod convert;
 pub(crate) mod estimators;

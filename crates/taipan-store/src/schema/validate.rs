@@ -1,5 +1,7 @@
 //! Whether a declared table can be made: its names, what refers to what, and that a condition is one expression.
 
+use std::fmt;
+
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::kind::Kind;
 use crate::names;
@@ -30,7 +32,7 @@ impl Table {
             if let Some(preset) = &field.preset
                 && !preset.fits(field.kind)
             {
-                let error = Error::invalid_value(&preset.shown(), field.kind.described());
+                let error = Error::invalid_value(&preset.to_string(), field.kind.described());
                 return Err(error.at(&self.name, &field.name, None));
             }
         }
@@ -89,14 +91,16 @@ impl Preset {
             Preset::Now => matches!(kind, Kind::Date | Kind::Timestamp),
         }
     }
+}
 
-    fn shown(&self) -> String {
+impl fmt::Display for Preset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Preset::Boolean(value) => value.to_string(),
-            Preset::Integer(value) => value.to_string(),
-            Preset::Real(value) => value.to_string(),
-            Preset::Text(text) => text.clone(),
-            Preset::Now => "now".to_owned(),
+            Preset::Boolean(value) => value.fmt(f),
+            Preset::Integer(value) => value.fmt(f),
+            Preset::Real(value) => value.fmt(f),
+            Preset::Text(text) => f.write_str(text),
+            Preset::Now => f.write_str("now"),
         }
     }
 }
