@@ -130,7 +130,8 @@ fn as_resource(class: &Class, spec: &ClassSpec, fields: &[Inherited]) -> Result<
     let mut table = Table::new(table_name(spec));
     let (class, order) = (class.name(), class.mro());
     for Inherited { spec: field, .. } in fields {
-        table = table.field(checked_field(class, &table.name, field)?);
+        let checked = checked_field(class, &table.name, field)?;
+        table = table.field(checked);
         if field.unique {
             table = table.index(Index::on([&*field.name]).unique());
         } else if field.index {
