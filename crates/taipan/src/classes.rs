@@ -91,7 +91,7 @@ pub struct IndexConfig {
 }
 
 /// A fault and the place of the file that it is about; none if it is the whole class.
-pub(crate) type Placed = (Option<Range<usize>>, Fault);
+pub(crate) type Placed = Box<(Option<Range<usize>>, Fault)>;
 
 /// Makes the classes of the file.
 pub(crate) fn make(configs: &IndexMap<Spanned<String>, ClassConfig>) -> Result<Classes, Placed> {
@@ -99,7 +99,7 @@ pub(crate) fn make(configs: &IndexMap<Spanned<String>, ClassConfig>) -> Result<C
     for (name, config) in configs {
         specs.push(config.spec(name.get_ref())?);
     }
-    Classes::build(&specs).map_err(|fault| (place(configs, &fault), fault))
+    Classes::build(&specs).map_err(|fault| Box::new((place(configs, &fault), fault)))
 }
 
 fn place(configs: &IndexMap<Spanned<String>, ClassConfig>, fault: &Fault) -> Option<Range<usize>> {
@@ -138,7 +138,7 @@ impl ClassConfig {
             let spec = config.get_ref().spec(field).map_err(|(span, message)| {
                 let fault =
                     Fault { key: Some("default"), field: Some(field.clone()), ..Fault::of_class(name, message) };
-                (Some(span), fault)
+                Box::new((Some(span), fault))
             })?;
             fields.push(spec);
         }

@@ -290,7 +290,8 @@ impl Config {
         let source = Source { path, text };
         let mut config: Self = toml::from_str(text).map_err(|error| source.syntax(&error))?;
         source.check(&config)?;
-        config.classes = classes::make(&config.class_configs).map_err(|(range, fault)| {
+        config.classes = classes::make(&config.class_configs).map_err(|placed| {
+            let (range, fault) = *placed;
             let error = source.error(&range.unwrap_or(0..0), fault.to_string());
             fault.hint.into_iter().fold(error, Error::with_hint)
         })?;

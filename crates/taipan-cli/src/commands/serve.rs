@@ -33,6 +33,9 @@ pub(crate) fn run(args: &Serve, global: &Global) -> Result<()> {
             println!("{:<12} {what}", printable(name));
         }
     };
+    if !project.classes().is_empty() {
+        eprintln!("note: classes are checked and listed so far; their tables are not made yet");
+    }
     let progress = FileProgress::new(global.quiet);
     let imported = project.import_with_progress(
         |done| {
