@@ -9,10 +9,14 @@
 //! | [`pool`] | computing on every core: map, imap, starmap, reduce |
 //! | [`queue`] | bounded queues between threads and tasks, and workers over them |
 //! | [`scope`] | context managers: exits that run however the work ends |
+//! | [`logging`] | numeric levels, dotted loggers, handlers that never hold up the caller |
+//! | [`jobs`] | jobs that are done at least once and acknowledged exactly once |
 //! | [`progress`] | how far work has come: a bar, log lines, events |
 
 mod cancel;
 mod error;
+pub mod jobs;
+pub mod logging;
 pub mod pool;
 pub mod progress;
 pub mod queue;
@@ -22,3 +26,6 @@ pub mod task;
 
 pub use cancel::CancelToken;
 pub use error::{Error, ErrorKind, Result};
+
+#[doc(hidden)]
+pub use tracing as __tracing;
