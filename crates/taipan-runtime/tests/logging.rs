@@ -132,8 +132,8 @@ fn fields_errors_and_libraries_events_are_written() {
     let error = Outer(io::Error::other("no such disk"));
     logging::exception!(logger: app, error, "while reading");
     app.exception(&error, "again");
-    tracing::info!(target: "fields::library", bytes = 7_u64, "from a library");
-    tracing::trace!(target: "fields::library", "too fine");
+    tracing::info!(target: "fields::guest", bytes = 7_u64, "from a library");
+    tracing::trace!(target: "fields::guest", "too fine");
     assert!(handler.flush(LONG));
     assert_eq!(
         written.text(),
@@ -142,7 +142,7 @@ fn fields_errors_and_libraries_events_are_written() {
          CRITICAL fields the end\n\
          ERROR fields while reading\n  error: the file is lost\n  caused by: no such disk\n\
          ERROR fields again\n  error: the file is lost\n  caused by: no such disk\n\
-         INFO fields.library from a library bytes=7\n"
+         INFO fields.guest from a library bytes=7\n"
     );
 }
 
