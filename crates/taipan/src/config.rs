@@ -54,7 +54,8 @@ pub struct Config {
 pub struct AppConfig {
     /// Shown as the title; the folder's name when absent.
     pub name: Option<String>,
-    /// The database, `sqlite:FILE` relative to the app file; `taipan.db` beside it when absent.
+    /// The database: `sqlite:FILE`, relative to the app file, or `postgres://USER@HOST/DATABASE`; `taipan.db` beside the
+    /// app file when absent.
     pub database: Option<Spanned<String>>,
 }
 
@@ -343,9 +344,10 @@ impl Source<'_> {
         }
         if let Some(database) = &config.app.database
             && let Some((scheme, _)) = database.get_ref().split_once("://")
-            && scheme != "sqlite"
+            && !matches!(scheme, "sqlite" | "postgres" | "postgresql")
         {
-            let message = format!("databases of the kind '{scheme}' are not supported; use sqlite:FILE");
+            let known = "use sqlite:FILE or postgres://USER@HOST/DATABASE";
+            let message = format!("databases of the kind '{scheme}' are not supported; {known}");
             return Err(self.error(&database.span(), message));
         }
         for source in config.sources.values() {
@@ -501,7 +503,7 @@ mod tests {
         assert!(fault(ridge).starts_with("taipan.toml:2:13: Ridge: alpha = -1"), "{}", fault(ridge));
         let search = "[model.m]\nestimator = 'Ridge'\nfrom = 't'\ntarget = 'y'\nsearch.alpha = [1, -1]";
         assert!(fault(search).starts_with("taipan.toml:5:16: Ridge: alpha = -1"), "{}", fault(search));
-        assert!(fault("[app]\ndatabase = 'postgres://u@h/d'").starts_with("taipan.toml:2:12: databases of the kind"));
+        assert!(fault("[app]\ndatabase = 'mysql://u@h/d'").starts_with("taipan.toml:2:12: databases of the kind"));
         assert!(fault("[app\n").starts_with("taipan.toml:1:5: "));
         assert!(fault("[class.A]\nfields.a = { type = 'txt' }").starts_with("taipan.toml:2:21: unknown variant 'txt'"));
     }

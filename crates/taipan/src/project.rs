@@ -15,7 +15,7 @@ use taipan_learn::Model;
 use taipan_plot::Theme;
 use taipan_query::{Engine, EngineOptions, Reach, Rows};
 use taipan_store::resource::Classes;
-use taipan_store::{Artifact, Origin, Store, Table};
+use taipan_store::{Artifact, ErrorKind as StoreErrorKind, Migration, Origin, Store, Table};
 
 use crate::config::{self, Config, ModelConfig, PlotConfig};
 use crate::error::{Error, ErrorKind, Result, nearest};
@@ -103,6 +103,8 @@ pub struct Project {
 
 struct Inner {
     name: String,
+    /// The inputs as they were given.
+    given: String,
     config: Config,
     sources: Vec<Source>,
     fresh: bool,
@@ -159,6 +161,7 @@ impl Project {
         Ok(Self {
             inner: Arc::new(Inner {
                 name,
+                given: options.inputs.iter().map(|input| input.display().to_string()).collect::<Vec<_>>().join(" "),
                 config,
                 sources,
                 fresh: options.fresh,
@@ -185,7 +188,35 @@ impl Project {
         self.inner.store.get()
     }
 
-    /// Imports the files that are new or have changed, each in one transaction, and reports each.
+    /// What would bring the tables to what the classes declare; nothing is changed.
+    ///
+    /// Errors: the database cannot be read.
+    pub fn plan(&self) -> Result<Migration> {
+        Ok(self.store().plan(&self.classes().tables())?)
+    }
+
+    /// Brings the tables to what the classes declare, in one transaction, and returns what was done. Of what would be
+    /// lost, only what `allowed` names is given up: a table, or a field as `table.field`.
+    ///
+    /// Errors: something else would be lost, with the command that allows it; rows that do not meet the rules. Nothing is
+    /// changed then.
+    pub fn migrate(&self, allowed: &[&str]) -> Result<Migration> {
+        let plan = self.plan()?;
+        if plan.is_empty() && self.classes().is_empty() {
+            return Ok(plan);
+        }
+        self.store().migrate(&self.classes().tables(), allowed).map_err(|error| match error.kind() {
+            StoreErrorKind::Destructive(names) => {
+                let (given, names) = (&self.inner.given, names.join(","));
+                let hint = format!("'taipan migrate {given} --plan' shows it, '--allow {names}' instead of --plan does it");
+                Error::from(error).with_hint(hint)
+            }
+            _ => error.into(),
+        })
+    }
+
+    /// Imports the files that are new or have changed, each in one transaction, and reports each. The tables of classes
+    /// are made first, where they are not there.
     pub fn import(&self, report: impl FnMut(&Imported)) -> Result<()> {
         self.import_with_progress(report, &|_, _, _| ())
     }
@@ -196,6 +227,7 @@ impl Project {
         mut report: impl FnMut(&Imported),
         progress: &(dyn Fn(&Path, u64, u64) + Sync),
     ) -> Result<()> {
+        self.migrate(&[])?;
         for source in &self.inner.sources {
             let options = source
                 .options

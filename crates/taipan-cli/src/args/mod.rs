@@ -94,6 +94,8 @@ pub(crate) enum Command {
     Restore(Restore),
     /// Import, train and draw what a folder holds, and serve it
     Serve(Serve),
+    /// Bring the tables of a database to what the classes of an app file declare
+    Migrate(Migrate),
     /// Check an app file
     Check(Check),
     /// List the classes of an app file, with their orders and fields
@@ -520,6 +522,29 @@ pub(crate) struct Serve {
     /// Import and train everything again, whether it changed or not
     #[arg(long)]
     pub(crate) fresh: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  taipan migrate shop --plan
+  taipan migrate shop --db postgres://me@localhost/shop
+  taipan migrate shop --allow employees.salary")]
+pub(crate) struct Migrate {
+    /// An app file, or its folder
+    pub(crate) app: PathBuf,
+    /// The database instead of the app file's
+    #[arg(long, value_name = "DATABASE")]
+    pub(crate) db: Option<String>,
+    /// Only show the steps, with their SQL
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// What may be lost: a table, or a field as TABLE.FIELD; may be given several times
+    #[arg(long, value_name = "NAME", value_delimiter = ',', conflicts_with = "plan")]
+    pub(crate) allow: Vec<String>,
+    /// How the steps are printed
+    #[arg(long, value_enum, default_value_t = Report::Text)]
+    pub(crate) format: Report,
 }
 
 #[derive(Debug, Args)]

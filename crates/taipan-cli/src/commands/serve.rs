@@ -33,8 +33,8 @@ pub(crate) fn run(args: &Serve, global: &Global) -> Result<()> {
             println!("{:<12} {what}", printable(name));
         }
     };
-    if !project.classes().is_empty() {
-        eprintln!("note: classes are checked and listed so far; their tables are not made yet");
+    for step in project.migrate(&[])?.steps {
+        say("migrated", &step.what);
     }
     let progress = FileProgress::new(global.quiet);
     let imported = project.import_with_progress(
@@ -61,9 +61,7 @@ pub(crate) fn run(args: &Serve, global: &Global) -> Result<()> {
         say(&done.name, &format!("{}  {}  {outcome}", done.estimator, done.score));
     })?;
     project.draw(|done| say(&done.name, &format!("{} plot  drawn in {}", done.kind, duration(done.seconds))))?;
-    if let Some(path) = project.store().path() {
-        say("database", &path.display().to_string());
-    }
+    say("database", project.store().name());
     taipan_server::run(project, listener, global.threads, |known| {
         say("", &format!("http://{address}        tables, models, plots"));
         say("", &format!("http://{address}/docs   API"));

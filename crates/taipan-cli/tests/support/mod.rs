@@ -5,12 +5,55 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
 
 /// A fresh folder with the demo's files.
 pub struct Workplace {
     folder: TempDir,
+}
+
+/// A database of its own to test with.
+pub struct Database {
+    url: String,
+    schema: Option<(String, String)>,
+}
+
+impl Database {
+    /// One of SQLite, in a file of the workplace, and one of the PostgreSQL server under test, if there is one.
+    pub fn each() -> Vec<Self> {
+        let mut all = vec![Self { url: "sqlite:test.db".to_owned(), schema: None }];
+        if let Ok(server) = std::env::var("TAIPAN_POSTGRES") {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            let name = format!("cli_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+            of_server(&server, &format!("CREATE SCHEMA {name}"));
+            all.push(Self { url: format!("{server}?schema={name}&pool=4"), schema: Some((server, name)) });
+        }
+        all
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The file in the workplace, where it is one.
+    pub fn file(&self) -> Option<&str> {
+        self.url.strip_prefix("sqlite:")
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if let Some((server, name)) = &self.schema {
+            of_server(server, &format!("DROP SCHEMA {name} CASCADE"));
+        }
+    }
+}
+
+fn of_server(server: &str, sql: &str) {
+    let store = taipan::store::Store::open(server).unwrap();
+    store.transaction(&taipan::store::TransactionOptions::default(), |tx| tx.execute(sql, &[])).unwrap();
 }
 
 /// What a command did.
@@ -31,6 +74,11 @@ impl Workplace {
             }
         }
         Self { folder }
+    }
+
+    /// A fresh folder with nothing in it.
+    pub fn empty() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
