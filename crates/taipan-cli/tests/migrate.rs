@@ -31,7 +31,11 @@ fn a_plan_is_shown_and_taken_once() {
         let place = workplace(&database, APP);
         let plan = place.run(&["migrate", ".", "--plan"]);
         assert_eq!(plan.code, 0, "{}", plan.stderr);
-        assert!(plan.stdout.starts_with("create table \"staff\"\n    CREATE TABLE \"staff\" (\"id\" "), "{}", plan.stdout);
+        assert!(
+            plan.stdout.starts_with("create table \"staff\"\n    CREATE TABLE \"staff\" (\"id\" "),
+            "{}",
+            plan.stdout
+        );
         assert!(plan.stderr.ends_with(": 1 step to do, nothing was changed\n"), "{}", plan.stderr);
         if let Some(file) = database.file() {
             assert!(!place.path(file).exists(), "a plan makes no database");

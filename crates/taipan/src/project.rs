@@ -208,7 +208,8 @@ impl Project {
         self.store().migrate(&self.classes().tables(), allowed).map_err(|error| match error.kind() {
             StoreErrorKind::Destructive(names) => {
                 let (given, names) = (&self.inner.given, names.join(","));
-                let hint = format!("'taipan migrate {given} --plan' shows it, '--allow {names}' instead of --plan does it");
+                let hint =
+                    format!("'taipan migrate {given} --plan' shows it, '--allow {names}' instead of --plan does it");
                 Error::from(error).with_hint(hint)
             }
             _ => error.into(),
