@@ -28,7 +28,8 @@ Usage: cargo xtask <CHORE>
                                          jobs: startup, csv-query, rest-read, fetch, class-call, scatter-tips, scatter-1m, report, and of learning: grid-iris,
                                          forest, forest-large, forest-predict, gradient-boosting;
                                          of databases: top10, bulk-write, bulk-write-postgres, bulk-read,
-                                         bulk-read-postgres, small-tx
+                                         bulk-read-postgres, small-tx;
+                                         of running work: primes, pool-map, tasks, queue, log, durable-jobs
   parity [--family F]                    make scikit-learn's reference results for taipan-learn anew
   parity --cases N [--family F] [--seed S]
                                          test taipan-learn on fresh random cases against scikit-learn

@@ -64,6 +64,10 @@ pub enum ErrorKind {
     Learn(taipan_learn::Error),
     /// Drawing failed.
     Plot(taipan_plot::Error),
+    /// Running work failed: a task, a pool, a queue, the log.
+    Run(taipan_runtime::Error),
+    /// The system refused.
+    System(std::io::Error),
 }
 
 impl Error {
@@ -150,6 +154,8 @@ impl fmt::Display for Error {
             ErrorKind::Query(error) => error.fmt(f),
             ErrorKind::Learn(error) => error.fmt(f),
             ErrorKind::Plot(error) => error.fmt(f),
+            ErrorKind::Run(error) => error.fmt(f),
+            ErrorKind::System(error) => error.fmt(f),
         }
     }
 }
@@ -164,6 +170,8 @@ impl std::error::Error for Error {
             ErrorKind::Query(error) => Some(error),
             ErrorKind::Learn(error) => Some(error),
             ErrorKind::Plot(error) => Some(error),
+            ErrorKind::Run(error) => Some(error),
+            ErrorKind::System(error) => Some(error),
             _ => None,
         }
     }
@@ -208,5 +216,31 @@ impl From<taipan_learn::Error> for Error {
 impl From<taipan_plot::Error> for Error {
     fn from(error: taipan_plot::Error) -> Self {
         Self::new(ErrorKind::Plot(error))
+    }
+}
+
+impl From<taipan_runtime::Error> for Error {
+    fn from(error: taipan_runtime::Error) -> Self {
+        Self::new(ErrorKind::Run(error))
+    }
+}
+
+/// The first error, for which the others were cancelled.
+impl<E: Into<Error>> From<taipan_runtime::task::ErrorGroup<E>> for Error {
+    fn from(errors: taipan_runtime::task::ErrorGroup<E>) -> Self {
+        errors.into_first().into()
+    }
+}
+
+/// The item is let go.
+impl<T> From<taipan_runtime::queue::PutError<T>> for Error {
+    fn from(put: taipan_runtime::queue::PutError<T>) -> Self {
+        put.error.into()
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::new(ErrorKind::System(error))
     }
 }

@@ -19,9 +19,13 @@
 //! The same steps on single files, without a project, are [`import_file`], [`train`], [`predict`] and [`plot`].
 //! The rooms below are re-exported: [`class`], [`io`], [`store`], [`learn`], [`plotting`], [`query`].
 
+mod arguments;
+mod array;
 mod classes;
 pub mod config;
 mod error;
+mod filtering;
+mod frame;
 mod import;
 mod model;
 mod picture;
@@ -30,11 +34,15 @@ mod project;
 mod relation;
 mod report;
 
+pub use arguments::{argument, arguments};
+pub use array::{Masked, arange};
 pub use error::{Error, ErrorKind, Result};
+pub use filtering::filter_file;
+pub use frame::{DataFrame, Expr, LazyFrame, Row, Series, col, read_csv, read_file};
 pub use import::{Drift, Existing, ImportOptions, Imported, Outcome, import_file};
 pub use model::{
-    Evaluation, Input, NamedModel, Prediction, Searched, TrainOptions, answer_schema, attribute_json, class_names,
-    evaluate, export_onnx, inputs, load_model, predict, search, train, transform,
+    BestParams, Evaluation, Input, NamedModel, Prediction, Searched, TrainOptions, answer_schema, attribute_json,
+    class_names, evaluate, export_onnx, inputs, load_model, predict, search, train, transform,
 };
 pub use picture::{NamedPlot, PlotOptions, plot, plot_model, png};
 pub use project::{Drawn, NewStore, Project, ProjectOptions, Trained, open_database};
@@ -47,7 +55,12 @@ pub use taipan_io as io;
 pub use taipan_learn as learn;
 pub use taipan_plot as plotting;
 pub use taipan_query as query;
+pub use taipan_runtime as runtime;
 pub use taipan_store as store;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/coming-from-python.md")]
+struct ComingFromPython;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -1,11 +1,21 @@
 //! What most programs need: `use taipan::prelude::*;`.
 
 pub use crate::class::{Args, Attribute, CallSite, Class, Error as ClassError, Object, Property, This, Value};
+pub use crate::io::fetch::{FetchOptions, Fetched, Fetcher, Keep};
 pub use crate::io::{Input, ReadOptions};
-pub use crate::learn::Model;
+pub use crate::learn::model_selection::{TestSize, train_test_split};
+pub use crate::learn::{Components, Estimator, LinearRegression, Model, ParamValue, Pca, Predictor};
+pub use crate::plotting::{Chart, Data as PlotData, Kind as PlotKind};
 pub use crate::query::{Engine, EngineOptions};
+pub use crate::runtime::logging;
+pub use crate::runtime::pool::Pool;
+pub use crate::runtime::queue::{Queue, Workers};
+pub use crate::runtime::scope::{ContextManager, Exit, ExitStack, managed_file, scope, scope_async, suppress};
+pub use crate::runtime::task::{Semaphore, TaskGroup, as_completed, create_task, gather, run, sleep, timeout};
 pub use crate::store::Store;
 pub use crate::{
-    Error, ImportOptions, PlotOptions, Project, ProjectOptions, Relation, TrainOptions, evaluate, import_file, plot,
-    predict, search, train, transform,
+    DataFrame, Error, ImportOptions, LazyFrame, Masked, PlotOptions, Project, ProjectOptions, Relation, Series,
+    TrainOptions, arange, argument, arguments, col, evaluate, filter_file, import_file, plot, predict, read_csv,
+    read_file, search, train, transform,
 };
+pub use ndarray::array;

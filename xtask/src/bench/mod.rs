@@ -14,6 +14,7 @@
 //! | [`class_call`] | the job of taipan-class, against CPython and a trait object |
 //! | [`learn`] | jobs of taipan-learn, against scikit-learn |
 //! | [`store`] | jobs of taipan-store, against SQLAlchemy, sqlite3, psycopg, pandas and connectorx |
+//! | [`runtime`] | jobs of taipan-runtime, against Python's modules, tokio, rayon and others |
 
 mod class_call;
 mod cold;
@@ -29,6 +30,7 @@ mod pages;
 mod pictures;
 mod report;
 mod rest_read;
+mod runtime;
 mod server;
 mod startup;
 mod store;
@@ -80,6 +82,7 @@ pub(crate) fn is_job(name: &str) -> bool {
         || JOBS.iter().any(|(job, _)| *job == name)
         || name == class_call::NAME
         || learn::is_job(name)
+        || runtime::is_job(name)
         || store::is_job(name)
 }
 
@@ -116,6 +119,10 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
     if wanted(class_call::NAME) {
         let setting = class_call::setting(root, &data, options)?;
         missed.extend(setting.measure(class_call::NAME, || class_call::run(&setting))?);
+    }
+    for name in runtime::names().filter(|name| wanted(name)) {
+        let setting = runtime::setting(root, &data, name, options)?;
+        missed.extend(setting.measure(name, || runtime::run(name, &setting))?);
     }
     if learn::names().any(wanted) {
         let setting = learn::setting(root, &data, options)?;

@@ -32,7 +32,7 @@ pub use evaluation::{Evaluation, evaluate};
 pub use export::export_onnx;
 pub use inputs::{Input, inputs};
 pub use predicting::{Prediction, predict, transform};
-pub use training::{Searched, search, train};
+pub use training::{BestParams, Searched, search, train};
 
 pub(crate) use inputs::Rows;
 pub(crate) use predicting::{predict_objects, transform_batch};

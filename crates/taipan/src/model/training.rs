@@ -1,6 +1,7 @@
 //! Learning from a relation.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Instant;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
@@ -10,7 +11,7 @@ use taipan_learn::model_selection::{
     Candidate, GridSearchCV, ParamDistributions, ParamGrid, RandomizedSearchCV, SearchResult, TestSize, cross_validate,
     train_test_split,
 };
-use taipan_learn::{Estimator, Kind, Model, Watch};
+use taipan_learn::{Estimator, Kind, Model, ParamValue, Watch};
 use taipan_query::Engine;
 
 use super::inputs::{Matrix, Rows, Target, TextAs, feature_columns};
@@ -44,6 +45,31 @@ pub struct Searched {
     pub scoring: Scoring,
     /// In how many splits.
     pub n_splits: usize,
+}
+
+/// The parameters of a search's best model, shown as `{max_depth: 3, n_estimators: 50}`.
+#[derive(Debug, Clone, Copy)]
+pub struct BestParams<'a>(&'a [(String, ParamValue)]);
+
+impl BestParams<'_> {
+    /// Each by its name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &ParamValue)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+}
+
+impl fmt::Display for BestParams<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown: Vec<String> = self.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        write!(f, "{{{}}}", shown.join(", "))
+    }
+}
+
+impl Searched {
+    /// The parameters of the best model.
+    pub fn best_params(&self) -> BestParams<'_> {
+        BestParams(self.candidates.get(self.best_index).map_or(&[], |best| &best.params))
+    }
 }
 
 /// Searches for the best values of the parameters given by [`TrainOptions::grid`].
