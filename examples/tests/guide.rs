@@ -1,6 +1,7 @@
 //! The code of `docs/coming-from-python.md`: each section's is the body of the function here that is named like the section.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unnecessary_wraps, reason = "every section has the same frame")]
 
 use std::fs;
 use std::path::Path;
@@ -48,7 +49,7 @@ fn tasks() -> Result<(), Error> {
     let squares = run(async {
         let task = create_task(square(4));
         let mut squares = gather((0..4).map(square)).limit(2).await?;
-        squares.push(timeout(Duration::from_secs(60), task).await?);
+        squares.push(timeout(Duration::from_mins(1), task).await?);
         Ok::<_, Error>(squares)
     })?;
     assert_eq!(squares, [0, 1, 4, 9, 16]);

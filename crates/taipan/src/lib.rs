@@ -59,9 +59,5 @@ pub use taipan_runtime as runtime;
 pub use taipan_store as store;
 
 #[cfg(doctest)]
-#[doc = include_str!("../../../docs/coming-from-python.md")]
-struct ComingFromPython;
-
-#[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
