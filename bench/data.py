@@ -126,6 +126,19 @@ def employees(path: Path) -> None:
     connection.close()
 
 
+def orders(path: Path) -> None:
+    """5,000,000 rows that any database makes alike."""
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, amount INTEGER, customer TEXT, price REAL)")
+    connection.execute(
+        "WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM c WHERE id < 5000000)"
+        " INSERT INTO orders SELECT id, (id * 7919) % 100003, 'customer ' || (id % 1000), (id % 1000) / 8.0 FROM c"
+    )
+    connection.commit()
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.close()
+
+
 def points(path: Path) -> None:
     """A million points in two clouds that overlap, and a few far off."""
     draw = random.Random(7)
@@ -148,6 +161,7 @@ MAKERS = {
     "flights-json-pretty": flights_json_pretty,
     "flights-xml": flights_xml,
     "employees": employees,
+    "orders": orders,
     "points": points,
 }
 

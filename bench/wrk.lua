@@ -1,9 +1,10 @@
--- rest-read under wrk: asks for the paths of a file in turn and ends with one line that the harness reads.
--- Usage: wrk ... -s wrk.lua http://127.0.0.1:PORT -- PATHS_FILE
+-- Reads under wrk: asks for the paths of a file in turn and ends with one line that the harness reads.
+-- Usage: wrk ... -s wrk.lua http://127.0.0.1:PORT -- PATHS_FILE [PREFER]
 local requests = {}
 local next = 0
 
 function init(args)
+  if args[2] then wrk.headers["Prefer"] = args[2] end
   for path in io.lines(args[1]) do
     requests[#requests + 1] = wrk.format("GET", path)
   end

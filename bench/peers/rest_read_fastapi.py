@@ -19,6 +19,11 @@ class Employee(BaseModel):
     hired: str
 
 
+class Page(BaseModel):
+    count: int
+    rows: list[Employee]
+
+
 app = FastAPI()
 local = threading.local()
 
@@ -42,3 +47,10 @@ def employees(order: str = "id", limit: int = 100) -> list[Employee]:
     if column not in Employee.model_fields or direction not in ("", "asc", "desc"):
         raise HTTPException(400)
     return rows(f"SELECT * FROM employees ORDER BY {column} {direction} LIMIT ?", (limit,))
+
+
+@app.get("/page")
+def page(department: str, limit: int = 20) -> Page:
+    found = rows("SELECT * FROM employees WHERE department = ? ORDER BY id LIMIT ?", (department, limit))
+    count = rows("SELECT count(*) AS n FROM employees WHERE department = ?", (department,))[0]["n"]
+    return {"count": count, "rows": found}

@@ -35,3 +35,11 @@ async def employees(order: str = "id", limit: int = 100):
     if column not in COLUMNS or direction not in ("", "asc", "desc"):
         raise HTTPException(400)
     return answer(f"SELECT * FROM employees ORDER BY {column} {direction} LIMIT ?", (limit,))
+
+
+@app.get("/page")
+async def page(department: str, limit: int = 20):
+    query = "SELECT * FROM employees WHERE department = ? ORDER BY id LIMIT ?"
+    found = [dict(row) for row in connection.execute(query, (department, limit))]
+    (count,) = connection.execute("SELECT count(*) FROM employees WHERE department = ?", (department,)).fetchone()
+    return Response(orjson.dumps({"count": count, "rows": found}), media_type="application/json")

@@ -12,12 +12,16 @@ local = threading.local()
 COLUMNS = {"id", "name", "department", "salary", "hired"}
 
 
-def answer(query, values):
+def connected():
     if not hasattr(local, "connection"):
         local.connection = sqlite3.connect(f"file:{os.environ['EMPLOYEES_DB']}?mode=ro", uri=True)
         local.connection.row_factory = sqlite3.Row
         local.connection.execute("PRAGMA query_only = ON")
-    found = [dict(row) for row in local.connection.execute(query, values)]
+    return local.connection
+
+
+def answer(query, values):
+    found = [dict(row) for row in connected().execute(query, values)]
     return Response(orjson.dumps(found), mimetype="application/json")
 
 
@@ -33,3 +37,12 @@ def employees():
         abort(400)
     limit = request.args.get("limit", 100, type=int)
     return answer(f"SELECT * FROM employees ORDER BY {column} {direction} LIMIT ?", (limit,))
+
+
+@app.get("/page")
+def page():
+    department, limit = request.args["department"], request.args.get("limit", 20, type=int)
+    query = "SELECT * FROM employees WHERE department = ? ORDER BY id LIMIT ?"
+    rows = [dict(row) for row in connected().execute(query, (department, limit))]
+    (count,) = connected().execute("SELECT count(*) FROM employees WHERE department = ?", (department,)).fetchone()
+    return Response(orjson.dumps({"count": count, "rows": rows}), mimetype="application/json")

@@ -1,4 +1,5 @@
-//! PostgREST's own clients for JavaScript and Python, installed outside the clone for the tests that drive the API with them.
+//! PostgREST's own clients for JavaScript and Python, and axe-core, which judges pages: installed outside the clone for the
+//! tests that use them.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -7,11 +8,12 @@ use crate::{cargo, install};
 
 /// What is installed, and for whom.
 const JAVASCRIPT: &str = "@supabase/postgrest-js@2.109.0";
+const ACCESSIBILITY: &str = "axe-core@4.14.1";
 const PYTHON: &str = "postgrest==2.34.1";
 
 /// The folder with both; none, said so, where a program or a registry is out of reach.
 pub(crate) fn install() -> Option<PathBuf> {
-    let left_out = |why: &str| println!("PostgREST's clients are left out: {why}");
+    let left_out = |why: &str| println!("clients from npm and PyPI are left out: {why}");
     for program in ["node", "npm", "python3"] {
         if install::find(program).is_none() {
             left_out(&format!("there is no {program}"));
@@ -25,14 +27,14 @@ pub(crate) fn install() -> Option<PathBuf> {
     };
     // Written last, so that an interrupted installation is not taken for a whole one.
     let stamp = folder.join("installed");
-    let wanted = format!("{JAVASCRIPT}\n{PYTHON}\n");
+    let wanted = format!("{JAVASCRIPT}\n{ACCESSIBILITY}\n{PYTHON}\n");
     if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Some(folder);
     }
-    println!("installing {JAVASCRIPT} and {PYTHON} in {}", folder.display());
+    println!("installing {JAVASCRIPT}, {ACCESSIBILITY} and {PYTHON} in {}", folder.display());
     let venv = folder.join("venv");
     let commands = [
-        ("npm", vec!["install", "--silent", "--no-audit", "--no-fund", "--prefix"], vec![JAVASCRIPT]),
+        ("npm", vec!["install", "--silent", "--no-audit", "--no-fund", "--prefix"], vec![JAVASCRIPT, ACCESSIBILITY]),
         ("python3", vec!["-m", "venv", "--clear"], vec![]),
     ];
     let mut done = std::fs::write(folder.join("package.json"), "{}\n").is_ok();

@@ -123,3 +123,90 @@ fn a_port_in_use_is_said_before_any_work() {
     );
     assert!(!place.path("demo.db").exists());
 }
+
+/// Asks until the answer is as it should be: a change of files is seen a moment later.
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < std::time::Duration::from_mins(2), "not in time: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn while_developing_files_are_followed() {
+    let place = Workplace::new();
+    std::fs::create_dir(place.path("static")).unwrap();
+    place.write("static/logo.txt", "one");
+    let server = place.serve(&[".", "--dev"]);
+    let page = || server.get("/").body;
+    assert!(page().contains("_reload&#x2f;page.js"), "{}", page());
+    assert!(server.get("/_reload/page.js").body.contains("EventSource"));
+    assert_eq!(server.get("/static/logo.txt").body, "one");
+    place.write("static/logo.txt", "two");
+    assert_eq!(server.get("/static/logo.txt").body, "two");
+
+    let app = place.read("taipan.toml");
+    let renamed = app.replacen("name = \"demo\"", "name = \"renamed\"", 1);
+    assert_ne!(app, renamed);
+    place.write("taipan.toml", &renamed);
+    until("the app file is read again", || page().contains("Overview · renamed"));
+    place.write("taipan.toml", "[app\n");
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert!(page().contains("Overview · renamed"), "what was there before is still served");
+    place.write("taipan.toml", &renamed);
+    place.write("more.csv", "a,b\n1,2\n");
+    until("a new file is imported", || server.get("/api/more").body == "[{\"a\":1,\"b\":2}]");
+
+    std::fs::create_dir(place.path("templates")).unwrap();
+    place.write("templates/error.html", "<h1>Ours: {{ status }}</h1>");
+    let missing = server.send("GET", "/nothing", &[("accept", "text/html")], None);
+    assert_eq!(missing.body, "<h1>Ours: 404</h1>");
+    assert_eq!(server.interrupt(), 0);
+}
+
+#[test]
+fn beyond_loopback_everything_is_denied_unless_allowed() {
+    let place = Workplace::new();
+    let server = place.serve(&["tips.csv", "--db", "t.db", "--host", "0.0.0.0", "--allow-host", "data.example.org"]);
+    let port = server.address.rsplit_once(':').unwrap().1.to_owned();
+    assert!(server.address.starts_with("http://data.example.org:"), "{}", server.address);
+    let ask = |path: &str, host: &str| {
+        let near = support::Server::at(&format!("http://127.0.0.1:{port}"));
+        near.send("GET", path, &[("host", host)], None).status
+    };
+    assert_eq!(ask("/api/tips", "127.0.0.1"), 401);
+    assert_eq!(ask("/health/live", "192.0.2.7"), 200, "an address is no foreign name");
+    assert_eq!(ask("/health/live", "data.example.org"), 200);
+    assert_eq!(ask("/health/live", "evil.example"), 421);
+    drop(server);
+    let server = place.serve(&["tips.csv", "--db", "t.db", "--host", "0.0.0.0", "--read", "public"]);
+    let port = server.address.rsplit_once(':').unwrap().1.to_owned();
+    let near = support::Server::at(&format!("http://127.0.0.1:{port}"));
+    assert_eq!(near.send("GET", "/api/tips?limit=1", &[("host", "127.0.0.1")], None).status, 200);
+    let post =
+        near.send("POST", "/api/tips", &[("host", "127.0.0.1"), ("content-type", "application/json")], Some("{}"));
+    assert_eq!(post.status, 401);
+}
+
+#[test]
+fn wrong_certificates_and_proxies_are_told_before_any_work() {
+    let place = Workplace::new();
+    place.write("cert.pem", "");
+    let cases: [(&[&str], &str); 3] = [
+        (&["--tls-cert", "cert.pem", "--tls-key", "cert.pem"], "error: cert.pem: no certificate in it\n"),
+        (
+            &["--tls-cert", "gone.pem", "--tls-key", "cert.pem"],
+            "error: gone.pem: No such file or directory (os error 2)\n",
+        ),
+        (&["--proxy", "here"], "error: “here” is neither an address nor a network such as 10.0.0.0/8\n"),
+    ];
+    for (options, expected) in cases {
+        let mut args = vec!["serve", "."];
+        args.extend(options);
+        let ran = place.run(&args);
+        assert_eq!((ran.code, ran.stderr.as_str()), (1, expected));
+    }
+    assert!(!place.path("demo.db").exists());
+    assert_eq!(place.run(&["serve", ".", "--tls-cert", "cert.pem"]).code, 2);
+}

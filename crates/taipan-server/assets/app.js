@@ -144,6 +144,7 @@
       n: () => follow("a[rel=next]"),
       p: () => follow("a[rel=prev]"),
       e: () => follow("[data-key=e]"),
+      v: () => follow("[data-key=v]"),
     };
     if (Object.hasOwn(keys, event.key)) { event.preventDefault(); keys[event.key](); }
   });

@@ -22,6 +22,15 @@
     };
   };
 
+  // A token that was typed makes the call a program's; else it is the login's, whose own token shows that it was meant.
+  const asWhom = (headers) => {
+    const who = document.querySelector("[data-who]");
+    const token = who?.querySelector("[data-token]")?.value.trim();
+    if (token) return { headers: { ...headers, Authorization: `Bearer ${token}` }, credentials: "omit" };
+    const csrf = who?.dataset.csrf;
+    return { headers: csrf ? { ...headers, "X-CSRF-Token": csrf } : headers, credentials: "same-origin" };
+  };
+
   const pretty = (text, kind) => {
     if (!kind.includes("json")) return text;
     try {
@@ -47,9 +56,7 @@
     const began = performance.now();
     facts.replaceChildren();
     try {
-      // A change that comes with the login's cookie would need its token too; without it, it is made as a program makes it.
-      const credentials = options.method === "GET" ? "same-origin" : "omit";
-      const response = await fetch(address, { ...options, credentials });
+      const response = await fetch(address, { ...options, ...asWhom(options.headers) });
       const text = await response.text();
       const kind = response.headers.get("content-type") ?? "";
       fact(facts, `${response.status} ${response.statusText}`.trim(), !response.ok);

@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     project.draw(|done| println!("{}", done.name))?;
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    taipan_server::run(project, listener, None, |ready| {
+    taipan_server::run(project, listener, taipan_server::Serving::new(), |ready| {
         println!("http://{address}{}", ready.setup.as_deref().unwrap_or("/"));
     })?;
     Ok(())

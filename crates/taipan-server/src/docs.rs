@@ -1,12 +1,10 @@
 //! `GET /docs`: the OpenAPI document as a page for people, on which every call can be tried.
 
-use std::sync::LazyLock;
-
 use serde::Serialize;
 use serde_json::Value;
-use taipan_web::{Asset, Page, Router, State as Shared, Templates, get};
+use taipan_web::{Asset, Page, Router, Session, State as Shared, get};
 
-use crate::admin::{self, Shell};
+use crate::admin::Shell;
 use crate::error::{Error, Result};
 use crate::{State, openapi};
 
@@ -24,22 +22,12 @@ pub(crate) fn routes() -> Router<State> {
     Router::new().route("/docs", get(page))
 }
 
-/// The page's template and those that it extends.
-static TEMPLATES: LazyLock<taipan_web::Result<Templates>> = LazyLock::new(|| {
-    let sources = [
-        ("base.html", include_str!("../templates/base.html")),
-        ("icons.html", include_str!("../templates/icons.html")),
-        ("docs.html", include_str!("../templates/docs.html")),
-    ];
-    Templates::new(&sources, &[admin::assets(), &ASSETS].concat())
-});
-
-async fn page(Shared(state): Shared<State>) -> Result<Page> {
+async fn page(Shared(state): Shared<State>, session: Session) -> Result<Page> {
     crate::work::blocking(move || {
+        let user = state.access.logged_in(&session);
         let document = openapi::describe(&state.project)?;
-        let templates = TEMPLATES.as_ref().map_err(Error::internal)?;
-        let shell = Shell::new(&state, "API", "/docs")?;
-        templates.render("docs.html", &View::of(shell, &document)).map_err(Error::from)
+        let shell = Shell::new(&state, "API", "/docs")?.of(&session, user.as_ref());
+        state.templates.render("docs.html", &View::of(shell, &document)).map_err(Error::from)
     })
     .await
 }

@@ -33,6 +33,17 @@ struct Counters {
     by_status: [AtomicU64; 6],
     by_time: [AtomicU64; BOUNDS.len()],
     microseconds: AtomicU64,
+    /// Queries of the console that run now.
+    queries: AtomicU64,
+}
+
+/// Counts a query of the console for as long as it runs.
+pub(crate) struct Running(Metrics);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.0.queries.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Metrics {
@@ -46,6 +57,11 @@ impl Metrics {
             self.0.by_time[at].fetch_add(1, Ordering::Relaxed);
         }
         self.0.microseconds.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    pub(crate) fn query(&self) -> Running {
+        self.0.queries.fetch_add(1, Ordering::Relaxed);
+        Running(self.clone())
     }
 
     fn text(&self) -> String {
@@ -66,6 +82,8 @@ impl Metrics {
         let _ = writeln!(text, "taipan_http_request_seconds_bucket{{le=\"+Inf\"}} {all}");
         let _ = writeln!(text, "taipan_http_request_seconds_sum {}", load(&self.0.microseconds) as f64 / 1e6);
         let _ = writeln!(text, "taipan_http_request_seconds_count {all}");
+        text.push_str("# TYPE taipan_sql_running gauge\n");
+        let _ = writeln!(text, "taipan_sql_running {}", load(&self.0.queries));
         text
     }
 }

@@ -19,6 +19,7 @@
 
 mod access;
 mod admin;
+mod development;
 mod docs;
 mod error;
 mod health;
@@ -31,10 +32,13 @@ mod run;
 mod work;
 
 pub use access::Who;
-pub use run::{Ready, run};
+pub use run::{Ready, Serving, machine_name, run};
+pub use taipan_web::{Error, Proxies, Tls};
+
+use std::path::PathBuf;
 
 use taipan::Project;
-use taipan_web::{Accounts, App, Router, Sessions, Templates, get};
+use taipan_web::{Accounts, App, Folder, Reload, Router, Sessions, Templates, get};
 
 use access::{Access, Verb};
 use health::Metrics;
@@ -58,12 +62,23 @@ pub struct Options {
     write: Who,
     quick_hashes: bool,
     log: bool,
+    templates: Option<PathBuf>,
+    files: Option<Folder>,
+    reload: Option<Reload>,
 }
 
 impl Options {
     /// Everybody who reaches the server may read, and those who log in may write: right for a loopback address.
     pub fn new() -> Self {
-        Self { read: Who::Everybody, write: Who::Users, quick_hashes: false, log: false }
+        Self {
+            read: Who::Everybody,
+            write: Who::Users,
+            quick_hashes: false,
+            log: false,
+            templates: None,
+            files: None,
+            reload: None,
+        }
     }
 
     /// Sets who may read tables.
@@ -89,6 +104,24 @@ impl Options {
     /// Writes a line of JSON for each request to standard error.
     pub fn log(mut self, log: bool) -> Self {
         self.log = log;
+        self
+    }
+
+    /// Looks for templates of pages in this folder before it takes those that come with the program.
+    pub fn templates(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.templates = Some(folder.into());
+        self
+    }
+
+    /// Serves these files to everybody.
+    pub fn files(mut self, files: Folder) -> Self {
+        self.files = Some(files);
+        self
+    }
+
+    /// Reads templates and files anew at each request, and lets open pages load themselves again when told to.
+    pub fn reload(mut self, reload: Reload) -> Self {
+        self.reload = Some(reload);
         self
     }
 }
@@ -118,7 +151,17 @@ pub fn app_to_set_up(project: Project, options: Options) -> (App, Option<String>
 }
 
 fn prepare(project: Project, options: Options) -> (App, Access) {
-    let templates = admin::templates();
+    let mut templates = admin::templates(options.templates.as_deref(), options.reload.is_some());
+    let mut extra = Router::new();
+    if let Some(files) = &options.files {
+        let files = if options.reload.is_some() { files.clone().live() } else { files.clone() };
+        templates = templates.folder(&files);
+        extra = extra.merge(files.routes());
+    }
+    if let Some(reload) = &options.reload {
+        templates = templates.global("reload_script", Reload::SCRIPT_PATH);
+        extra = extra.merge(reload.routes());
+    }
     let store = project.store().clone();
     let accounts = Accounts::new(store.clone());
     let accounts = if options.quick_hashes { accounts.with_quick_hashes() } else { accounts };
@@ -143,6 +186,7 @@ fn prepare(project: Project, options: Options) -> (App, Access) {
     let guard = access.clone();
     let app = App::new()
         .routes(routes)
+        .routes(extra)
         .assets(admin::assets())
         .assets(docs::assets())
         .templates(templates)
@@ -158,7 +202,10 @@ fn prepare(project: Project, options: Options) -> (App, Access) {
 }
 
 /// What can be reached by those who may not read: logging in, and being told that all is well.
-const OPEN: [&str; 6] = ["/login", "/setup", "/reset", "/health", "/favicon.svg", "/assets"];
+const OPEN: [&str; 8] = ["/login", "/setup", "/reset", "/health", "/favicon.svg", "/assets", FILES, "/_reload"];
+
+/// Where an application's own files are.
+pub(crate) const FILES: &str = "/static";
 
 /// Where reading is not for everybody, nothing but the way in is.
 fn admit(access: &Access, request: &taipan_web::Request) -> Result<(), taipan_web::Problem> {

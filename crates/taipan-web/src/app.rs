@@ -2,7 +2,8 @@
 
 use crate::service::{After, Before, Heard, Reporter, Rules, Service, Visit};
 
-use crate::{Asset, Hosts, Problem, Sessions, Templates};
+use crate::patience::Patience;
+use crate::{Asset, Hosts, Problem, Proxies, Sessions, Templates, Tls};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::HeaderMap;
@@ -24,6 +25,9 @@ pub struct App {
     before: Vec<Before>,
     after: Vec<After>,
     heard: Option<Heard>,
+    proxies: Proxies,
+    tls: Option<Tls>,
+    patience: Patience,
 }
 
 impl App {
@@ -40,6 +44,9 @@ impl App {
             before: Vec::new(),
             after: Vec::new(),
             heard: None,
+            proxies: Proxies::default(),
+            tls: None,
+            patience: Patience::USUAL,
         }
     }
 
@@ -92,6 +99,25 @@ impl App {
     /// The host names it answers to; others get 421. [`Hosts::Loopback`] is right for a server on 127.0.0.1.
     pub fn hosts(mut self, hosts: Hosts) -> Self {
         self.hosts = hosts;
+        self
+    }
+
+    /// The servers in front that are believed about who their clients are, what scheme they speak and which host they name.
+    pub fn proxies(mut self, proxies: Proxies) -> Self {
+        self.proxies = proxies;
+        self
+    }
+
+    /// Speaks TLS with this certificate, and nothing else.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// How long a silent client is waited for: for its next request's headers (a minute unless told otherwise), for a body
+    /// and for an answer to be taken (as long), and for a handshake of TLS (a sixth of it).
+    pub fn patience(mut self, time: Duration) -> Self {
+        self.patience = Patience { headers: time, body: time, answer: time, handshake: time / 6 };
         self
     }
 
@@ -154,12 +180,21 @@ impl App {
             before: self.before,
             after: self.after,
             heard: self.heard,
+            proxies: self.proxies,
         };
         Service::new(router, rules)
     }
 
     pub(crate) fn grace_period(&self) -> Duration {
         self.grace
+    }
+
+    pub(crate) fn certificate(&self) -> Option<&Tls> {
+        self.tls.as_ref()
+    }
+
+    pub(crate) fn limits(&self) -> Patience {
+        self.patience
     }
 }
 

@@ -11,7 +11,7 @@
 //! # }
 //! ```
 
-use crate::{App, Service};
+use crate::{App, Peer, Service};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use bytes::Bytes;
@@ -73,7 +73,7 @@ impl Client {
 
     /// A request of any method.
     pub fn request(&self, method: Method, path: &str) -> Call<'_> {
-        Call { client: self, method, path: path.to_owned(), headers: Vec::new(), body: Bytes::new() }
+        Call { client: self, method, path: path.to_owned(), headers: Vec::new(), body: Bytes::new(), peer: None }
     }
 
     /// The value of a cookie that the app has set.
@@ -101,6 +101,9 @@ impl Client {
         }
         for (name, value) in call.headers {
             request = request.header(name, value);
+        }
+        if let Some(peer) = call.peer {
+            request = request.extension(peer);
         }
         let request = request.body(Body::from(call.body)).unwrap_or_else(|error| panic!("{wanted}: {error}"));
         let (parts, body) = self.service.respond(request).await.into_parts();
@@ -137,6 +140,7 @@ pub struct Call<'a> {
     path: String,
     headers: Vec<(String, String)>,
     body: Bytes,
+    peer: Option<Peer>,
 }
 
 impl Call<'_> {
@@ -149,6 +153,12 @@ impl Call<'_> {
     /// Asks as a browser does: for a page.
     pub fn browser(self) -> Self {
         self.header("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+    }
+
+    /// Comes from this address, over TLS or not; from this machine unless told otherwise.
+    pub fn peer(mut self, peer: Peer) -> Self {
+        self.peer = Some(peer);
+        self
     }
 
     /// Sets the body.

@@ -56,6 +56,11 @@ impl Folder {
         Ok(Self { prefix: prefix.trim_end_matches('/').into(), root, found, is_live: false })
     }
 
+    /// Where the files are.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Looks at the files anew at each request: for development.
     #[must_use]
     pub fn live(mut self) -> Self {

@@ -13,8 +13,11 @@ pub enum Hosts {
     Any,
     /// `localhost`, names under it, and loopback addresses. Right for a server that listens on loopback only.
     Loopback,
-    /// These names (without port, compared without case), and loopback ones.
+    /// These names (without port, compared without case; `*.example.org` is each name one level below), and loopback ones.
     List(Vec<String>),
+    /// The same, and every address: right for a server beyond loopback. Whoever makes a foreign name resolve to it cannot
+    /// make a browser send an address in the name's place.
+    ListAndAddresses(Vec<String>),
 }
 
 impl Hosts {
@@ -25,7 +28,13 @@ impl Hosts {
             Self::Loopback => is_loopback(name_of(host)),
             Self::List(names) => {
                 let name = name_of(host);
-                is_loopback(name) || names.iter().any(|allowed| allowed.eq_ignore_ascii_case(name))
+                is_loopback(name) || names.iter().any(|allowed| is_named(allowed, name))
+            }
+            Self::ListAndAddresses(names) => {
+                let name = name_of(host);
+                name.parse::<std::net::IpAddr>().is_ok()
+                    || is_loopback(name)
+                    || names.iter().any(|allowed| is_named(allowed, name))
             }
         }
     }
@@ -37,6 +46,15 @@ fn name_of(host: &str) -> &str {
         return rest.split(']').next().unwrap_or(rest);
     }
     host.rsplit_once(':').map_or(host, |(name, _)| name)
+}
+
+fn is_named(allowed: &str, name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    match (allowed.strip_prefix("*."), name.split_once('.')) {
+        (Some(allowed), Some((first, rest))) => !first.is_empty() && allowed.eq_ignore_ascii_case(rest),
+        (Some(_), None) => false,
+        (None, _) => allowed.eq_ignore_ascii_case(name),
+    }
 }
 
 fn is_loopback(name: &str) -> bool {
@@ -56,7 +74,8 @@ mod tests {
 
     #[test]
     fn hosts() {
-        let list = Hosts::List(vec!["data.example.org".to_owned()]);
+        let list = Hosts::List(vec!["data.example.org".to_owned(), "*.example.net".to_owned()]);
+        let addresses = Hosts::ListAndAddresses(vec!["data.example.org".to_owned()]);
         // host, any, loopback, list
         let cases = [
             ("localhost", true, true, true),
@@ -83,6 +102,21 @@ mod tests {
             assert_eq!(Hosts::Any.allows(host), any, "Any {host:?}");
             assert_eq!(Hosts::Loopback.allows(host), loopback, "Loopback {host:?}");
             assert_eq!(list.allows(host), listed, "List {host:?}");
+        }
+        for (host, expected) in
+            [("a.example.net", true), ("a.b.example.net", false), ("example.net", false), (".example.net", false)]
+        {
+            assert_eq!(list.allows(host), expected, "{host:?}");
+        }
+        for (host, expected) in [
+            ("192.0.2.7:8787", true),
+            ("[2001:db8::1]:443", true),
+            ("localhost", true),
+            ("data.example.org.", true),
+            ("evil.example", false),
+            ("192.0.2.7.evil.example", false),
+        ] {
+            assert_eq!(addresses.allows(host), expected, "{host:?}");
         }
     }
 }

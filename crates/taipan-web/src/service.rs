@@ -4,7 +4,7 @@
 //! look at a few headers, and nothing is boxed or parsed.
 
 use crate::problem::accepts_html;
-use crate::{Hosts, Problem, Sessions, Templates};
+use crate::{Hosts, Peer, Problem, Proxies, Sessions, Templates};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -35,6 +35,9 @@ const PAGE_HEADERS: [(HeaderName, HeaderValue); 2] = [
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
 ];
 
+/// Whoever came over TLS once does so from then on.
+const SECURE_FOR_A_YEAR: HeaderValue = HeaderValue::from_static("max-age=31536000");
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The longest plain-text error that is turned into a page; a longer one is somebody's document.
@@ -56,6 +59,7 @@ pub(crate) struct Rules {
     pub(crate) before: Vec<Before>,
     pub(crate) after: Vec<After>,
     pub(crate) heard: Option<Heard>,
+    pub(crate) proxies: Proxies,
 }
 
 /// A request that was answered, for logs and counters.
@@ -129,12 +133,14 @@ impl Service {
     }
 
     /// Answers one request.
-    pub async fn respond(&self, request: Request) -> Response {
+    pub async fn respond(&self, mut request: Request) -> Response {
+        let proxied = self.rules.proxies.apply(&mut request);
+        let is_secure = is_secure(&request);
         let heard = self.rules.heard.as_ref().map(|_| (Instant::now(), request_id(request.headers())));
         let html = accepts_html(request.headers());
         let method = request.method().clone();
         let uri = request.uri().clone();
-        let answer = match self.rules.admit(&request) {
+        let answer = match proxied.and_then(|()| self.rules.admit(&request)) {
             Ok(()) => self.pass(request).await.unwrap_or_else(Problem::into_response),
             Err(problem) => problem.into_response(),
         };
@@ -151,6 +157,9 @@ impl Service {
             }
         }
         protect(response.headers_mut());
+        if is_secure {
+            response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, SECURE_FOR_A_YEAR);
+        }
         response
     }
 
@@ -160,6 +169,7 @@ impl Service {
             self.rules.before(&mut request)?;
             return without_panic(self.router.clone().call(request)).await;
         };
+        let is_secure = is_secure(&request);
         let session = sessions.open(request.headers()).await?;
         let most = usize::try_from(self.rules.body_limit).unwrap_or(usize::MAX);
         let mut request = crate::csrf::admit(request, &session, most).await?;
@@ -167,7 +177,7 @@ impl Service {
         self.rules.before(&mut request)?;
         let mut response =
             without_panic(self.router.clone().call(request)).await.unwrap_or_else(Problem::into_response);
-        sessions.close(&session, &mut response).await?;
+        sessions.close(&session, &mut response, is_secure).await?;
         Ok(response)
     }
 }
@@ -259,6 +269,11 @@ impl Rules {
         });
         own.map_or_else(|| problem.plain_page(), |page| page.html().to_owned())
     }
+}
+
+/// Whether a request came over TLS, to here or to a listed proxy.
+fn is_secure(request: &Request) -> bool {
+    request.extensions().get::<Peer>().is_some_and(|peer| peer.is_secure())
 }
 
 fn protect(headers: &mut HeaderMap) {

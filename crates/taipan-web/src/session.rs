@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use taipan_store::{Artifact, Store};
@@ -53,9 +54,10 @@ impl Sessions {
         Self::at(Arc::new(Memory::default()))
     }
 
-    /// In a database.
+    /// In a database. Those that hold nothing of the application's, but only what forms and messages need, are kept in
+    /// memory: whoever merely looks at the login page, however often, writes nothing to the disk.
     pub fn in_store(store: Store) -> Self {
-        Self::at(Arc::new(Database(store)))
+        Self::at(Arc::new(Database { store, passing: Memory::default(), swept: AtomicU64::new(0) }))
     }
 
     fn at(place: Arc<dyn Place>) -> Self {
@@ -76,7 +78,7 @@ impl Sessions {
         self
     }
 
-    /// Sends the cookie over TLS alone.
+    /// Sends the cookie over TLS alone, as is done anyway to whoever comes over TLS.
     #[must_use]
     pub fn secure(mut self, secure: bool) -> Self {
         self.secure = secure;
@@ -109,7 +111,7 @@ impl Sessions {
     ///
     /// # Errors
     /// The store cannot be written.
-    pub(crate) async fn close(&self, session: &Session, response: &mut Response) -> Result<()> {
+    pub(crate) async fn close(&self, session: &Session, response: &mut Response, is_secure: bool) -> Result<()> {
         let Some(change) = session.change() else { return Ok(()) };
         let (place, lifetime) = (Arc::clone(&self.place), self.lifetime);
         let write = move || -> Result<Option<String>> {
@@ -134,7 +136,7 @@ impl Sessions {
             Some(id) => Cookie::new(&*self.name, id).max_age(lifetime),
             None => Cookie::removed(&*self.name),
         };
-        if let Some(value) = cookie.secure(self.secure).header() {
+        if let Some(value) = cookie.secure(self.secure || is_secure).header() {
             response.headers_mut().append(axum::http::header::SET_COOKIE, value);
         }
         Ok(())
@@ -291,31 +293,61 @@ impl Place for Memory {
     }
 }
 
-struct Database(Store);
+struct Database {
+    store: Store,
+    /// Sessions without values of the application.
+    passing: Memory,
+    /// When those that are over were last removed.
+    swept: AtomicU64,
+}
+
+/// How often sessions that are over are looked for, in seconds.
+const SWEEP: u64 = 600;
+
+impl Database {
+    fn sweep(&self) -> Result<()> {
+        let (now, swept) = (now(), self.swept.load(Ordering::Relaxed));
+        let is_due = now >= swept + SWEEP;
+        if !is_due || self.swept.compare_exchange(swept, now, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return Ok(());
+        }
+        for old in self.store.artifacts(KIND)? {
+            if old.fingerprint.parse::<u64>().is_ok_and(|until| until <= now) {
+                self.store.drop_artifact(KIND, &old.name)?;
+            }
+        }
+        Ok(())
+    }
+}
 
 impl Place for Database {
     fn load(&self, key: &str) -> Result<Option<Stored>> {
-        let Some(artifact) = self.0.artifact(KIND, key)? else { return Ok(None) };
+        if let Some(stored) = self.passing.load(key)? {
+            return Ok(Some(stored));
+        }
+        let Some(artifact) = self.store.artifact(KIND, key)? else { return Ok(None) };
         // What another version wrote otherwise is no session.
         let read = || Some((artifact.fingerprint.parse().ok()?, serde_json::from_slice(&artifact.bytes).ok()?));
         Ok(read().map(|(until, values)| Stored { until, values }))
     }
 
     fn save(&self, key: &str, stored: Stored) -> Result<()> {
-        let now = now();
-        // Those that are over go when another comes.
-        for old in self.0.artifacts(KIND)? {
-            if old.fingerprint.parse::<u64>().is_ok_and(|until| until <= now) {
-                self.0.drop_artifact(KIND, &old.name)?;
+        if stored.values.keys().all(|name| name.starts_with('_')) {
+            if self.store.artifact(KIND, key)?.is_some() {
+                self.store.drop_artifact(KIND, key)?;
             }
+            return self.passing.save(key, stored);
         }
+        self.sweep()?;
         let bytes = serde_json::to_vec(&stored.values).unwrap_or_default();
         let (kind, name) = (KIND.to_owned(), key.to_owned());
-        Ok(self.0.put_artifact(&Artifact { kind, name, fingerprint: stored.until.to_string(), bytes })?)
+        self.store.put_artifact(&Artifact { kind, name, fingerprint: stored.until.to_string(), bytes })?;
+        self.passing.remove(key)
     }
 
     fn remove(&self, key: &str) -> Result<()> {
-        self.0.drop_artifact(KIND, key)?;
+        self.passing.remove(key)?;
+        self.store.drop_artifact(KIND, key)?;
         Ok(())
     }
 
@@ -327,4 +359,51 @@ impl Place for Database {
 /// Seconds since 1970.
 pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn stored(values: serde_json::Value) -> Stored {
+        let Value::Object(values) = values else { panic!("not an object") };
+        Stored { until: now() + 100, values }
+    }
+
+    #[test]
+    fn only_sessions_of_the_application_reach_the_disk() {
+        let store = Store::open("sqlite::memory:").expect("a store");
+        let place = Database { store: store.clone(), passing: Memory::default(), swept: AtomicU64::new(0) };
+        let kept = || store.artifacts(KIND).expect("read").len();
+        for at in 0..50 {
+            place.save(&format!("passing {at}"), stored(json!({ "_csrf": "x" }))).expect("kept");
+        }
+        assert_eq!(kept(), 0);
+        assert!(place.load("passing 7").expect("read").is_some());
+        place.save("a", stored(json!({ "_csrf": "x", "user": "ada" }))).expect("kept");
+        assert_eq!((kept(), place.passing.0.lock().expect("no panic").len()), (1, 50));
+        // One that loses what it had is not found on the disk any more, and the other way round.
+        place.save("a", stored(json!({ "_csrf": "y" }))).expect("kept");
+        assert_eq!(kept(), 0);
+        assert_eq!(place.load("a").expect("read").expect("there").values, stored(json!({ "_csrf": "y" })).values);
+        place.save("a", stored(json!({ "user": "ada" }))).expect("kept");
+        assert_eq!(place.load("a").expect("read").expect("there").values, stored(json!({ "user": "ada" })).values);
+        place.remove("a").expect("removed");
+        assert!(place.load("a").expect("read").is_none() && kept() == 0);
+    }
+
+    #[test]
+    fn sessions_that_are_over_go_now_and_then() {
+        let store = Store::open("sqlite::memory:").expect("a store");
+        let place = Database { store: store.clone(), passing: Memory::default(), swept: AtomicU64::new(0) };
+        let over = Stored { until: 1, ..stored(json!({ "user": "ada" })) };
+        place.save("over", over).expect("kept");
+        place.save("next", stored(json!({ "user": "bob" }))).expect("kept");
+        assert_eq!(store.artifacts(KIND).expect("read").len(), 2, "not at each");
+        place.swept.store(0, Ordering::Relaxed);
+        place.save("later", stored(json!({ "user": "cy" }))).expect("kept");
+        let names: Vec<String> = store.artifacts(KIND).expect("read").into_iter().map(|kept| kept.name).collect();
+        assert_eq!(names, ["later", "next"]);
+    }
 }

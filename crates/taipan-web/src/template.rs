@@ -50,13 +50,44 @@ impl Templates {
         let mut environment = environment(assets)?;
         environment.set_loader(path_loader(folder));
         environment.set_auto_reload(false);
-        Ok(Self {
-            source: if reload {
-                Source::Live(Arc::new(Mutex::new(environment)))
-            } else {
-                Source::Fixed(Arc::new(environment))
-            },
-        })
+        Ok(Self::of(environment, reload))
+    }
+
+    /// Those of the program, of which a folder may hold others in their place, and more. While one develops they are read
+    /// anew at each page.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new). A template of the folder is told of when it is rendered.
+    pub fn over(
+        folder: impl AsRef<Path>,
+        sources: &[(&'static str, &'static str)],
+        assets: &[Asset],
+        reload: bool,
+    ) -> Result<Self> {
+        // So that what comes with the program is known to parse.
+        Self::new(sources, assets)?;
+        let mut environment = environment(assets)?;
+        let (own, built_in) = (path_loader(folder), sources.to_vec());
+        environment.set_loader(move |name| {
+            let found = own(name)?;
+            let usual = || built_in.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).into());
+            Ok(found.or_else(usual))
+        });
+        environment.set_auto_reload(false);
+        Ok(Self::of(environment, reload))
+    }
+
+    fn of(environment: Environment<'static>, reload: bool) -> Self {
+        let source =
+            if reload { Source::Live(Arc::new(Mutex::new(environment))) } else { Source::Fixed(Arc::new(environment)) };
+        Self { source }
+    }
+
+    /// Gives all templates a value under a name.
+    #[must_use]
+    pub fn global(self, name: &'static str, value: impl Serialize) -> Self {
+        let value = Value::from(Serde(&value));
+        self.changed(|environment| environment.add_global(name, value))
     }
 
     /// Lets templates write addresses by the names of routes: `{{ url_for("post", id=7) }}`.
@@ -240,6 +271,23 @@ mod tests {
         let templates = Templates::new(&sources, &[]).expect("templates parse");
         let page = templates.render("page.html", &json!({ "name": "A & B" })).expect("renders");
         assert_eq!(page.html(), "<title>A &amp; B</title>");
+    }
+
+    #[test]
+    fn a_folder_holds_others_in_place_of_the_programs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let sources = [
+            ("base.html", "[{% block a %}{% endblock %}]"),
+            ("page.html", "{% extends 'base.html' %}{% block a %}1{% endblock %}"),
+        ];
+        let fixed = Templates::over(folder.path(), &sources, &[], false).expect("templates");
+        let live = Templates::over(folder.path(), &sources, &[], true).expect("templates").global("site", "demo");
+        let page = |templates: &Templates| templates.render("page.html", &json!({})).map(|page| page.html);
+        assert_eq!((page(&fixed).expect("fixed"), page(&live).expect("live")), ("[1]".into(), "[1]".into()));
+        std::fs::write(folder.path().join("base.html"), "<{% block a %}{% endblock %} {{ site }}>").expect("written");
+        assert_eq!((page(&fixed).expect("fixed"), page(&live).expect("live")), ("[1]".into(), "<1 demo>".into()));
+        std::fs::write(folder.path().join("base.html"), "{% nonsense").expect("written");
+        assert!(page(&live).expect_err("a fault").to_string().starts_with("base.html:1: syntax error"));
     }
 
     #[test]

@@ -48,6 +48,38 @@ fn site(sessions: Sessions) -> Client {
     Client::new(App::new().sessions(sessions).routes(router))
 }
 
+/// A schema of its own on the PostgreSQL server under test; none, said so, where there is no server.
+fn postgres() -> Option<Store> {
+    let Ok(server) = std::env::var("TAIPAN_POSTGRES") else {
+        eprintln!("left out: TAIPAN_POSTGRES names no server; 'cargo xtask test' starts one");
+        return None;
+    };
+    let name = format!("web_{}", std::process::id());
+    let home = Store::open(&server).expect("the server");
+    let create = format!("CREATE SCHEMA IF NOT EXISTS {name}");
+    let made = home.transaction(&taipan_store::TransactionOptions::default(), |tx| tx.execute(&create, &[]));
+    made.expect("a schema");
+    Some(Store::open(&format!("{server}?schema={name}&pool=4")).expect("a store"))
+}
+
+/// Accounts and sessions in PostgreSQL outlive the program, as they do in SQLite.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_are_kept_in_postgresql() {
+    let opened = tokio::task::spawn_blocking(postgres).await.expect("no panic");
+    let Some(store) = opened else { return };
+    let client = site(Sessions::in_store(store.clone()));
+    let _ = client.login("/login", "ada", "long enough").await.assert_status(303);
+    let cookie = client.cookie("session").expect("a session");
+    let again = site(Sessions::in_store(store));
+    let told = again.get("/me").header("cookie", &format!("session={cookie}")).await.text();
+    assert!(told.starts_with("Some(\"ada\")"), "another start of the program knows it: {told}");
+    let out = again.post("/logout", "text/plain", "").header("cookie", &format!("session={cookie}")).await;
+    assert_eq!(out.status(), 403, "and asks for its token");
+    let _ = client.submit("/login", "/logout", &[]).await;
+    let told = again.get("/me").header("cookie", &format!("session={cookie}")).await.text();
+    assert!(told.starts_with("None"), "{told}");
+}
+
 #[tokio::test]
 async fn a_login_gives_the_session_another_name() {
     let store = Store::open("sqlite::memory:").expect("a store");

@@ -10,7 +10,8 @@
 //! | [`server`] | a server under load: start, drive with wrk, memory, stop |
 //! | [`report`] | medians, ratios, tables, `RESULTS.md` |
 //! | [`pages`] | a server of small pages, for clients |
-//! | [`startup`], [`cold`], [`csv_query`], [`csv_scan`], [`csv_parquet`], [`json_filter`], [`xml_filter`], [`import`], [`rest_read`], [`fetch`], [`pictures`] | jobs of the program |
+//! | [`startup`], [`cold`], [`csv_query`], [`csv_scan`], [`csv_parquet`], [`json_filter`], [`xml_filter`], [`import`], [`fetch`], [`pictures`] | jobs of the program |
+//! | [`web`] | jobs of the server, against Flask, FastAPI, Django and Datasette |
 //! | [`class_call`] | the job of taipan-class, against CPython and a trait object |
 //! | [`learn`] | jobs of taipan-learn, against scikit-learn |
 //! | [`store`] | jobs of taipan-store, against SQLAlchemy, sqlite3, psycopg, pandas and connectorx |
@@ -29,11 +30,11 @@ mod measure;
 mod pages;
 mod pictures;
 mod report;
-mod rest_read;
 mod runtime;
 mod server;
 mod startup;
 mod store;
+mod web;
 mod xml_filter;
 
 use std::fs;
@@ -69,7 +70,6 @@ const JOBS: &[(&str, Job)] = &[
     ("csv-scan", csv_scan::run),
     ("csv-parquet", csv_parquet::run),
     ("import", import::run),
-    ("rest-read", rest_read::run),
     ("fetch", fetch::run),
     ("scatter-tips", pictures::scatter_tips),
     ("scatter-1m", pictures::scatter_1m),
@@ -84,6 +84,7 @@ pub(crate) fn is_job(name: &str) -> bool {
         || learn::is_job(name)
         || runtime::is_job(name)
         || store::is_job(name)
+        || web::is_job(name)
 }
 
 /// What every job works with.
@@ -134,6 +135,12 @@ pub(crate) fn run(root: &Path, options: &Options) -> Result<()> {
         let setting = store::setting(root, &data, options)?;
         for name in store::names().filter(|name| wanted(name)) {
             missed.extend(setting.measure(name, || store::run(name, &setting))?);
+        }
+    }
+    if web::names().any(wanted) {
+        let setting = web::setting(root, &data, options)?;
+        for name in web::names().filter(|name| wanted(name)) {
+            missed.extend(setting.measure(name, || web::run(name, &setting))?);
         }
     }
     if !missed.is_empty() {

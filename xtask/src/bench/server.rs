@@ -88,8 +88,8 @@ impl Drop for Server {
     }
 }
 
-/// Drives the port with 64 kept connections that ask for the paths of a file in turn.
-pub(crate) fn wrk(script: &Path, port: u16, paths: &Path, time: Duration) -> Result<Load> {
+/// Drives the port with 64 kept connections by a script with these arguments.
+pub(crate) fn wrk(script: &Path, port: u16, arguments: &[&str], time: Duration) -> Result<Load> {
     let text = cargo::output(
         Command::new("wrk")
             .args(["--threads", "2", "--connections", "64"])
@@ -98,13 +98,13 @@ pub(crate) fn wrk(script: &Path, port: u16, paths: &Path, time: Duration) -> Res
             .arg(script)
             .arg(format!("http://127.0.0.1:{port}"))
             .arg("--")
-            .arg(paths),
+            .args(arguments),
     )?;
     Load::read(&text)
 }
 
 impl Load {
-    /// Reads the last line that `bench/wrk.lua` prints; an answer other than 2xx or 3xx is an error.
+    /// Reads the last line that the scripts print; an answer other than 2xx or 3xx is an error.
     fn read(text: &str) -> Result<Self> {
         let line = text.lines().rev().find_map(|line| line.strip_prefix("result "));
         let numbers: Option<Vec<f64>> = line.map(|line| line.split(' ').map_while(|word| word.parse().ok()).collect());

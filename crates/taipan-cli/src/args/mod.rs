@@ -505,7 +505,12 @@ pub(crate) enum Theme {
 Examples:
   taipan serve examples/demo
   taipan serve tips.csv houses.csv --port 9000
-  taipan serve --db employees.db")]
+  taipan serve --db employees.db
+  taipan serve . --host 0.0.0.0 --port 443 --tls-cert data.pem --tls-key data.key
+  taipan serve . --dev
+
+Beyond loopback nothing is shown without a login, unless --read public. The folder's templates/ go before the program's
+own, and its static/ is served to everybody. Behind a proxy, name it by --proxy and its host by --allow-host.")]
 pub(crate) struct Serve {
     /// A folder, an app file, a database, or data files
     #[arg(required_unless_present = "db")]
@@ -522,6 +527,38 @@ pub(crate) struct Serve {
     /// Import and train everything again, whether it changed or not
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Who may read [default: public on loopback, else user]
+    #[arg(long, value_enum)]
+    pub(crate) read: Option<Reach>,
+    /// Who may write [default: user]
+    #[arg(long, value_enum)]
+    pub(crate) write: Option<Reach>,
+    /// A host name to answer to, besides this machine's and the certificate's (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allow_host: Vec<String>,
+    /// A proxy in front to believe about its clients: an address or network (repeatable)
+    #[arg(long, value_name = "NETWORK")]
+    pub(crate) proxy: Vec<String>,
+    /// Speak TLS with this chain of certificates (PEM), read again when it is renewed
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The certificate's key (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Follow the app file, data, templates and static files, and refresh open pages
+    #[arg(long)]
+    pub(crate) dev: bool,
+}
+
+/// Who may do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Reach {
+    /// Everybody who reaches the server
+    Public,
+    /// Whoever logs in, or sends a token; to write, those in the group staff
+    User,
+    /// Nobody
+    Nobody,
 }
 
 #[derive(Debug, Args)]

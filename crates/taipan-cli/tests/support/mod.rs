@@ -144,22 +144,35 @@ impl Workplace {
             panic!("the server did not start: {}", String::from_utf8_lossy(&output.stderr));
         };
         std::thread::spawn(move || lines.for_each(drop));
-        Server { child, address, said }
+        Server { child: Some(child), address, said }
     }
 }
 
 /// A running `taipan serve`; killed when dropped.
 pub struct Server {
-    child: Child,
+    child: Option<Child>,
     pub address: String,
     pub said: Vec<String>,
 }
 
 impl Server {
+    /// One that somebody else started, at this address.
+    pub fn at(address: &str) -> Self {
+        Server { child: None, address: address.to_owned(), said: Vec::new() }
+    }
+
     /// Asks it to stop, as Ctrl-C does, and gives its exit code.
     pub fn interrupt(mut self) -> i32 {
-        Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
-        self.child.wait().unwrap().code().unwrap_or(-1)
+        let child = self.child.as_mut().unwrap();
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        child.wait().unwrap().code().unwrap_or(-1)
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(mut self) {
+        let child = self.child.as_mut().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// The status, headers and body of a GET.
@@ -168,25 +181,33 @@ impl Server {
     }
 
     pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Answer {
+        self.try_send(method, path, headers, body).unwrap()
+    }
+
+    /// The same; none where there is nobody to answer, or not to the end.
+    pub fn try_send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Option<&str>) -> Option<Answer> {
         let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut response = agent.run(request.body(body.unwrap_or_default().to_owned()).unwrap()).unwrap();
+        let mut response = agent.run(request.body(body.unwrap_or_default().to_owned()).unwrap()).ok()?;
         let headers = response
             .headers()
             .iter()
             .map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap_or_default().to_owned()))
             .collect();
-        Answer { status: response.status().as_u16(), headers, body: response.body_mut().read_to_string().unwrap() }
+        let status = response.status().as_u16();
+        Some(Answer { status, headers, body: response.body_mut().read_to_string().ok()? })
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 use taipan_web::{
-    ADMINISTRATORS, Denied, Fields, HeaderMap, IntoResponse, NewUser, Problem, Query, Redirect, Response, Scope,
-    Session, State as Shared, StatusCode, TokenInfo, User, blocking, format,
+    ADMINISTRATORS, Denied, Fields, IntoResponse, NewUser, Peer, Problem, Query, Redirect, Response, Scope, Session,
+    State as Shared, StatusCode, TokenInfo, User, blocking, format,
 };
 
 use super::shell::Shell;
@@ -54,17 +54,13 @@ pub(super) async fn login_form(Shared(state): Shared<State>, Query(asked): Query
     show(&state, "login.html", "Log in", "/login", form, StatusCode::OK)
 }
 
-pub(super) async fn login(
-    Shared(state): Shared<State>,
-    session: Session,
-    headers: HeaderMap,
-    fields: Fields,
-) -> Answer {
+pub(super) async fn login(Shared(state): Shared<State>, session: Session, peer: Peer, fields: Fields) -> Answer {
     let text = |name: &str| fields.get(name).unwrap_or_default().to_owned();
     let (name, password, code) = (text("name"), text("password"), text("code"));
     let next = safe_next(&text("next")).to_owned();
     let accounts = state.access.accounts.clone();
-    let address = client_address(&headers);
+    // Attempts are counted by address, which a listed proxy tells and nobody else.
+    let address = peer.address().to_string();
     let tried = (name.clone(), code.clone());
     let entered = blocking(move || accounts.login(&tried.0, &password, Some(&tried.1), &address)).await?;
     let (denied, status, needs_code) = match entered {
@@ -81,12 +77,6 @@ pub(super) async fn login(
     let error = Some(denied.to_string());
     let form = Form { csrf: session.csrf_token(), name, next, needs_code, error, ..Form::default() };
     show(&state, "login.html", "Log in", "/login", form, status)
-}
-
-/// Attempts are counted by address where a server in front tells it; else all are one.
-fn client_address(_headers: &HeaderMap) -> String {
-    // No proxy is listed, so nothing that a client could write itself is believed.
-    "direct".to_owned()
 }
 
 pub(super) async fn logout(session: Session) -> Redirect {

@@ -9,9 +9,14 @@ use taipan::store::{Kind, Table};
 
 use super::table_path;
 
-/// What parameters other than filters are called, in PostgREST and here (`search`).
-const RESERVED: [&str; 9] =
-    ["select", "order", "limit", "offset", "columns", "on_conflict", "search", "_column", "_show"];
+/// What parameters other than filters are called in PostgREST.
+const RESERVED: [&str; 6] = ["select", "order", "limit", "offset", "columns", "on_conflict"];
+
+/// And here: the REST API knows none of these.
+const OWN: [&str; 7] = ["search", "after", "before", "facets", "count", "_column", "_show"];
+
+/// What says which page of a view is shown.
+const PLACE: [&str; 3] = ["offset", "after", "before"];
 
 /// The decoded parameters of a page of one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +35,9 @@ impl Address {
         &self.pairs
     }
 
-    /// The parameters that PostgREST has too: all but the search.
+    /// The parameters that PostgREST has too.
     pub(super) fn query(&self) -> Vec<(String, String)> {
-        self.pairs.iter().filter(|(key, _)| key != "search").cloned().collect()
+        self.pairs.iter().filter(|(key, _)| !OWN.contains(&key.as_str())).cloned().collect()
     }
 
     /// Another view of the same table.
@@ -59,17 +64,29 @@ impl Address {
     /// This view with a parameter set, or left out. The page shown is the first again, unless it is the page that
     /// changes.
     pub(super) fn with(&self, key: &str, value: Option<String>) -> Self {
+        self.from_first().keeping_place(key, value)
+    }
+
+    /// This view with a parameter set, or left out, and the same page shown.
+    pub(super) fn keeping_place(&self, key: &str, value: Option<String>) -> Self {
         let mut address = self.clone();
-        address.pairs.retain(|(name, _)| name != key && (name != "offset" || key == "offset"));
+        address.pairs.retain(|(name, _)| name != key);
         if let Some(value) = value {
             address.pairs.push((key.to_owned(), value));
         }
         address
     }
 
+    /// The first page of this view.
+    pub(super) fn from_first(&self) -> Self {
+        let mut address = self.clone();
+        address.pairs.retain(|(name, _)| !PLACE.contains(&name.as_str()));
+        address
+    }
+
     /// This view with a filter added, from its first page.
     pub(super) fn and(&self, key: String, value: String) -> Self {
-        let mut address = self.with("offset", None);
+        let mut address = self.from_first();
         if !address.pairs.contains(&(key.clone(), value.clone())) {
             address.pairs.push((key, value));
         }
@@ -80,7 +97,7 @@ impl Address {
     pub(super) fn without(&self, at: usize) -> Self {
         let mut address = self.clone();
         address.pairs.remove(at);
-        address.with("offset", None)
+        address.from_first()
     }
 
     /// The page's own path and query.
@@ -89,9 +106,13 @@ impl Address {
     }
 
     /// The path and query of the same rows in the REST API. It has no search over all columns, so that becomes an
-    /// `or` of patterns.
-    pub(super) fn rest(&self, table: &Table, limit: u64) -> String {
+    /// `or` of patterns, and none of pages by keys, so that becomes the number of rows before these.
+    pub(super) fn rest(&self, table: &Table, limit: u64, offset: u64) -> String {
         let mut pairs = self.query();
+        pairs.retain(|(key, _)| key != "offset");
+        if offset > 0 {
+            pairs.push(("offset".to_owned(), offset.to_string()));
+        }
         if let Some(text) = self.search() {
             pairs.insert(0, search_condition(table, text));
         }
@@ -109,7 +130,7 @@ pub(super) fn rest_path(table: &str) -> String {
 }
 
 fn is_filter(key: &str) -> bool {
-    !RESERVED.contains(&key)
+    !RESERVED.contains(&key) && !OWN.contains(&key)
 }
 
 /// A path with parameters; characters that mean nothing in a query stay readable.
@@ -137,7 +158,7 @@ fn encode(out: &mut String, text: &str) {
 /// A column as a parameter's name: in quotes where it would be taken for something else.
 pub(super) fn key(column: &str) -> String {
     let other = ["and", "or", "not.and", "not.or", "_op", "_value"];
-    if RESERVED.contains(&column) || other.contains(&column) || column.starts_with('"') {
+    if !is_filter(column) || other.contains(&column) || column.starts_with('"') {
         quoted(column)
     } else {
         column.to_owned()

@@ -8,9 +8,11 @@ mod account;
 mod address;
 mod cell;
 mod edit;
+mod facet;
 mod filter;
 mod model;
 mod overview;
+mod paging;
 mod plot;
 mod record;
 mod shell;
@@ -18,8 +20,10 @@ mod sql;
 mod table;
 #[cfg(test)]
 mod tests;
+mod total;
 mod users;
 
+use std::path::Path;
 use std::sync::LazyLock;
 
 use serde::Serialize;
@@ -29,6 +33,7 @@ use taipan_web::{Asset, IntoResponse, Problem, Response, Router, StatusCode, Tem
 use self::shell::Link;
 pub(crate) use self::shell::Shell;
 use crate::State;
+use crate::docs;
 
 static ASSETS: [Asset; 3] = [
     Asset::hashed("app.css", include_bytes!("../../assets/app.css")),
@@ -36,28 +41,35 @@ static ASSETS: [Asset; 3] = [
     Asset::fixed("favicon.svg", include_bytes!("../../assets/icon.svg")),
 ];
 
+/// The pages' templates by name; those of an application's own folder may stand in their place.
+const SOURCES: [(&str, &str); 17] = [
+    ("base.html", include_str!("../../templates/base.html")),
+    ("icons.html", include_str!("../../templates/icons.html")),
+    ("overview.html", include_str!("../../templates/overview.html")),
+    ("table.html", include_str!("../../templates/table.html")),
+    ("record.html", include_str!("../../templates/record.html")),
+    ("model.html", include_str!("../../templates/model.html")),
+    ("plot.html", include_str!("../../templates/plot.html")),
+    ("error.html", include_str!("../../templates/error.html")),
+    ("messages.html", include_str!("../../templates/messages.html")),
+    ("login.html", include_str!("../../templates/login.html")),
+    ("setup.html", include_str!("../../templates/setup.html")),
+    ("reset.html", include_str!("../../templates/reset.html")),
+    ("account.html", include_str!("../../templates/account.html")),
+    ("users.html", include_str!("../../templates/users.html")),
+    ("edit.html", include_str!("../../templates/edit.html")),
+    ("sql.html", include_str!("../../templates/sql.html")),
+    ("docs.html", include_str!("../../templates/docs.html")),
+];
+
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| {
-    let sources = [
-        ("base.html", include_str!("../../templates/base.html")),
-        ("icons.html", include_str!("../../templates/icons.html")),
-        ("overview.html", include_str!("../../templates/overview.html")),
-        ("table.html", include_str!("../../templates/table.html")),
-        ("record.html", include_str!("../../templates/record.html")),
-        ("model.html", include_str!("../../templates/model.html")),
-        ("plot.html", include_str!("../../templates/plot.html")),
-        ("error.html", include_str!("../../templates/error.html")),
-        ("messages.html", include_str!("../../templates/messages.html")),
-        ("login.html", include_str!("../../templates/login.html")),
-        ("setup.html", include_str!("../../templates/setup.html")),
-        ("reset.html", include_str!("../../templates/reset.html")),
-        ("account.html", include_str!("../../templates/account.html")),
-        ("users.html", include_str!("../../templates/users.html")),
-        ("edit.html", include_str!("../../templates/edit.html")),
-        ("sql.html", include_str!("../../templates/sql.html")),
-    ];
     // They are part of the program: a test renders each of them.
-    Templates::new(&sources, &ASSETS).expect("the built-in templates parse")
+    Templates::new(&SOURCES, &all_assets()).expect("the built-in templates parse")
 });
+
+fn all_assets() -> Vec<Asset> {
+    [&ASSETS[..], docs::assets()].concat()
+}
 
 /// The pages, at `/` and under `/admin`.
 pub(crate) fn routes() -> Router<State> {
@@ -81,9 +93,13 @@ pub(crate) fn routes() -> Router<State> {
         .route("/admin/plots/{name}", get(plot::page))
 }
 
-/// The pages' templates, `error.html` among them.
-pub(crate) fn templates() -> Templates {
-    TEMPLATES.clone()
+/// The pages' templates, `error.html` among them; those of a folder before the program's own, read anew at each page where
+/// one develops.
+pub(crate) fn templates(folder: Option<&Path>, reload: bool) -> Templates {
+    match folder {
+        Some(folder) => Templates::over(folder, &SOURCES, &all_assets(), reload).expect("the built-in templates parse"),
+        None => TEMPLATES.clone(),
+    }
 }
 
 /// The style sheet, the script and the icon.

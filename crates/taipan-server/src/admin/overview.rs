@@ -5,6 +5,7 @@ use taipan::NamedModel;
 use taipan_web::{IntoResponse, Query, State as Shared};
 
 use super::shell::{Search, Shell};
+use super::total::Total;
 use super::{Answer, model_path, page, pictures, plot_path, source_name, table_path};
 use crate::State;
 
@@ -31,7 +32,7 @@ struct TableEntry {
     path: String,
     is_view: bool,
     /// None where they cannot be counted: a view that refers to what is gone.
-    rows: Option<u64>,
+    rows: Option<String>,
     columns: usize,
     source: Option<String>,
     imported: Option<String>,
@@ -115,7 +116,7 @@ fn table_entries(state: &State, search: &str) -> Vec<TableEntry> {
                 name: table.name.clone(),
                 path: table_path(&table.name),
                 is_view: table.is_view,
-                rows: store.count(&table.name, None).ok(),
+                rows: Total::of(store, table, None).ok().map(|total| total.told().number),
                 columns: table.columns.len(),
                 source: origin.as_ref().map(|origin| source_name(&origin.source)),
                 imported: origin.map(|origin| origin.imported_at),

@@ -97,7 +97,7 @@ impl Shell {
     }
 
     /// Says who is logged in.
-    pub(super) fn of(mut self, session: &Session, user: Option<&User>) -> Self {
+    pub(crate) fn of(mut self, session: &Session, user: Option<&User>) -> Self {
         if let Some(user) = user {
             self.user = Some(user.name().to_owned());
             self.is_administrator = user.is_administrator();

@@ -121,8 +121,9 @@ async fn ask(state: &State, sql: &str, limits: ConsoleLimits) -> Result<Result<C
     }
     let stopped = Arc::new(AtomicBool::new(false));
     let gone = Gone(Arc::clone(&stopped));
-    let (store, sql) = (state.project.store().clone(), sql.to_owned());
+    let (store, sql, metrics) = (state.project.store().clone(), sql.to_owned(), state.metrics.clone());
     let answer = work::blocking(move || {
+        let _running = metrics.query();
         let answer = store.console(&sql, &limits, move || stopped.load(Ordering::Relaxed));
         Ok::<_, crate::error::Error>(match answer {
             Ok(answer) => Ok(answer),

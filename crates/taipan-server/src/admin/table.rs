@@ -1,13 +1,16 @@
 //! `/admin/tables/{table}`: the rows of a table, filtered, sorted and paged by the address.
 
 use serde::Serialize;
-use taipan::store::{Filter, Kind, Order, Rows, Select, Selected, Table, Value};
+use taipan::store::{Filter, Kind, Order, Select, Selected, Table, Value};
 use taipan_web::{IntoResponse, Path, Problem, Query, Redirect, Session, State as Shared, StatusCode};
 
 use super::address::{Address, element, key};
 use super::cell::{Cell, column_class, text};
+use super::facet::{self, Facet};
 use super::filter::{CONDITIONS, Draft, Words};
+use super::paging::{Paging, Place};
 use super::shell::{Link, Search, Shell};
+use super::total::{Told, Total};
 use super::{Answer, page as render, problem, record_path, source_name, store_failure, table_path};
 use crate::access::Verb;
 use crate::{State, rest};
@@ -33,7 +36,10 @@ struct View<'a> {
     rows: Vec<Row>,
     pager: Pager,
     /// The rows that match.
-    total: u64,
+    total: Told,
+    facets: Option<Facets>,
+    /// The view with its facets, or without them.
+    facets_path: String,
     /// Where a row is added.
     add: Option<String>,
     messages: Vec<(String, String)>,
@@ -43,7 +49,8 @@ struct View<'a> {
 struct Facts {
     name: String,
     is_view: bool,
-    rows: u64,
+    rows: Told,
+    is_empty: bool,
     source: Option<String>,
     imported: Option<String>,
     columns: Vec<Choice>,
@@ -93,15 +100,27 @@ struct Row {
     cells: Vec<Cell>,
 }
 
+#[derive(Serialize)]
+struct Facets {
+    columns: Vec<Facet>,
+    /// Whether all rows that match were looked at.
+    is_whole: bool,
+    sample: u64,
+}
+
 #[derive(Default, Serialize)]
 struct Pager {
     first: u64,
     until: u64,
     sizes: Vec<Size>,
+    beginning: Option<String>,
     previous: Option<String>,
     next: Option<String>,
+    end: Option<String>,
     past_end: bool,
     last: String,
+    /// The view with every row counted.
+    count: String,
 }
 
 #[derive(Serialize)]
@@ -155,11 +174,24 @@ fn show(state: &State, table: &Table, address: &Address, session: &Session) -> A
     let select = with_search(select, address.search()).limit(limit);
     let chips = chips(table, address, error.is_some());
     let store = state.project.store();
-    let all = store.count(&table.name, None).map_err(|error| problem(&error))?;
-    let found = match &error {
-        Some(_) => Found::default(),
-        None => find(state, table, &select, all)?,
+    let count = |filter: Option<&Filter>| {
+        let counted = match address.get("count") {
+            Some("exact") => store.count(&table.name, filter).map(Total::Exactly),
+            _ => Total::of(store, table, filter),
+        };
+        counted.map_err(|error| problem(&error))
     };
+    let all = count(None)?;
+    let (total, found) = match &error {
+        Some(_) => (all, Found::default()),
+        None => {
+            let total = if select.filter.is_some() { count(select.filter.as_ref())? } else { all };
+            (total, find(state, table, &select, address, total)?)
+        }
+    };
+    let wants_facets = address.get("facets").is_some() && error.is_none();
+    let facets = wants_facets.then(|| facet::facets(store, table, select.filter.as_ref(), address));
+    let facets = facets.transpose().map_err(|error| problem(&error))?;
     let origin = state.project.source_of(&table.name);
     let shown = shown(table, &select);
     let search = table.columns.iter().any(|column| column.kind == Kind::Text).then(|| Search {
@@ -180,19 +212,22 @@ fn show(state: &State, table: &Table, address: &Address, session: &Session) -> A
             .under([Link::new("Tables", "/admin")])
             .search(search),
         path: table_path(&table.name),
-        rest: address.rest(table, limit),
-        keep: without_wrong(address, &chips).with("offset", None).pairs().to_vec(),
+        rest: address.rest(table, limit, found.first.saturating_sub(1)),
+        keep: without_wrong(address, &chips).from_first().pairs().to_vec(),
         keep_select: address.with("select", None).pairs().to_vec(),
         operators: &CONDITIONS,
         draft: draft(table, address, &chips),
         headers: headers(table, address, &select, &shown),
-        pager: pager(address, &select, limit, &found),
+        pager: pager(address, limit, &found, total),
         rows: found.rows,
-        total: found.total,
+        total: total.told(),
+        facets: facets.map(|(columns, is_whole)| Facets { columns, is_whole, sample: facet::SAMPLE }),
+        facets_path: address.keeping_place("facets", (!wants_facets).then(|| "on".to_owned())).page(),
         table: Facts {
             name: table.name.clone(),
             is_view: table.is_view,
-            rows: all,
+            rows: all.told(),
+            is_empty: all == Total::Exactly(0),
             source: origin.as_ref().map(|origin| source_name(&origin.source)),
             imported: origin.map(|origin| origin.imported_at),
             columns: table
@@ -230,38 +265,88 @@ fn shown(table: &Table, select: &Select) -> Vec<Selected> {
 #[derive(Default)]
 struct Found {
     rows: Vec<Row>,
-    total: u64,
+    /// The number of the first row among those that match, from 1.
+    first: u64,
+    /// The places before and after these rows, where there are more.
+    before: Option<Step>,
+    after: Option<Step>,
+    /// Whether a page can be found by its keys, and so the last one too.
+    by_key: bool,
 }
 
-/// Reads a page of rows. The key is read even where it is not shown, so that every row leads to its record.
-fn find(state: &State, table: &Table, select: &Select, all: u64) -> Result<Found, Problem> {
-    let store = state.project.store();
-    let total = match &select.filter {
-        Some(filter) => store.count(&table.name, Some(filter)).map_err(|error| problem(&error))?,
-        None => all,
-    };
-    let mut select = select.clone();
-    select.columns = shown(table, &select);
-    let width = select.columns.len();
-    let primary = primary_key(table);
-    let place = primary.map(|primary| {
-        select.columns.iter().position(|selected| selected.column == primary).unwrap_or_else(|| {
-            // Named as no selected column is, which might have taken the key's name as its alias.
-            let mut alias = "_key".to_owned();
-            while select.columns.iter().any(|selected| selected.name() == alias) {
-                alias.push('_');
+/// How another page is found.
+enum Step {
+    Key(String),
+    Offset(u64),
+}
+
+/// Reads a page of rows. The key is read even where it is not shown, so that every row leads to its record, and so are the
+/// columns of the order, which say where the pages around this one are.
+fn find(state: &State, table: &Table, select: &Select, address: &Address, total: Total) -> Result<Found, Problem> {
+    let limit = select.limit.unwrap_or(SIZES[0]);
+    let paging = Paging::of(table, &select.order);
+    let place = match &paging {
+        Some(paging) => match paging.place(address.get("after"), address.get("before")) {
+            Some(Place::From(_)) => Place::From(select.offset),
+            Some(place) => place,
+            None => {
+                return Err(Problem::bad_request("There is no such page of this table.")
+                    .hint("Go to the table and begin at its first page."));
             }
-            select.columns.push(Selected { column: primary.to_owned(), alias: Some(alias) });
-            width
-        })
-    });
-    let Rows { columns, rows, .. } = store.read_rows(&select).map_err(|error| problem(&error))?;
-    let rows = rows.iter().map(|values| {
+        },
+        None => Place::From(select.offset),
+    };
+    let mut wanted = select.clone().limit(limit + 1);
+    wanted.offset = if let Place::From(offset) = place { offset } else { 0 };
+    if let Some(paging) = &paging {
+        wanted.order = paging.order(place.is_backward());
+        if let Some(condition) = paging.condition(&place) {
+            wanted = wanted.filter(condition);
+        }
+    }
+    wanted.columns = shown(table, select);
+    let width = wanted.columns.len();
+    let key = primary_key(table).map(|key| position(&mut wanted.columns, key));
+    let places: Vec<usize> =
+        paging.iter().flat_map(Paging::columns).map(|column| position(&mut wanted.columns, column)).collect();
+    let mut read = state.project.store().read_rows(&wanted).map_err(|error| problem(&error))?;
+
+    let has_more = read.rows.len() as u64 > limit;
+    read.rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    if place.is_backward() {
+        read.rows.reverse();
+    }
+    let count = read.rows.len() as u64;
+    let first = match &place {
+        Place::From(offset) => offset + 1,
+        Place::After(number, _) => number + 1,
+        // Rows may have come or gone since the address was made: what is first is so whatever it says.
+        Place::Before(..) | Place::End if !has_more => 1,
+        Place::Before(number, _) => number.saturating_sub(count).max(1),
+        Place::End => total.number().saturating_sub(count) + 1,
+    };
+    let step = |row: Option<&Vec<Value>>, number: u64| {
+        let values: Option<Vec<Value>> = places.iter().map(|at| row?.get(*at).cloned()).collect();
+        let key = values.filter(|values| !values.is_empty()).and_then(|values| Paging::write(number, &values));
+        key.map(Step::Key)
+    };
+    let is_backward = place.is_backward();
+    let is_first = if is_backward { !has_more } else { first <= 1 };
+    let is_last = if is_backward { place == Place::End } else { !has_more };
+    let before = (!is_first && count > 0).then(|| step(read.rows.first(), first));
+    let after = (!is_last && count > 0).then(|| step(read.rows.last(), first + count - 1));
+    let by_offset = |at: u64| Some(Step::Offset(at));
+    let (before, after) = (
+        before.and_then(|key| key.or_else(|| by_offset((first - 1).saturating_sub(limit)))),
+        after.and_then(|key| key.or_else(|| by_offset(first + count - 1))),
+    );
+    let columns = read.columns;
+    let rows = read.rows.iter().map(|values| {
         let mut cells: Vec<Cell> =
             columns.iter().zip(values).map(|(column, value)| Cell::new(column.kind, value)).collect();
-        let path = place.and_then(|place| {
-            let path = row_path(table, values.get(place)?)?;
-            let cell = cells.get_mut(place)?;
+        let path = key.and_then(|at| {
+            let path = row_path(table, values.get(at)?)?;
+            let cell = cells.get_mut(at)?;
             cell.path = Some(path.clone());
             cell.class.push_str(" pin");
             Some(path)
@@ -269,7 +354,21 @@ fn find(state: &State, table: &Table, select: &Select, all: u64) -> Result<Found
         cells.truncate(width);
         Row { path, cells }
     });
-    Ok(Found { rows: rows.collect(), total })
+    Ok(Found { rows: rows.collect(), first, before, after, by_key: paging.is_some() })
+}
+
+/// Where a column is among those that are read; it is added where it is not.
+fn position(columns: &mut Vec<Selected>, name: &str) -> usize {
+    if let Some(at) = columns.iter().position(|selected| selected.column == name) {
+        return at;
+    }
+    // Named as no other column is, which might have taken its name as an alias.
+    let mut alias = "_key".to_owned();
+    while columns.iter().any(|selected| selected.name() == alias) {
+        alias.push('_');
+    }
+    columns.push(Selected { column: name.to_owned(), alias: Some(alias) });
+    columns.len() - 1
 }
 
 /// The page of the row with this key; none for a key that no address can say.
@@ -371,22 +470,34 @@ fn headers<'a>(table: &Table, address: &Address, select: &Select, shown: &'a [Se
     shown.iter().filter_map(header).collect()
 }
 
-fn pager(address: &Address, select: &Select, limit: u64, found: &Found) -> Pager {
-    let at = |offset: u64| address.with("offset", (offset > 0).then(|| offset.to_string())).page();
-    let (offset, rows, total) = (select.offset, found.rows.len() as u64, found.total);
-    let until = offset.saturating_add(rows);
+fn pager(address: &Address, limit: u64, found: &Found, total: Total) -> Pager {
+    let offset = |at: u64| address.with("offset", (at > 0).then(|| at.to_string())).page();
+    let step = |name: &str, step: &Option<Step>| match step {
+        Some(Step::Key(key)) => Some(address.with(name, Some(key.clone())).page()),
+        Some(Step::Offset(at)) => Some(offset(*at)),
+        None => None,
+    };
+    let rows = found.rows.len() as u64;
+    let last = total.number().saturating_sub(1) / limit * limit;
     let mut sizes = SIZES.to_vec();
     if !sizes.contains(&limit) {
         sizes.push(limit);
         sizes.sort_unstable();
     }
     Pager {
-        first: offset.saturating_add(1),
-        until,
-        previous: (offset > 0).then(|| at(offset.saturating_sub(limit))),
-        next: (rows > 0 && until < total).then(|| at(until)),
-        past_end: rows == 0 && offset > 0 && total > 0,
-        last: at(total.saturating_sub(1) / limit * limit),
+        first: found.first,
+        until: (found.first + rows).saturating_sub(1),
+        beginning: found.before.is_some().then(|| address.from_first().page()),
+        previous: step("before", &found.before),
+        next: step("after", &found.after),
+        end: match (&found.after, found.by_key) {
+            (Some(_), true) => Some(address.with("before", Some("end".to_owned())).page()),
+            (Some(_), false) if matches!(total, Total::Exactly(_)) => Some(offset(last)),
+            _ => None,
+        },
+        past_end: rows == 0 && found.first > 1,
+        last: if found.by_key { address.with("before", Some("end".to_owned())).page() } else { offset(last) },
+        count: address.keeping_place("count", Some("exact".to_owned())).page(),
         sizes: sizes
             .into_iter()
             .map(|rows| Size {

@@ -205,7 +205,81 @@ async fn rows_are_filtered_sorted_and_paged_by_the_address() {
     let html = site.get("/admin/tables/employees?salary=gt.1e9").await.assert_status(200).text();
     assert!(plain(&html).contains("No row matches."));
     let html = site.get("/admin/tables/none").await.assert_status(200).text();
-    assert!(plain(&html).contains("This table has no rows."));
+    assert!(plain(&html).contains("This table has no rows yet."));
+}
+
+/// The link of the pager with this text or label.
+fn pager_link(html: &str, name: &str) -> Option<String> {
+    let pager = html.split("<nav class=\"pager\"").nth(1)?;
+    let link = pager.split("<a class=\"button\"").skip(1).find(|link| {
+        let link = link.split("</a>").next().unwrap_or_default();
+        link.contains(&format!("aria-label=\"{name}\"")) || plain(&format!("<a{link}")) == name
+    })?;
+    links(link).into_iter().next()
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_by_their_keys() {
+    let site = Site::new();
+    for (query, expected) in [
+        ("limit=2", vec!["1", "2", "3", "4", "5"]),
+        ("limit=2&order=department.desc", vec!["4", "3", "1", "2", "5"]),
+        ("limit=2&order=department.asc,salary.desc&select=name", vec!["Barbara", "Grace", "Ada", "Linus", "Edsger"]),
+        ("limit=2&salary=gt.4900&search=e", vec!["1", "2", "4", "5"]),
+    ] {
+        let mut path = format!("/admin/tables/employees?{query}");
+        let (mut forwards, mut backwards) = (Vec::new(), Vec::new());
+        let mut last = String::new();
+        for _ in 0..9 {
+            let html = site.get(&path).await.assert_status(200).text();
+            forwards.extend(column(&html, 0));
+            last = html;
+            let Some(next) = pager_link(&last, "Next") else { break };
+            assert!(next.contains("after="), "{next}");
+            path = next;
+        }
+        assert_eq!(forwards, expected, "{query}");
+        let first = pager_link(&last, "First page").expect("a first page");
+        assert!(!first.contains("after="), "{first}");
+        let mut path = pager_link(&site.get(&first).await.text(), "Last page").expect("a last page");
+        for _ in 0..9 {
+            let html = site.get(&path).await.assert_status(200).text();
+            let mut ids = column(&html, 0);
+            ids.append(&mut backwards);
+            backwards = ids;
+            let Some(previous) = pager_link(&html, "Previous") else {
+                assert!(html.contains(">1–"), "{query}: {path}");
+                break;
+            };
+            path = previous;
+        }
+        assert_eq!(backwards, expected, "{query}, from its end");
+    }
+    let wrong = site.get("/admin/tables/employees?after=nonsense").await.assert_status(400).text();
+    assert!(plain(&wrong).contains("There is no such page of this table."));
+    // Rows without a key are counted from the first.
+    let html = site.get("/admin/tables/points?limit=4").await.text();
+    assert_eq!(pager_link(&html, "Next").as_deref(), Some("/admin/tables/points?limit=4&offset=4"));
+    assert_eq!(pager_link(&html, "Last page").as_deref(), Some("/admin/tables/points?limit=4&offset=4"));
+}
+
+#[tokio::test]
+async fn facets_count_values_and_lead_to_their_rows() {
+    let site = Site::new();
+    let html = site.get("/admin/tables/employees?facets=on").await.assert_status(200).text();
+    let facets =
+        html.split("class=\"facets\"").nth(1).and_then(|rest| rest.split("</section>").next()).expect("facets");
+    let text = plain(facets).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("department Engineering3 NULL1 Research1"), "{text}");
+    assert!(text.contains("active true3"), "{text}");
+    assert!(!text.contains("salary"), "numbers with fractions are no choice: {text}");
+    let to = |name: &str| links(facets).into_iter().find(|link| link.contains(name)).expect("a link");
+    let chosen = site.get(&to("department=eq.Engineering")).await.assert_status(200).text();
+    assert_eq!(column(&chosen, 0), ["1", "2", "5"]);
+    assert!(chosen.contains("aria-current=\"true\""), "it is shown as chosen");
+    let removed = links(&chosen).into_iter().find(|link| link.ends_with("employees?facets=on")).expect("without it");
+    assert_eq!(column(&site.get(&removed).await.text(), 0).len(), 5);
+    assert_eq!(column(&site.get(&to("department=is.null")).await.text(), 0), ["4"]);
 }
 
 #[tokio::test]
@@ -324,7 +398,7 @@ async fn a_search_is_an_or_of_patterns_in_the_rest_address() {
     for (table, text, condition) in cases {
         let address = Address::new(table, vec![("search".to_owned(), text.to_owned())]);
         let table = site.project.store().table(table).expect("a table");
-        let rest = address.rest(&table, 50);
+        let rest = address.rest(&table, 50, 0);
         assert_eq!(rest, format!("/api/{}?{condition}&limit=50", table.name));
         let _ = site.client.get(&rest).await.assert_status(200);
     }

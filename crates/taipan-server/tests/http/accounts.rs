@@ -8,17 +8,17 @@ use tempfile::TempDir;
 
 use crate::related::TABLES;
 
-const PASSWORD: &str = "a long password";
+pub(crate) const PASSWORD: &str = "a long password";
 
 /// An application as `taipan serve` starts it, with the link by which its first administrator is made.
-struct Site {
-    client: Client,
-    project: Project,
+pub(crate) struct Site {
+    pub(crate) client: Client,
+    pub(crate) project: Project,
     setup: String,
     _folder: TempDir,
 }
 
-fn site(options: Options) -> Site {
+pub(crate) fn site(options: Options) -> Site {
     let folder = TempDir::new().expect("a folder");
     std::fs::write(folder.path().join("taipan.toml"), "[app]\nname = \"staff\"\ndatabase = \"sqlite:staff.db\"\n")
         .expect("a file");
@@ -32,19 +32,19 @@ fn site(options: Options) -> Site {
 }
 
 impl Site {
-    async fn set_up(&self) {
+    pub(crate) async fn set_up(&self) {
         let token = self.setup.split_once('=').expect("a token").1;
         let fields = [("token", token), ("name", "root"), ("password", PASSWORD)];
         let done = self.client.submit(&self.setup, "/setup", &fields).await.assert_status(303);
         assert_eq!(done.header("location"), Some("/"));
     }
 
-    async fn page(&self, path: &str) -> Answer {
+    pub(crate) async fn page(&self, path: &str) -> Answer {
         self.client.get(path).browser().await
     }
 
     /// Adds a user as the administrator who is logged in.
-    async fn add(&self, name: &str, role: &str) {
+    pub(crate) async fn add(&self, name: &str, role: &str) {
         let fields = [("do", "create"), ("name", name), ("password", PASSWORD), ("role", role)];
         let _ = self.client.submit("/admin/users", "/admin/users", &fields).await.assert_status(303);
     }
@@ -55,7 +55,7 @@ impl Site {
     }
 
     /// A new token of whoever is logged in.
-    async fn token(&self, scopes: &[&str]) -> String {
+    pub(crate) async fn token(&self, scopes: &[&str]) -> String {
         let mut fields = vec![("do", "token"), ("label", "test")];
         fields.extend(scopes.iter().map(|scope| ("scope", *scope)));
         let _ = self.client.submit("/account", "/account", &fields).await.assert_status(303);

@@ -7,6 +7,7 @@ mod models;
 mod plots;
 mod related;
 mod rest;
+mod security;
 mod write;
 
 use taipan::{Project, ProjectOptions};

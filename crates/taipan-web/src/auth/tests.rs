@@ -29,6 +29,18 @@ fn names_and_passwords_are_checked() {
     assert_eq!(accounts.all().expect("users").len(), 1);
 }
 
+/// The time of an answer must not tell whether there is such a user: the same work is done where there is none.
+#[test]
+fn a_login_of_nobody_costs_the_work_of_one_of_somebody() {
+    let accounts = with_ada();
+    let cost = |hash: &str| hash.split('$').take(4).collect::<Vec<_>>().join("$");
+    let ada = accounts.record("ada").expect("read").expect("a record").hash;
+    let nobody = accounts.nobody().expect("a hash");
+    assert_eq!(cost(&nobody), cost(&ada));
+    assert_eq!(nobody.len(), ada.len());
+    assert_eq!(accounts.nobody().expect("a hash"), nobody, "it is made once");
+}
+
 #[test]
 fn who_knows_the_password_is_let_in() {
     let accounts = with_ada();
