@@ -28,7 +28,9 @@ pub(super) fn run(setting: &Setting) -> Result<Section> {
     }
     let place = folder.display().to_string();
     let mut rows = Vec::new();
-    for (name, arguments) in [("first start", &[place.as_str(), "--fresh"][..]), ("second start", &[place.as_str()])] {
+    for (name, arguments) in
+        [("first start", &[place.as_str(), "--fresh"][..]), ("second start", &[place.as_str()][..])]
+    {
         let mut sizes = Vec::new();
         for _ in 0..setting.rounds(3) {
             let server =
