@@ -97,7 +97,14 @@ impl Document {
             "tags": ["tables"],
             "summary": format!("The headers of a read of {}, for its count", table.name),
             "parameters": parameters,
-            "responses": { "200": head("The headers of the rows."), "206": head("The headers of some rows.") },
+            "responses": {
+                "200": head("The headers of the rows."),
+                "206": head("The headers of some rows."),
+                "400": { "description": "A filter, column or value that cannot be read." },
+                "404": { "description": "There is no such table." },
+                "406": { "description": "A form that cannot be given." },
+                "416": { "description": "A range beyond the last row." },
+            },
         });
         let mut item = json!({ "get": get, "head": head });
         if !table.is_view {
@@ -261,6 +268,7 @@ impl Document {
                 "responses": {
                     "200": { "description": "The picture.", "content": { "image/svg+xml": { "schema": { "type": "string" } } } },
                     "304": { "description": "The picture has not changed." },
+                    "400": error("A theme that there is not."),
                 },
             });
             self.paths.insert(format!("/plots/{}.svg", format::url_part(name)), json!({ "get": get }));

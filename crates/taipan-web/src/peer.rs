@@ -25,12 +25,12 @@ impl Peer {
     }
 
     /// Its address: that of the connection, or what a listed proxy says.
-    pub fn address(&self) -> IpAddr {
+    pub fn address(self) -> IpAddr {
         self.address
     }
 
     /// Whether it speaks TLS, to this server or to a listed proxy.
-    pub fn is_secure(&self) -> bool {
+    pub fn is_secure(self) -> bool {
         self.is_secure
     }
 }

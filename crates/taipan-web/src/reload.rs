@@ -74,8 +74,8 @@ impl Reload {
             loop {
                 tokio::time::sleep(LOOK).await;
                 let now = told.load(Ordering::Relaxed);
-                // Both are asked, so that one change is told once.
-                if watch.has_changed() | (now != seen) {
+                let has_changed = watch.has_changed();
+                if has_changed || now != seen {
                     return Some((Event::data("").name("changed"), (watch, told, now)));
                 }
             }

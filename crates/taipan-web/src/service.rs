@@ -273,7 +273,7 @@ impl Rules {
 
 /// Whether a request came over TLS, to here or to a listed proxy.
 fn is_secure(request: &Request) -> bool {
-    request.extensions().get::<Peer>().is_some_and(|peer| peer.is_secure())
+    request.extensions().get::<Peer>().copied().is_some_and(Peer::is_secure)
 }
 
 fn protect(headers: &mut HeaderMap) {

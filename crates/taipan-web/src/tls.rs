@@ -125,7 +125,7 @@ impl ResolvesServerCert for Renewed {
 }
 
 fn names(key: &CertifiedKey) -> Arc<[String]> {
-    let Some(Ok(certificate)) = key.cert.first().map(|der| webpki::EndEntityCert::try_from(der)) else {
+    let Some(Ok(certificate)) = key.cert.first().map(webpki::EndEntityCert::try_from) else {
         return Arc::default();
     };
     certificate.valid_dns_names().map(str::to_owned).collect()

@@ -78,7 +78,6 @@ fn postgrest_py() {
 /// No call that schemathesis makes up ends in a server error, in a status or form that the document does not name, or gets
 /// through without the login that the document asks for.
 #[test]
-#[ignore = "long"]
 fn schemathesis_finds_nothing() {
     let program = std::env::var_os("TAIPAN_PYTHON").map(|python| PathBuf::from(python).with_file_name("schemathesis"));
     let Some(program) = program.filter(|program| program.is_file()) else {
