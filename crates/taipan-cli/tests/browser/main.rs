@@ -215,6 +215,34 @@ async fn somebody_sets_up_logs_in_edits_and_meets_a_conflict() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_reference_is_tried_by_whoever_is_logged_in() {
+    async fn visit(site: Site) {
+        let insert = "details[id='insert.houses']";
+        let send = async || {
+            site.fill(&format!("{insert} [data-body]"), "[{\"Area\": 1, \"Price\": 2}]").await;
+            site.click(&format!("{insert} form .button.primary")).await;
+            site.until(&format!("document.querySelector(\"{insert} [data-facts] span\")")).await;
+            let facts = site.text(&format!("{insert} [data-facts]")).await;
+            site.run(&format!("document.querySelector(\"{insert} [data-facts]\").replaceChildren()")).await;
+            facts
+        };
+        site.go("/docs#insert.houses").await;
+        let facts = send().await;
+        assert!(facts.contains("401"), "{facts}");
+        site.set_up().await;
+        site.go("/docs#insert.houses").await;
+        assert!(site.text("[data-who]").await.contains("root"));
+        let facts = send().await;
+        assert!(facts.contains("201"), "{facts}");
+        site.fill("[data-token]", "tpn_nonsense").await;
+        let facts = send().await;
+        assert!(facts.contains("401"), "a token counts before the login: {facts}");
+        assert_eq!(site.server.get("/api/houses?Area=eq.1").json().as_array().map(Vec::len), Some(1));
+    }
+    visit!("1280,900", visit);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_runaway_query_is_cancelled() {
     async fn visit(site: Site) {
         let running =

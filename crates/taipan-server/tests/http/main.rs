@@ -2,6 +2,7 @@
 //! imported, trained and drawn, behind [`taipan_web::Client`].
 
 mod accounts;
+mod concurrent;
 mod docs;
 mod models;
 mod plots;
