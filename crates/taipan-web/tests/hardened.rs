@@ -143,7 +143,7 @@ async fn headers_and_addresses_without_end_are_refused() {
     ];
     for (request, expected) in cases {
         let answer = ask(connected(address).await, &request).await;
-        assert!(answer.starts_with(expected), "{expected}: {:.300}", answer);
+        assert!(answer.starts_with(expected), "{expected}: {answer:.300}");
     }
     assert!(ask(connected(address).await, &plain("/", "")).await.starts_with("HTTP/1.1 200 "), "others are served");
 }
@@ -159,7 +159,7 @@ async fn bodies_beyond_the_limit_are_refused_whether_announced_or_not() {
     let piece = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
     let chunked = format!("{head}Transfer-Encoding: chunked\r\n\r\n{}", piece.repeat(40));
     let answer = ask(connected(address).await, &chunked).await;
-    assert!(answer.starts_with("HTTP/1.1 413 "), "{:.300}", answer);
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer:.300}");
     let both =
         format!("{head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /enter HTTP/1.1\r\n\r\n");
     let answer = ask(connected(address).await, &both).await;
