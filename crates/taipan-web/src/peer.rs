@@ -8,7 +8,7 @@ use axum::extract::{FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 /// Who sent a request, as far as that can be known; an argument for handlers.
@@ -27,6 +27,14 @@ impl Peer {
     /// Its address: that of the connection, or what a listed proxy says.
     pub fn address(self) -> IpAddr {
         self.address
+    }
+
+    /// What attempts are counted by: the address, or of IPv6 the network of 64 bits, which is one customer's.
+    pub fn origin(self) -> String {
+        match self.address {
+            IpAddr::V4(address) => address.to_string(),
+            IpAddr::V6(address) => format!("{}/64", Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))),
+        }
     }
 
     /// Whether it speaks TLS, to this server or to a listed proxy.
@@ -202,6 +210,18 @@ mod tests {
             let error = Proxies::new([wrong]).expect_err(wrong);
             let expected = format!("proxy: “{wrong}” is neither an address nor a network such as 10.0.0.0/8");
             assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn attempts_are_counted_by_customer() {
+        for (address, expected) in [
+            ("192.0.2.1", "192.0.2.1"),
+            ("::ffff:192.0.2.1", "192.0.2.1"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("::1", "::/64"),
+        ] {
+            assert_eq!(Peer::new(ip(address), false).origin(), expected);
         }
     }
 

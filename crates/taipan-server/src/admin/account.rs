@@ -60,7 +60,7 @@ pub(super) async fn login(Shared(state): Shared<State>, session: Session, peer: 
     let next = safe_next(&text("next")).to_owned();
     let accounts = state.access.accounts.clone();
     // Attempts are counted by address, which a listed proxy tells and nobody else.
-    let address = peer.address().to_string();
+    let address = peer.origin();
     let tried = (name.clone(), code.clone());
     let entered = blocking(move || accounts.login(&tried.0, &password, Some(&tried.1), &address)).await?;
     let (denied, status, needs_code) = match entered {
