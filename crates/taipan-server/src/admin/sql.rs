@@ -42,6 +42,7 @@ struct View {
     file: String,
     seconds: u64,
     examples: Vec<String>,
+    dialect: &'static str,
 }
 
 pub(super) async fn page(Shared(state): Shared<State>, Query(asked): Query<Asked>, session: Session) -> Answer {
@@ -62,11 +63,12 @@ pub(super) async fn page(Shared(state): Shared<State>, Query(asked): Query<Asked
         let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
         let tables = state.project.store().tables().unwrap_or_default();
         let first = tables.first().map_or("sqlite_schema", |table| table.name.as_str());
-        let examples = vec![
-            format!("SELECT * FROM \"{first}\" LIMIT 10"),
-            format!("SELECT count(*) AS rows FROM \"{first}\""),
-            "SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE '\\_%' ESCAPE '\\'".to_owned(),
-        ];
+        let is_postgres = state.project.store().name().contains("://");
+        let mut examples =
+            vec![format!("SELECT * FROM \"{first}\" LIMIT 10"), format!("SELECT count(*) AS rows FROM \"{first}\"")];
+        if !is_postgres {
+            examples.push("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE '\\_%' ESCAPE '\\'".to_owned());
+        }
         let (columns, rows, is_cut) = answer.map_or_else(Default::default, |answer| {
             let cells = |row: Vec<Value>| row.iter().map(|value| Cell::new(kind(value), value)).collect();
             (answer.columns, answer.rows.into_iter().map(cells).collect::<Vec<Vec<Cell>>>(), answer.is_cut)
@@ -83,6 +85,7 @@ pub(super) async fn page(Shared(state): Shared<State>, Query(asked): Query<Asked
             milliseconds,
             seconds: TIME.as_secs(),
             examples,
+            dialect: if is_postgres { "PostgreSQL" } else { "SQLite" },
         };
         Ok(state.templates.render("sql.html", &values)?.status(status).into_response())
     })
