@@ -23,6 +23,9 @@
 //! and its companions, an error page in HTML for browsers and JSON for programs, a 500 page without internals when a
 //! handler panics, a limit on the request's body and, when told, a check of the Host header (see [`Hosts`]).
 //!
+//! Beyond this machine: [`App::tls`] for certificates, [`App::proxies`] for servers in front that may say who their clients
+//! are (a handler takes a [`Peer`]), and [`App::patience`] for clients that dawdle.
+//!
 //! Handlers, extractors and responses are axum's own, re-exported here; nothing of them is wrapped. [`serve`] listens,
 //! [`Client`] calls an app in a test without a socket.
 

