@@ -1,7 +1,7 @@
 //! How many rows there are, at a bounded price: counted up to a limit, and beyond it told by the keys or by "more than".
 
 use serde::Serialize;
-use taipan::store::{Filter, Kind, Order, Result, Select, Selected, Store, Table, Value};
+use taipan::store::{Count, Filter, Kind, Order, Result, Select, Selected, Store, Table, Value};
 use taipan_web::format;
 
 use super::table::primary_key;
@@ -38,16 +38,21 @@ impl Total {
         else {
             return store.count(&table.name, filter).map(Total::Exactly);
         };
-        // One look that ends at the limit, rather than one for "are there more" and another to count.
-        let mut select = Select::new(table.name.as_str()).limit(COUNTED + 1);
+        let mut select = Select::new(table.name.as_str());
         select.columns = vec![Selected { column: column.to_owned(), alias: None }];
-        select.filter = filter.cloned();
-        let counted = store.read_json(&select, taipan::store::Count::None)?.rows;
-        if counted <= COUNTED {
-            return Ok(Total::Exactly(counted));
-        }
-        let span = if filter.is_none() { span(store, table)? } else { None };
-        Ok(span.filter(|span| *span > COUNTED).map_or(Total::MoreThan(COUNTED), Total::About))
+        let Some(filter) = filter else {
+            // Rows that are passed over cost less than rows that are read.
+            (select.offset, select.limit) = (COUNTED, Some(1));
+            if store.read_json(&select, Count::None)?.rows == 0 {
+                return store.count(&table.name, None).map(Total::Exactly);
+            }
+            let span = span(store, table)?.filter(|span| *span > COUNTED);
+            return Ok(span.map_or(Total::MoreThan(COUNTED), Total::About));
+        };
+        // Where few match, one look at all rows is better than one for "are there more" and another to count.
+        select = select.filter(filter.clone()).limit(COUNTED + 1);
+        let counted = store.read_json(&select, Count::None)?.rows;
+        Ok(if counted <= COUNTED { Total::Exactly(counted) } else { Total::MoreThan(COUNTED) })
     }
 
     /// The number, however it was found.
