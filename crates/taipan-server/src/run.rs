@@ -102,7 +102,7 @@ impl Serving {
 
     /// The host names that are answered to on this listener's address.
     fn answers_to(&self, is_loopback: bool) -> Hosts {
-        let certified = self.tls.iter().flat_map(|tls| tls.names()).cloned();
+        let certified = self.tls.iter().flat_map(Tls::names).cloned();
         let mut names: Vec<String> = self.hosts.iter().cloned().chain(certified).collect();
         if is_loopback && names.is_empty() && self.proxies.is_empty() {
             return Hosts::Loopback;
@@ -159,12 +159,11 @@ pub fn run(
     let finish = move |app: App| app.hosts(hosts.clone()).report(|line| eprintln!("{line}"));
     allow_connections(CONNECTIONS);
 
-    let (app, token, stop) = match &serving.development {
-        Some(development) => development::start(development, project, options, finish),
-        None => {
-            let (app, token) = app_to_set_up(project, options);
-            (finish(app), token, None)
-        }
+    let (app, token, stop) = if let Some(development) = &serving.development {
+        development::start(development, project, options, finish)
+    } else {
+        let (app, token) = app_to_set_up(project, options);
+        (finish(app), token, None)
     };
     let mut app = app.proxies(serving.proxies);
     if let Some(tls) = serving.tls {

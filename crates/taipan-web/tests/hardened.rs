@@ -133,7 +133,7 @@ async fn forwarded_headers_count_only_from_listed_proxies() {
 async fn headers_and_addresses_without_end_are_refused() {
     let address = start(app()).await;
     let long = "a".repeat(200 << 10);
-    let many: String = (0..500).map(|at| format!("X-{at}: 1\r\n")).collect();
+    let many = "X-Many: 1\r\n".repeat(500);
     let cases = [
         (plain("/", &format!("X-Long: {long}\r\n")), "HTTP/1.1 431 "),
         (plain("/", &many), "HTTP/1.1 431 "),
@@ -189,9 +189,8 @@ async fn clients_that_dawdle_are_cut_off_and_others_served() {
                     let mut answer = [0; 4096];
                     match tokio::time::timeout(Duration::from_millis(50), stream.read(&mut answer)).await {
                         Ok(Ok(0) | Err(_)) => break,
-                        Ok(Ok(_)) => {}
                         Err(_) if stream.write_all(b"a").await.is_err() => break,
-                        Err(_) => {}
+                        Ok(Ok(_)) | Err(_) => {}
                     }
                 }
             }));

@@ -64,7 +64,7 @@ impl Address {
     /// This view with a parameter set, or left out. The page shown is the first again, unless it is the page that
     /// changes.
     pub(super) fn with(&self, key: &str, value: Option<String>) -> Self {
-        self.from_first().keeping_place(key, value)
+        self.at_first().keeping_place(key, value)
     }
 
     /// This view with a parameter set, or left out, and the same page shown.
@@ -78,7 +78,7 @@ impl Address {
     }
 
     /// The first page of this view.
-    pub(super) fn from_first(&self) -> Self {
+    pub(super) fn at_first(&self) -> Self {
         let mut address = self.clone();
         address.pairs.retain(|(name, _)| !PLACE.contains(&name.as_str()));
         address
@@ -86,7 +86,7 @@ impl Address {
 
     /// This view with a filter added, from its first page.
     pub(super) fn and(&self, key: String, value: String) -> Self {
-        let mut address = self.from_first();
+        let mut address = self.at_first();
         if !address.pairs.contains(&(key.clone(), value.clone())) {
             address.pairs.push((key, value));
         }
@@ -97,7 +97,7 @@ impl Address {
     pub(super) fn without(&self, at: usize) -> Self {
         let mut address = self.clone();
         address.pairs.remove(at);
-        address.from_first()
+        address.at_first()
     }
 
     /// The page's own path and query.

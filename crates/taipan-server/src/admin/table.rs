@@ -182,12 +182,11 @@ fn show(state: &State, table: &Table, address: &Address, session: &Session) -> A
         counted.map_err(|error| problem(&error))
     };
     let all = count(None)?;
-    let (total, found) = match &error {
-        Some(_) => (all, Found::default()),
-        None => {
-            let total = if select.filter.is_some() { count(select.filter.as_ref())? } else { all };
-            (total, find(state, table, &select, address, total)?)
-        }
+    let (total, found) = if error.is_some() {
+        (all, Found::default())
+    } else {
+        let total = if select.filter.is_some() { count(select.filter.as_ref())? } else { all };
+        (total, find(state, table, &select, address, total)?)
     };
     let wants_facets = address.get("facets").is_some() && error.is_none();
     let facets = wants_facets.then(|| facet::facets(store, table, select.filter.as_ref(), address));
@@ -213,7 +212,7 @@ fn show(state: &State, table: &Table, address: &Address, session: &Session) -> A
             .search(search),
         path: table_path(&table.name),
         rest: address.rest(table, limit, found.first.saturating_sub(1)),
-        keep: without_wrong(address, &chips).from_first().pairs().to_vec(),
+        keep: without_wrong(address, &chips).at_first().pairs().to_vec(),
         keep_select: address.with("select", None).pairs().to_vec(),
         operators: &CONDITIONS,
         draft: draft(table, address, &chips),
@@ -487,7 +486,7 @@ fn pager(address: &Address, limit: u64, found: &Found, total: Total) -> Pager {
     Pager {
         first: found.first,
         until: (found.first + rows).saturating_sub(1),
-        beginning: found.before.is_some().then(|| address.from_first().page()),
+        beginning: found.before.is_some().then(|| address.at_first().page()),
         previous: step("before", &found.before),
         next: step("after", &found.after),
         end: match (&found.after, found.by_key) {
