@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use taipan::NamedModel;
-use taipan_web::{IntoResponse, Query, State as Shared};
+use taipan_web::{IntoResponse, Query, Session, State as Shared};
 
 use super::shell::{Search, Shell};
 use super::total::Total;
@@ -24,6 +24,7 @@ struct Overview<'a> {
     everything: bool,
     models: Vec<ModelEntry>,
     plots: Vec<PlotEntry>,
+    messages: Vec<(String, String)>,
 }
 
 #[derive(Serialize)]
@@ -58,17 +59,20 @@ struct PlotEntry {
     dark: String,
 }
 
-pub(super) async fn everything(Shared(state): Shared<State>, Query(asked): Query<Asked>) -> Answer {
+pub(super) async fn everything(Shared(state): Shared<State>, Query(asked): Query<Asked>, session: Session) -> Answer {
     page(state, move |state| {
         let search = Search::by_name("/", &asked.search, "Search tables, models, plots");
         let named = |name: &str| contains(name, &asked.search);
         let (models, plots) = (state.project.models(), state.project.plots());
         let plots = plots.iter().filter(|plot| named(&plot.name) || named(&plot.title));
         let values = Overview {
-            shell: Shell::new(state, "Overview", "/")?.search(search),
+            shell: Shell::new(state, "Overview", "/")?
+                .of(&session, state.access.logged_in(&session).as_ref())
+                .search(search),
             search: &asked.search,
             tables: table_entries(state, &asked.search),
             everything: true,
+            messages: session.flashes(),
             models: models.iter().filter(|model| named(&model.name)).map(|model| model_entry(model)).collect(),
             plots: plots
                 .map(|plot| {
@@ -88,14 +92,17 @@ pub(super) async fn everything(Shared(state): Shared<State>, Query(asked): Query
     .await
 }
 
-pub(super) async fn tables(Shared(state): Shared<State>, Query(asked): Query<Asked>) -> Answer {
+pub(super) async fn tables(Shared(state): Shared<State>, Query(asked): Query<Asked>, session: Session) -> Answer {
     page(state, move |state| {
         let search = Search::by_name("/admin", &asked.search, "Search tables");
         let values = Overview {
-            shell: Shell::new(state, "Tables", "/admin")?.search(search),
+            shell: Shell::new(state, "Tables", "/admin")?
+                .of(&session, state.access.logged_in(&session).as_ref())
+                .search(search),
             search: &asked.search,
             tables: table_entries(state, &asked.search),
             everything: false,
+            messages: session.flashes(),
             models: Vec::new(),
             plots: Vec::new(),
         };
