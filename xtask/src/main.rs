@@ -26,7 +26,8 @@ Usage: cargo xtask <CHORE>
   bench JOB|all [--runs N] [--peers]     measure Taipan against its peers and rewrite bench/RESULTS.md;
                                          --peers runs the peers alone and writes nothing
                                          jobs: startup, csv-query, rest-read, fetch, class-call, scatter-tips, scatter-1m, report, and of learning: grid-iris,
-                                         forest, forest-large, forest-predict, gradient-boosting;
+                                         forest, forest-large, forest-predict, gradient-boosting, linear, logistic,
+                                         lasso, pca, kmeans, cold;
                                          of databases: top10, bulk-write, bulk-write-postgres, bulk-read,
                                          bulk-read-postgres, small-tx;
                                          of running work: primes, pool-map, tasks, queue, log, durable-jobs

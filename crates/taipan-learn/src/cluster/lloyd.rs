@@ -149,10 +149,18 @@ impl Rows {
                             |tile, rows| {
                                 let found = prepared.nearest(tile);
                                 let norms = norms2(tile);
+                                let (mut first, mut second) = (found.first, found.second);
+                                for lane in 0..LANES {
+                                    let (at_most, at_least) = (
+                                        first[lane] + norms[lane] + moves.slack,
+                                        second[lane] + norms[lane] - moves.slack,
+                                    );
+                                    first[lane] = if at_most > 0.0 { at_most } else { 0.0 }.sqrt();
+                                    second[lane] = if at_least > 0.0 { at_least } else { 0.0 }.sqrt();
+                                }
                                 for (lane, &row) in rows.iter().enumerate() {
                                     let i = row as usize - start;
-                                    upper[i] = (found.first[lane] + norms[lane] + moves.slack).max(0.0).sqrt();
-                                    lower[i] = (found.second[lane] + norms[lane] - moves.slack).max(0.0).sqrt();
+                                    (upper[i], lower[i]) = (first[lane], second[lane]);
                                     if labels[i] != found.labels[lane] {
                                         change.of(points, row as usize, labels[i], found.labels[lane]);
                                         labels[i] = found.labels[lane];

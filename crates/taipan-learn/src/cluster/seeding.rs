@@ -6,7 +6,7 @@
 
 use rayon::prelude::*;
 
-use super::points::{LANES, Points, squared_distance};
+use super::points::{LANES, Lanes, Points, squared_distance};
 use crate::error::Result;
 use crate::input::BLOCK_ROWS;
 use crate::random::{RandomState, Replace};
@@ -28,9 +28,9 @@ pub(super) fn plus_plus(points: &Points<'_>, count: usize, random: &mut RandomSt
             candidates = closest.pick(points, &draws);
         }
         let places: Vec<Vec<f64>> = candidates.iter().map(|&row| points.row(row)).collect();
-        let trials = closest.approach(points, &centres, &places);
-        let best = best(&trials, places.len());
-        closest.accept(&trials, best, centres.len() as u32);
+        closest.approach(points, &centres, &places);
+        let best = best(&closest.trials, places.len());
+        closest.accept(best, centres.len() as u32);
         centres.extend(places.into_iter().nth(best));
     }
     Ok(centres)
@@ -61,15 +61,20 @@ struct Closest {
     centres: Vec<u32>,
     /// The weighted sum of the distances of each block of rows.
     potentials: Vec<f64>,
+    /// Of each block; kept, so that their memory is used again.
+    trials: Vec<Trial>,
 }
 
 /// What would be in a block of rows if each candidate became a centre.
+#[derive(Default)]
 struct Trial {
     /// The weighted sum of the distances, for each candidate.
     potentials: Vec<f64>,
-    /// The rows that a candidate may be nearer to, and for each its distance to each candidate.
+    /// The rows that a candidate may be nearer to; the first `count` of them.
     rows: Vec<u32>,
-    distances: Vec<f64>,
+    count: usize,
+    /// For each tile of those rows and each candidate, how near the rows would be.
+    distances: Vec<Lanes>,
 }
 
 impl Closest {
@@ -78,6 +83,7 @@ impl Closest {
             distances: vec![f64::INFINITY; rows],
             centres: vec![0; rows],
             potentials: vec![0.0; rows.div_ceil(BLOCK_ROWS)],
+            trials: std::iter::repeat_with(Trial::default).take(rows.div_ceil(BLOCK_ROWS)).collect(),
         }
     }
 
@@ -106,7 +112,8 @@ impl Closest {
         draws.iter().map(pick).collect()
     }
 
-    fn approach(&self, points: &Points<'_>, centres: &[Vec<f64>], places: &[Vec<f64>]) -> Vec<Trial> {
+    /// Tries the candidates.
+    fn approach(&mut self, points: &Points<'_>, centres: &[Vec<f64>], places: &[Vec<f64>]) {
         // A quarter of the squared distance from each centre to the nearest candidate, less rounding errors.
         let reach = |centre: &Vec<f64>| {
             let nearest = places.iter().map(|place| squared_distance(centre, place)).fold(f64::INFINITY, f64::min);
@@ -117,92 +124,98 @@ impl Closest {
         self.distances
             .par_chunks(BLOCK_ROWS)
             .zip(self.centres.par_chunks(BLOCK_ROWS))
+            .zip(&mut self.trials)
             .enumerate()
-            .map(|(block, (distances, centres))| {
+            .for_each(|(block, ((distances, centres), trial))| {
                 dispatch(
                     #[inline(always)]
-                    || try_block(points, &groups, &reach, block * BLOCK_ROWS, distances, centres),
-                )
-            })
-            .collect()
+                    || trial.make(points, &groups, &reach, block * BLOCK_ROWS, distances, centres),
+                );
+            });
     }
 
     /// A candidate becomes the centre of this number.
-    fn accept(&mut self, trials: &[Trial], best: usize, number: u32) {
+    fn accept(&mut self, best: usize, number: u32) {
         self.distances
             .par_chunks_mut(BLOCK_ROWS)
             .zip(self.centres.par_chunks_mut(BLOCK_ROWS))
             .zip(&mut self.potentials)
-            .zip(trials)
+            .zip(&self.trials)
             .enumerate()
             .for_each(|(block, (((distances, centres), potential), trial))| {
                 *potential = trial.potentials[best];
-                let count = trial.potentials.len();
-                for (row, found) in trial.rows.iter().zip(trial.distances.chunks_exact(count)) {
-                    let i = *row as usize - block * BLOCK_ROWS;
-                    if found[best] < distances[i] {
-                        distances[i] = found[best];
-                        centres[i] = number;
+                let candidates = trial.potentials.len();
+                let tiles = trial.rows[..trial.count].chunks(LANES);
+                for (rows, found) in tiles.zip(trial.distances.chunks_exact(candidates)) {
+                    for (row, found) in rows.iter().zip(found[best]) {
+                        let i = *row as usize - block * BLOCK_ROWS;
+                        let nearer = found < distances[i];
+                        distances[i] = if nearer { found } else { distances[i] };
+                        centres[i] = if nearer { number } else { centres[i] };
                     }
                 }
             });
     }
 }
 
-/// Tries the candidates on a block of rows.
-#[inline(always)]
-fn try_block(
-    points: &Points<'_>,
-    groups: &Groups,
-    reach: &[f64],
-    start: usize,
-    distances: &[f64],
-    centres: &[u32],
-) -> Trial {
-    let trials = groups.count;
-    let mut rows = vec![0; distances.len()];
-    let mut count = 0;
-    let mut unchanged = 0.0;
-    for (i, (distance, centre)) in distances.iter().zip(centres).enumerate() {
-        let out_of_reach = reach.get(*centre as usize).is_some_and(|reach| distance < reach);
-        unchanged += if out_of_reach { points.weight(start + i) * distance } else { 0.0 };
-        rows[count] = (start + i) as u32;
-        count += usize::from(!out_of_reach);
-    }
-    rows.truncate(count);
-    let mut trial =
-        Trial { potentials: vec![unchanged; trials], distances: Vec::with_capacity(rows.len() * trials), rows: vec![] };
-    points.tiles(
-        &rows,
-        #[inline(always)]
-        |tile, rows| {
-            let from = trial.distances.len();
-            trial.distances.resize(from + rows.len() * trials, 0.0);
-            let out = &mut trial.distances[from..];
-            for group in 0..groups.places.len() / tile.len() {
-                let places = &groups.places[group * tile.len()..(group + 1) * tile.len()];
-                let mut sums = [[0.0; LANES]; GROUP];
-                for (place, values) in places.iter().zip(tile) {
-                    for k in 0..GROUP {
-                        for lane in 0..LANES {
-                            let d = values[lane] - place[k];
-                            sums[k][lane] = d.mul_add(d, sums[k][lane]);
+impl Trial {
+    /// Tries the candidates on a block of rows.
+    #[inline(always)]
+    fn make(
+        &mut self,
+        points: &Points<'_>,
+        groups: &Groups,
+        reach: &[f64],
+        start: usize,
+        distances: &[f64],
+        centres: &[u32],
+    ) {
+        let Self { potentials, rows, count, distances: found } = self;
+        rows.resize(distances.len(), 0);
+        *count = 0;
+        let mut unchanged = 0.0;
+        for (i, (distance, centre)) in distances.iter().zip(centres).enumerate() {
+            let out_of_reach = reach.get(*centre as usize).is_some_and(|reach| distance < reach);
+            unchanged += if out_of_reach { points.weight(start + i) * distance } else { 0.0 };
+            rows[*count] = (start + i) as u32;
+            *count += usize::from(!out_of_reach);
+        }
+        potentials.clear();
+        potentials.resize(groups.count, unchanged);
+        found.clear();
+        points.tiles(
+            &rows[..*count],
+            #[inline(always)]
+            |tile, rows| {
+                // Lanes without a row of their own weigh nothing.
+                let (mut before, mut weights) = ([0.0; LANES], [0.0; LANES]);
+                for (lane, row) in rows.iter().enumerate() {
+                    before[lane] = distances[*row as usize - start];
+                    weights[lane] = points.weight(*row as usize);
+                }
+                for (group, places) in groups.places.chunks_exact(tile.len()).enumerate() {
+                    let mut sums = [[0.0; LANES]; GROUP];
+                    for (place, values) in places.iter().zip(tile) {
+                        for k in 0..GROUP {
+                            for lane in 0..LANES {
+                                let d = values[lane] - place[k];
+                                sums[k][lane] = d.mul_add(d, sums[k][lane]);
+                            }
                         }
                     }
-                }
-                for (k, sums) in (group * GROUP..trials).zip(&sums) {
-                    for (lane, row) in rows.iter().enumerate() {
-                        let before = distances[*row as usize - start];
-                        let distance = if sums[lane] < before { sums[lane] } else { before };
-                        out[lane * trials + k] = distance;
-                        trial.potentials[k] += points.weight(*row as usize) * distance;
+                    for (potential, sums) in potentials[group * GROUP..].iter_mut().zip(&mut sums) {
+                        let mut weighed = [0.0; LANES];
+                        for lane in 0..LANES {
+                            sums[lane] = if sums[lane] < before[lane] { sums[lane] } else { before[lane] };
+                            weighed[lane] = weights[lane] * sums[lane];
+                        }
+                        *potential += crate::simd::fold(weighed);
+                        found.push(*sums);
                     }
                 }
-            }
-        },
-    );
-    trial.rows = rows;
-    trial
+            },
+        );
+    }
 }
 
 /// Candidates, laid out for a tile of rows: for each group and each feature, the feature of each candidate.

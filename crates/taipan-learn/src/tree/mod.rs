@@ -11,15 +11,18 @@
 //! | `replay`, `ordered` | the same for numbers under the squared error |
 //! | `grow`, `prune` | the order of nodes; cost-complexity pruning |
 //! | `nodes`, `predict`, `model`, `state` | the fitted tree |
+//! | `compact`, `lanes` | the form in which many rows go through it |
 //!
 //! The algorithm is CART (Breiman, Friedman, Olshen and Stone, 1984); random thresholds are those of extremely randomized
 //! trees (Geurts, Ernst and Wehenkel, 2006).
 
 mod columns;
+mod compact;
 mod counting;
 mod criterion;
 mod data;
 mod grow;
+mod lanes;
 mod model;
 mod nodes;
 mod ordered;
@@ -41,12 +44,13 @@ use crate::registry::{Entry, entry};
 use crate::sum::pairwise_sum;
 
 pub(crate) use columns::{Columns, Missing};
+pub(crate) use compact::{Batch, Compact, compacted};
 pub(crate) use criterion::Targets;
 pub(crate) use data::{Basis, Prepared, Target, n_values, rows};
 pub(crate) use grow::{Measure, Source, grow};
 pub(crate) use nodes::LEAF;
 pub(crate) use params::{MONOTONIC_RANGE, Shape, shape};
-pub(crate) use predict::{Batch, Compact, Decoding, add_values, by_blocks, compacted, single};
+pub(crate) use predict::{Decoding, add_values, by_blocks, single};
 pub(crate) use ranks::{Order, Ranks};
 pub(crate) use split::Splitter;
 pub(crate) use state::{take_trees, with_trees};

@@ -8,8 +8,9 @@ use crate::input::Nan;
 use crate::onnx::{Answer, Graph, Tensor, sums};
 use crate::state::State;
 
+use super::compact::compacted;
 use super::nodes::Tree;
-use super::predict::{Decoding, add_values, by_blocks, compacted, single};
+use super::predict::{Decoding, add_values, by_blocks, single};
 use super::prune::{PruningPath, path};
 use super::state::{take_trees, with_trees};
 

@@ -80,9 +80,8 @@ impl BoostingPredictor {
     /// Adds one stage to raw predictions.
     fn add_stage(&self, stage: &[Compact<'_>], batch: Batch<'_>, raw: &mut [f64]) {
         for (k, compact) in stage.iter().enumerate() {
-            compact.for_leaves(batch, |row, leaf| {
-                raw[row * stage.len() + k] += self.learning_rate * compact.value(leaf);
-            });
+            let values = compact.values();
+            compact.for_leaves(batch, |row, leaf| raw[row * stage.len() + k] += self.learning_rate * values[leaf]);
         }
     }
 
