@@ -90,6 +90,19 @@ fn queues() -> Result<(), Error> {
 }
 
 #[test]
+fn durable_jobs() -> Result<(), Error> {
+    use std::{sync::Arc, time::Duration};
+
+    let jobs = DurableJobs::open(&Store::open("sqlite::memory:")?)?; // in a file, jobs survive kill -9
+    let runner = Runner::new(Arc::new(jobs))
+        .handle("square", |job| Ok(job.payload().as_i64().map(|n| n * n).into()))
+        .start(4)?;
+    let id = runner.enqueue(NewJob::new("square", 7.into()).key("the square of 7"))?;
+    assert_eq!(runner.wait(id, Duration::from_mins(1))?.result, Some(49.into()));
+    Ok(())
+}
+
+#[test]
 fn context_managers() -> Result<(), Error> {
     use std::io::Write;
 

@@ -12,14 +12,19 @@ mod table;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use taipan::runtime::logging;
 
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, Global};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let Arguments { command, global } = Arguments::parse();
+    if let Err(error) = begin_log(&global) {
+        message::print_error(&anyhow::Error::from(error), global.verbose);
+        return ExitCode::FAILURE;
+    }
     if let Some(threads) = global.threads {
         // Where the system refuses, files are read on as many threads as there are cores.
         let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.get()).build_global();
@@ -55,8 +60,17 @@ fn main() -> ExitCode {
         // The reader of our output has seen enough (`taipan query … | head`).
         Err(error) if message::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            message::print_error(&error);
+            message::print_error(&error, global.verbose);
             ExitCode::FAILURE
         }
     }
+}
+
+/// What the libraries and the application log goes to standard error, from the wanted level up.
+fn begin_log(global: &Global) -> Result<(), taipan::runtime::Error> {
+    logging::basic_config().level(global.level()).format("{asctime} {levelname} {name}: {message}{fields}").init()?;
+    let threads =
+        global.threads.map_or_else(|| "a thread for each core".to_owned(), |threads| format!("{threads} threads"));
+    logging::debug!(logger: logging::get_logger("taipan"), "taipan {}, {threads}", env!("CARGO_PKG_VERSION"));
+    Ok(())
 }

@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal, Write};
 
 use taipan::Error;
 
-/// Prints `error: …` and, where there is one, `hint: …`.
-pub(crate) fn print_error(error: &anyhow::Error) {
+/// Prints `error: …` and, where there is one, `hint: …`; when told to say more, the causes below, each once.
+pub(crate) fn print_error(error: &anyhow::Error, verbose: u8) {
     let mut stderr = io::stderr().lock();
     let colour = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let (red, cyan, reset) = if colour { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
@@ -13,6 +13,16 @@ pub(crate) fn print_error(error: &anyhow::Error) {
     let _ = writeln!(stderr, "{red}error{reset}: {}", printable(&text));
     if let Some(hint) = error.downcast_ref::<Error>().and_then(Error::hint) {
         let _ = writeln!(stderr, "{cyan}hint{reset}: {}", printable(hint));
+    }
+    if verbose > 0 {
+        let mut said = text;
+        for cause in error.chain().skip(1).map(ToString::to_string) {
+            // What an error above has said already is not said again.
+            if !said.contains(&cause) {
+                let _ = writeln!(stderr, "{cyan}cause{reset}: {}", printable(&cause));
+                said = cause;
+            }
+        }
     }
 }
 

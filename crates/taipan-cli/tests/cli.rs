@@ -42,6 +42,28 @@ fn head_prints_csv_into_a_pipe_and_json_when_asked() {
 }
 
 #[test]
+fn more_or_less_is_said_as_asked() {
+    let place = Workplace::new();
+    let said = |arguments: &[&str]| {
+        let ran = place.run(arguments);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        ran.stderr
+    };
+    assert_eq!(said(&["head", "tips.csv", "--quiet"]), "");
+    let closing = "5 of 244 rows, 7 columns\n";
+    assert_eq!(said(&["head", "tips.csv", "-v"]), closing);
+    for more in [&["-vv"][..], &["--log-level", "debug"], &["--log-level", "10"]] {
+        let text = said(&[&["head", "tips.csv"], more].concat());
+        let (first, rest) = text.split_once('\n').unwrap();
+        assert!(first.contains(" DEBUG taipan: taipan ") && rest.ends_with(closing), "{text}");
+    }
+    let wrong = place.run(&["head", "tips.csv", "--log-level", "loud"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.stderr.contains("'loud'"), "{}", wrong.stderr);
+    assert_eq!(place.run(&["head", "tips.csv", "-q", "-v"]).code, 2);
+}
+
+#[test]
 fn query_reads_files_by_name() {
     let place = Workplace::new();
     let sql = "SELECT day, count(*) AS n, avg(tip) AS mean FROM 'tips.csv' GROUP BY day ORDER BY 2 DESC";

@@ -39,6 +39,8 @@ pub enum ErrorKind {
     Invalid(String),
     /// The system refused.
     System(String),
+    /// What keeps the jobs failed.
+    Storage(String),
     /// No job has this number.
     UnknownJob(u64),
     /// The lease of a job ran out, or the job was cancelled: somebody else answers for it now.
@@ -59,6 +61,11 @@ impl Error {
     /// A refusal of the system.
     pub fn system(what: impl fmt::Display, source: std::io::Error) -> Self {
         Self { kind: ErrorKind::System(format!("{what}: {source}")), place: None, source: Some(source.into()) }
+    }
+
+    /// A failure of what keeps the jobs.
+    pub fn storage(source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { kind: ErrorKind::Storage(source.to_string()), place: None, source: Some(source.into()) }
     }
 
     /// The error of work that panicked with `payload`.
@@ -112,7 +119,9 @@ impl fmt::Display for Error {
             ErrorKind::Full => f.write_str("the queue is full"),
             ErrorKind::Empty => f.write_str("the queue is empty"),
             ErrorKind::NothingToDo => f.write_str("task_done was called more often than items were put"),
-            ErrorKind::Invalid(message) | ErrorKind::System(message) => f.write_str(message),
+            ErrorKind::Invalid(message) | ErrorKind::System(message) | ErrorKind::Storage(message) => {
+                f.write_str(message)
+            }
             ErrorKind::UnknownJob(id) => write!(f, "there is no job {id}"),
             ErrorKind::LeaseLost(id) => write!(f, "job {id} is no longer this worker's"),
         }
@@ -153,6 +162,7 @@ mod tests {
             (Error::new(ErrorKind::ShutDown), "the queue is shut down"),
             (Error::new(ErrorKind::NothingToDo), "task_done was called more often than items were put"),
             (Error::new(ErrorKind::LeaseLost(7)), "job 7 is no longer this worker's"),
+            (Error::storage(std::io::Error::other("jobs.db: no space left")), "jobs.db: no space left"),
             (Error::invalid("a pool needs a thread"), "a pool needs a thread"),
         ];
         for (error, expected) in cases {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use taipan::io::Condition;
+use taipan::runtime::logging::{self, Level};
 
 use crate::output::OutputFormat;
 use crate::reading::{Reading, Rejecting};
@@ -47,9 +48,27 @@ pub(crate) struct Global {
     /// Say nothing but errors
     #[arg(short, long, global = true, help_heading = "Options of every command")]
     pub(crate) quiet: bool,
+    /// Say more: causes of errors and what is done; -vv says how
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet", help_heading = "Options of every command")]
+    pub(crate) verbose: u8,
+    /// Log from this level up: debug, info, warning, error or a number [default: warning]
+    #[arg(long, global = true, value_name = "LEVEL", help_heading = "Options of every command")]
+    log_level: Option<Level>,
     /// Print help
     #[arg(short, long, global = true, action = ArgAction::HelpShort, help_heading = "Options of every command")]
     help: Option<bool>,
+}
+
+impl Global {
+    /// The least level of records that are shown.
+    pub(crate) fn level(&self) -> Level {
+        self.log_level.unwrap_or(match (self.quiet, self.verbose) {
+            (true, _) => logging::ERROR,
+            (false, 0) => logging::WARNING,
+            (false, 1) => logging::INFO,
+            (false, _) => logging::DEBUG,
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]

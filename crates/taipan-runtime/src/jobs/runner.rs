@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
@@ -21,6 +21,9 @@ type Handler = Arc<dyn Fn(&RunningJob<'_>) -> Result<Value, JobError> + Send + S
 
 /// However long there is nothing to do, the queue is looked at this often: other processes put jobs in, too.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// How often progress is kept at most: each time may be a write to a disk.
+const TELL_EVERY: Duration = Duration::from_millis(100);
 
 /// Does the jobs of a queue; set up with handlers, and then started.
 ///
@@ -59,6 +62,8 @@ pub struct RunningJob<'a> {
     job: Job,
     lease: Lease,
     token: CancelToken,
+    /// When progress was kept last.
+    told: Mutex<Option<Instant>>,
 }
 
 impl RunningJob<'_> {
@@ -77,11 +82,17 @@ impl RunningJob<'_> {
         self.job.attempts
     }
 
-    /// Tells how far the job has come.
+    /// Tells how far the job has come. It costs nothing to tell it often: what is kept is the end, and ten times a
+    /// second on the way there.
     ///
     /// Errors: [`ErrorKind::Cancelled`] when it is to stop, [`ErrorKind::LeaseLost`] when another worker has it.
     pub fn progress(&self, done: u64, total: Option<u64>) -> Result<()> {
         self.token.check()?;
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if total != Some(done) && told.is_some_and(|told| told.elapsed() < TELL_EVERY) {
+            return Ok(());
+        }
+        *told = Some(Instant::now());
         self.store.progress(self.lease, done, total)
     }
 
@@ -142,7 +153,9 @@ impl Runner {
             handlers: self.handlers,
             lease: self.lease,
             state: Mutex::default(),
-            changed: Condvar::new(),
+            work: Condvar::new(),
+            over: Condvar::new(),
+            stop: Condvar::new(),
         });
         shared.lock().workers = workers;
         let mut running = RunningJobs { shared: Arc::clone(&shared), threads: Vec::new() };
@@ -177,8 +190,10 @@ impl RunningJobs {
 
     /// Puts a job in; of a job whose key is known, the number of that one.
     pub fn enqueue(&self, job: NewJob) -> Result<u64> {
-        let (id, _) = self.shared.store.enqueue(job, SystemTime::now())?;
-        self.shared.wake();
+        let (id, is_new) = self.shared.store.enqueue(job, SystemTime::now())?;
+        if is_new {
+            self.shared.wake_one();
+        }
         Ok(id)
     }
 
@@ -191,6 +206,7 @@ impl RunningJobs {
                 token.cancel();
             }
         }
+        self.shared.over.notify_all();
         Ok(())
     }
 
@@ -215,7 +231,7 @@ impl RunningJobs {
                 return Err(Error::new(ErrorKind::TimedOut(timeout)).at(format!("job {id}")));
             }
             // Woken by the workers here; looked at for those elsewhere.
-            drop(self.shared.changed.wait_timeout(state, left.min(LOOK_EVERY)));
+            drop(self.shared.over.wait_timeout(state, left.min(LOOK_EVERY)));
         }
     }
 
@@ -226,7 +242,8 @@ impl RunningJobs {
 
     fn end(&mut self) {
         self.shared.lock().stopping = true;
-        self.shared.changed.notify_all();
+        self.shared.work.notify_all();
+        self.shared.stop.notify_all();
         for thread in self.threads.drain(..) {
             // They panic in no other way than those that are caught.
             let _ = thread.join();
@@ -251,8 +268,12 @@ struct Shared {
     handlers: HashMap<String, Handler>,
     lease: Duration,
     state: Mutex<Running>,
-    /// A job was put in, or is over, or all is to stop.
-    changed: Condvar,
+    /// A job was put in: one of the workers that rest is to look.
+    work: Condvar,
+    /// A job is over.
+    over: Condvar,
+    /// All is to stop, or a worker is gone.
+    stop: Condvar,
 }
 
 #[derive(Default)]
@@ -269,10 +290,15 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wake(&self) {
-        // Under the lock, so that nobody who has just found nothing misses it.
+    fn wake_one(&self) {
+        // Under the lock, so that no worker that has just found nothing misses it.
         drop(self.lock());
-        self.changed.notify_all();
+        self.work.notify_one();
+    }
+
+    fn tell_over(&self) {
+        drop(self.lock());
+        self.over.notify_all();
     }
 
     /// What a worker does until all is to stop.
@@ -282,7 +308,7 @@ impl Shared {
             match self.store.lease(&kinds, SystemTime::now(), self.lease) {
                 Ok(Some((job, lease))) => {
                     self.do_job(job, lease);
-                    self.wake();
+                    self.tell_over();
                 }
                 Ok(None) => self.rest(&kinds),
                 Err(error) => {
@@ -292,23 +318,26 @@ impl Shared {
             }
         }
         self.lock().gone += 1;
-        self.changed.notify_all();
+        self.stop.notify_all();
     }
 
     /// Waits until there may be something to do.
     fn rest(&self, kinds: &[&str]) {
-        let state = self.lock();
-        // Looked up under the lock: what is put in from here on wakes.
-        let due = self.store.next_due(kinds).ok().flatten();
-        let wait = due.map_or(LOOK_EVERY, |due| due.duration_since(SystemTime::now()).unwrap_or_default());
-        if !state.stopping && !wait.is_zero() {
-            drop(self.changed.wait_timeout(state, wait.min(LOOK_EVERY)));
+        let mut state = self.lock();
+        while !state.stopping {
+            // Looked up under the lock: what is put in from here on wakes.
+            let due = self.store.next_due(kinds).ok().flatten();
+            let wait = due.map_or(LOOK_EVERY, |due| due.duration_since(SystemTime::now()).unwrap_or_default());
+            if wait.is_zero() {
+                return;
+            }
+            state = self.work.wait_timeout(state, wait.min(LOOK_EVERY)).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
     fn pause(&self, duration: Duration) {
         let state = self.lock();
-        drop(self.changed.wait_timeout_while(state, duration, |state| !state.stopping));
+        drop(self.stop.wait_timeout_while(state, duration, |state| !state.stopping));
     }
 
     fn do_job(&self, job: Job, lease: Lease) {
@@ -318,7 +347,7 @@ impl Shared {
             token.cancel();
         }
         self.lock().held.insert(lease, token.clone());
-        let running = RunningJob { store: &*self.store, job, lease, token };
+        let running = RunningJob { store: &*self.store, job, lease, token, told: Mutex::default() };
         let outcome = catch_unwind(AssertUnwindSafe(|| handler(&running)));
         self.lock().held.remove(&lease);
         let told = match outcome {
@@ -340,8 +369,12 @@ impl Shared {
         let mut next: Vec<Option<SystemTime>> =
             schedules.iter().map(|schedule| schedule.cron.next(SystemTime::now())).collect();
         loop {
+            let due = next.iter().flatten().min();
+            let until_due = due.map(|due| due.duration_since(SystemTime::now()).unwrap_or_default());
+            // Not at once, should the one that is due not go in.
+            let wait = until_due.map_or(self.lease / 3, |until_due| until_due.max(LOOK_EVERY).min(self.lease / 3));
             let state = self.lock();
-            let state = self.changed.wait_timeout_while(state, self.lease / 3, |state| !state.stopping);
+            let state = self.stop.wait_timeout_while(state, wait, |state| !state.stopping);
             let (state, _) = state.unwrap_or_else(PoisonError::into_inner);
             if state.stopping && state.gone == state.workers {
                 return;
@@ -361,7 +394,7 @@ impl Shared {
             }
             if stopping {
                 let state = self.lock();
-                drop(self.changed.wait_timeout_while(state, self.lease / 3, |state| state.gone < state.workers));
+                drop(self.stop.wait_timeout_while(state, self.lease / 3, |state| state.gone < state.workers));
                 continue;
             }
             for (schedule, next) in schedules.iter().zip(&mut next) {
@@ -376,7 +409,7 @@ impl Shared {
                         break;
                     }
                     *next = schedule.cron.next(time);
-                    self.wake();
+                    self.wake_one();
                 }
             }
         }

@@ -98,6 +98,13 @@ impl State {
         matches!(self, Self::Done | Self::Failed | Self::Cancelled)
     }
 
+    /// The state of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        [Self::Waiting, Self::Running, Self::Done, Self::Failed, Self::Cancelled]
+            .into_iter()
+            .find(|state| state.name() == name)
+    }
+
     /// The state's name, as it is stored and shown.
     pub fn name(self) -> &'static str {
         match self {

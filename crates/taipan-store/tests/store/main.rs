@@ -10,6 +10,7 @@ mod crash;
 mod document;
 mod foreign;
 mod isolation;
+mod jobs;
 mod migrate;
 mod moment;
 mod mutation;
