@@ -40,7 +40,7 @@ fn main() {
         let producers: Vec<_> = (0..PRODUCERS).map(|producer| threads.spawn(move || put(producer))).collect();
         producers.into_iter().flat_map(|producer| producer.join().unwrap()).collect()
     });
-    let result = |id: u64| runner.wait(id, Duration::from_secs(300)).unwrap().result.unwrap().as_u64().unwrap();
+    let result = |id: u64| runner.wait(id, Duration::from_mins(5)).unwrap().result.unwrap().as_u64().unwrap();
     let total: u64 = ids.into_iter().map(result).sum();
     let seconds = start.elapsed().as_secs_f64();
     runner.stop();
