@@ -51,7 +51,7 @@ pub(crate) struct Global {
     /// Say more: causes of errors and what is done; -vv says how
     #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet", help_heading = "Options of every command")]
     pub(crate) verbose: u8,
-    /// Log from this level up: debug, info, warning, error or a number [default: warning]
+    /// Log from debug, info, warning or error up [default: warning]
     #[arg(long, global = true, value_name = "LEVEL", help_heading = "Options of every command")]
     log_level: Option<Level>,
     /// Print help
@@ -341,8 +341,7 @@ Examples:
   taipan import 'sales/*.csv' --db demo.db --table sales --on-drift add
   taipan import events.ndjson.gz --db demo.db --on-error reject --checkpoint 100000
 
-A file is imported whole or not at all, and but once; after an interruption the same command with
---checkpoint goes on where it ended.")]
+Each file is imported once, whole or not at all; with --checkpoint the same command goes on.")]
 pub(crate) struct Import {
     /// Files, patterns, folders or URLs, or - for standard input
     #[arg(required = true)]
