@@ -1,4 +1,4 @@
-"""Jobs put in by 8 threads and done by 32 workers: Huey on SQLite, each transaction on the disk, or not with `nofsync`."""
+"""Jobs put in by 32 threads and done by 32 workers: Huey on SQLite, each transaction on the disk, or not with `nofsync`."""
 import json
 import logging
 import os
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from huey import SqliteHuey
 
-JOBS, WORKERS, PRODUCERS = 3_000, 32, 8
+JOBS, WORKERS, PRODUCERS = 3_000, 32, 32
 
 logging.disable(logging.CRITICAL)
 with tempfile.TemporaryDirectory(dir=".") as folder:

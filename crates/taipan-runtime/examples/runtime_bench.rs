@@ -136,7 +136,8 @@ fn tasks(seconds: &mut Seconds, taipan: bool) -> Value {
             Ok::<_, Error>(([spawned, start.elapsed()], (sum, all.iter().sum::<u64>())))
         })
         .unwrap();
-        (seconds.insert("spawned", times[0].as_secs_f64()), seconds.insert("gathered", times[1].as_secs_f64()));
+        seconds.insert("spawned", times[0].as_secs_f64());
+        seconds.insert("gathered", times[1].as_secs_f64());
         results
     } else {
         runtime.block_on(async {
@@ -222,7 +223,9 @@ fn queue(seconds: &mut Seconds, taipan: bool) -> Value {
                         scope.spawn(move || (0..ITEMS / SIDES).for_each(|n| queue.put(n * SIDES + side).unwrap()))
                     })
                     .collect();
-                producers.into_iter().for_each(|producer| producer.join().unwrap());
+                for producer in producers {
+                    producer.join().unwrap();
+                }
                 queue.join();
                 queue.shutdown();
                 workers.into_iter().map(|worker| worker.join().unwrap()).sum()
@@ -255,9 +258,9 @@ fn log(seconds: &mut Seconds, taipan: bool) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("bench.log");
     if taipan {
-        log_here(seconds, &path)
+        log_here(seconds, &path);
     } else {
-        log_by_tracing(seconds, folder.path())
+        log_by_tracing(seconds, folder.path());
     }
     json!(std::fs::read_to_string(&path).unwrap().lines().count())
 }
@@ -285,7 +288,7 @@ fn log_here(seconds: &mut Seconds, path: &Path) {
         let start = Instant::now();
         from_threads(threads, |n| logging::info!("record {}", n));
         seconds.insert(waits, start.elapsed().as_secs_f64());
-        assert!(handler.flush(Duration::from_secs(60)));
+        assert!(handler.flush(Duration::from_mins(1)));
         seconds.insert(part, start.elapsed().as_secs_f64());
     }
     assert_eq!(handler.dropped(), 0);

@@ -90,7 +90,7 @@ fn jobs_that_are_over_are_forgotten_with_their_keys() {
     let (_, lease) = jobs.lease(&["done"], SystemTime::now(), LEASE).unwrap().unwrap();
     jobs.complete(lease, json!(1)).unwrap();
     assert_eq!(jobs.forget(UNIX_EPOCH).unwrap(), 0, "it was over after that");
-    assert_eq!(jobs.forget(SystemTime::now() + Duration::from_secs(60)).unwrap(), 1);
+    assert_eq!(jobs.forget(SystemTime::now() + Duration::from_mins(1)).unwrap(), 1);
     assert_eq!(jobs.job(done).unwrap_err().kind(), &RunErrorKind::UnknownJob(done));
     assert_eq!(jobs.complete(lease, json!(1)).unwrap_err().kind(), &RunErrorKind::UnknownJob(done));
     assert_eq!(jobs.job(waiting).unwrap().state, State::Waiting);
