@@ -14,7 +14,7 @@ use taipan_store::{DurableJobs, Store};
 const JOBS: u64 = 3_000;
 const WORKERS: usize = 32;
 /// The threads that put jobs in.
-const PRODUCERS: u64 = 8;
+const PRODUCERS: u64 = 32;
 
 fn main() {
     if std::env::args().nth(1).as_deref() == Some("--version") {

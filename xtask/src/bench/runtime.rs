@@ -147,7 +147,7 @@ const JOBS: &[Job] = &[
     },
     Job {
         name: "durable-jobs",
-        task: "3,000 jobs put into a SQLite database by 8 threads, done by 32 workers of the same process, each result read;\n\
+        task: "3,000 jobs put into a SQLite database by 32 threads, done by 32 workers of the same process, each result read;\n\
            each step is on the disk before it counts (write-ahead log, synchronised). Huey hands a job out by deleting it, so\n\
            that one whose worker dies is lost; Taipan hands it out by a lease. The line without fsync may lose what it\n\
            acknowledged when the machine stops.",
