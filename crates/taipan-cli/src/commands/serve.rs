@@ -125,7 +125,7 @@ fn develop(serving: Serving, args: &Serve, options: ProjectOptions, quiet: bool)
     let options = options.fresh(false);
     serving.develop(followed(&args.inputs), move || {
         say(quiet, "", "the application changed");
-        opened(&options, quiet).inspect_err(print_error).ok()
+        opened(&options, quiet).inspect_err(|error| print_error(error, 0)).ok()
     })
 }
 
