@@ -149,11 +149,8 @@ fn tasks(seconds: &mut Seconds, taipan: bool) -> Value {
             }
             seconds.insert("spawned", start.elapsed().as_secs_f64());
             let start = Instant::now();
-            let tasks: Vec<_> = (0..GATHERED).map(|n| tokio::spawn(async move { Ok::<u64, Error>(n) })).collect();
-            let mut all = Vec::with_capacity(tasks.len());
-            for task in tasks {
-                all.push(task.await.unwrap().unwrap());
-            }
+            let tasks = (0..GATHERED).map(|n| tokio::spawn(async move { n }));
+            let all = futures::future::try_join_all(tasks).await.unwrap();
             seconds.insert("gathered", start.elapsed().as_secs_f64());
             (sum, all.iter().sum())
         })

@@ -95,7 +95,7 @@ const JOBS: &[Job] = &[
     },
     Job {
         name: "tasks",
-        task: "1,000,000 tasks spawned and awaited, and a gather of 100,000.",
+        task: "1,000,000 tasks spawned and awaited, and a gather of 100,000; beside tokio the `try_join_all` of futures.",
         parts: &["spawned", "gathered"],
         peers: &[
             Peer {

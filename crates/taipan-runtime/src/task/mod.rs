@@ -263,20 +263,26 @@ where
 
     fn poll(self: Pin<&mut Self>, polled: &mut Polled<'_>) -> Poll<Ended<T, E>> {
         let mut this = self.project();
-        // Before the look at whether it is cancelled, or a call between the two would be missed.
-        this.work.context().waker.register(polled.waker());
-        if this.ended.is_none() && this.work.context().is_cancelled() {
-            *this.ended = Some(Ended::Cancelled);
-            this.work.as_mut().drop_future();
-        }
-        if this.ended.is_none() {
+        if this.ended.is_none() && !this.work.context().is_cancelled() {
             match catch_unwind(AssertUnwindSafe(|| this.work.as_mut().poll(polled))) {
-                Ok(output) => return output.map(Ended::Done),
+                Ok(Poll::Ready(output)) => return Poll::Ready(Ended::Done(output)),
+                Ok(Poll::Pending) => {
+                    // Before the look at whether it is cancelled, or a call between the two would be missed. Work that
+                    // is done at once is spared both.
+                    this.work.context().waker.register(polled.waker());
+                    if !this.work.context().is_cancelled() {
+                        return Poll::Pending;
+                    }
+                }
                 Err(payload) => {
                     *this.ended = Some(Ended::Panicked(payload));
                     this.work.as_mut().drop_future();
                 }
             }
+        }
+        if this.ended.is_none() {
+            *this.ended = Some(Ended::Cancelled);
+            this.work.as_mut().drop_future();
         }
         ready!(this.work.as_mut().poll_left(polled));
         match this.ended.take() {
