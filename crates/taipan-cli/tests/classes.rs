@@ -33,7 +33,7 @@ Employee (table staff, read public, write staff)
   created_at  timestamp  Timestamped  required, default now
   updated_at  timestamp  Timestamped  required, default now
 
-Badge (table badge, read staff, write staff)
+Badge (table badge, read as other tables, write staff)
   order: Badge, object
   id        integer  Badge  primary key
   employee  integer  Badge  refers to Employee

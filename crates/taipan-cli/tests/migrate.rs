@@ -106,3 +106,41 @@ fn tables_of_classes_are_served() {
         assert_eq!(server.get("/api/staff?select=note").json(), json!([]));
     }
 }
+
+#[test]
+fn files_are_imported_and_served_from_each_database() {
+    for database in Database::each() {
+        let place = Workplace::new();
+        let server = place.serve(&[".", "--db", database.url()]);
+        let said = |start: &str| server.said.iter().any(|line| line.starts_with(start));
+        assert!(said("employees        1,000 rows  imported in"), "{:#?}", server.said);
+        let top =
+            server.get("/api/employees?salary=gt.100000&order=salary.desc,id&limit=10&select=id,name,salary").json();
+        assert_eq!(top.as_array().map(Vec::len), Some(10));
+        let days = server.get("/api/tips?select=day,count()&order=day").json();
+        assert_eq!(days[0], json!({ "day": "Fri", "count": 19 }));
+        let asked = server.send(
+            "POST",
+            "/models/prices/predict",
+            &[("content-type", "application/json")],
+            Some("[{\"Area\": 3300}]"),
+        );
+        assert_eq!(asked.status, 200, "{}", asked.body);
+        assert_eq!(server.get("/plots/tips.svg").status, 200);
+        assert_eq!(server.get("/admin/tables/tips").status, 200);
+        let sql = server.get("/admin/sql?q=SELECT%20count%28*%29%20FROM%20tips");
+        assert!(sql.status == 200 && sql.body.contains("244"), "{}", sql.body);
+        assert_eq!(server.interrupt(), 0);
+
+        let again = place.serve(&[".", "--db", database.url()]);
+        assert!(
+            again.said.iter().any(|line| line.starts_with("tips  ") && line.ends_with("unchanged")),
+            "{:#?}",
+            again.said
+        );
+        assert_eq!(again.interrupt(), 0);
+        // Another command reads the same tables.
+        let counted = place.ok(&["query", "SELECT count(*) AS n FROM tips", "--db", database.url(), "--format", "csv"]);
+        assert_eq!(counted, "n\n244\n");
+    }
+}

@@ -3,10 +3,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use taipan::store::resource::{Classes, Declared};
 use taipan_web::axum::http::Extensions;
 use taipan_web::{Accounts, HeaderMap, Problem, Scope, Session, StatusCode, User, header, random_token};
 
 use crate::error::{Error, Result};
+use crate::rights::Asker;
 
 /// Who may do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,12 +38,38 @@ pub(crate) struct Access {
     pub(crate) read: Who,
     pub(crate) write: Who,
     pub(crate) accounts: Accounts,
+    /// The classes of the application, whose tables have rules of their own.
+    pub(crate) classes: Arc<Classes>,
     setup: Arc<Mutex<Option<String>>>,
 }
 
 impl Access {
-    pub(crate) fn new(read: Who, write: Who, accounts: Accounts) -> Self {
-        Self { read, write, accounts, setup: Arc::default() }
+    pub(crate) fn new(read: Who, write: Who, accounts: Accounts, classes: Classes) -> Self {
+        Self { read, write, accounts, classes: Arc::new(classes), setup: Arc::default() }
+    }
+
+    /// The class of a table, if it has one.
+    pub(crate) fn class_of(&self, table: &str) -> Option<&Declared> {
+        self.classes.of_table(table)
+    }
+
+    /// Whoever sends a request. Where it makes no difference who reads, nobody is looked up.
+    ///
+    /// # Errors
+    /// As [`user`](Self::user).
+    pub(crate) fn asker(&self, headers: &HeaderMap, extensions: &Extensions, verb: Verb) -> Result<Asker> {
+        let is_open = verb == Verb::Read && self.read == Who::Everybody && self.classes.is_empty();
+        let user = if is_open && !headers.contains_key(header::AUTHORIZATION) {
+            None
+        } else {
+            self.user(headers, extensions)?
+        };
+        Ok(Asker::new(self, user))
+    }
+
+    /// Whoever logged in, or nobody.
+    pub(crate) fn visitor(&self, session: &Session) -> Asker {
+        Asker::new(self, self.logged_in(session))
     }
 
     /// Who sends a request, if that is known.

@@ -24,9 +24,9 @@ pub(crate) fn routes() -> Router<State> {
 
 async fn page(Shared(state): Shared<State>, session: Session) -> Result<Page> {
     crate::work::blocking(move || {
-        let user = state.access.logged_in(&session);
-        let document = openapi::describe(&state.project)?;
-        let shell = Shell::new(&state, "API", "/docs")?.of(&session, user.as_ref());
+        let asker = state.access.visitor(&session);
+        let document = openapi::describe(&state, &asker)?;
+        let shell = Shell::new(&state, "API", "/docs")?.of(&session, asker.user());
         state.templates.render("docs.html", &View::of(shell, &document)).map_err(Error::from)
     })
     .await

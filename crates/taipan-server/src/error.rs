@@ -285,6 +285,11 @@ impl Error {
             Kind::Constraint { table, column, row, violation, .. } => {
                 Self::of_violation(table, column.as_deref(), *row, violation)
             }
+            Kind::Forbidden { table } => Self::new(
+                StatusCode::FORBIDDEN,
+                "42501",
+                format!("new row violates row-level security policy for table \"{table}\""),
+            ),
             Kind::Stale => Self::new(
                 StatusCode::PRECONDITION_FAILED,
                 "412",

@@ -27,6 +27,7 @@ mod models;
 mod openapi;
 mod plots;
 mod rest;
+mod rights;
 mod rows;
 mod run;
 mod work;
@@ -165,7 +166,8 @@ fn prepare(project: Project, options: Options) -> (App, Access) {
     let store = project.store().clone();
     let accounts = Accounts::new(store.clone());
     let accounts = if options.quick_hashes { accounts.with_quick_hashes() } else { accounts };
-    let access = Access::new(options.read, options.write, accounts);
+    let classes = project.classes().clone();
+    let access = Access::new(options.read, options.write, accounts, classes);
     let metrics = Metrics::default();
     let state = State {
         project,
@@ -211,7 +213,9 @@ pub(crate) const FILES: &str = "/static";
 fn admit(access: &Access, request: &taipan_web::Request) -> Result<(), taipan_web::Problem> {
     let path = request.uri().path();
     let is_open = |open: &&str| path == *open || path.strip_prefix(*open).is_some_and(|rest| rest.starts_with('/'));
-    if access.read == Who::Everybody || OPEN.iter().any(is_open) {
+    // Tables say for themselves who may read and write them.
+    let is_table = path.strip_prefix("/api/").is_some_and(|rest| !rest.is_empty() && !rest.starts_with("rpc/"));
+    if access.read == Who::Everybody || is_table || OPEN.iter().any(is_open) {
         return Ok(());
     }
     access.check(request.headers(), request.extensions(), Verb::Read).map_err(|error| {

@@ -6,31 +6,44 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
+use taipan::NamedModel;
+use taipan::store::resource::Declared;
+use taipan::store::schema::Preset;
 use taipan::store::{Column, Kind, Table};
-use taipan::{NamedModel, Project};
-use taipan_web::{Json, State as Shared, format};
+use taipan_web::{Json, Request, State as Shared, format};
 
 use crate::State;
+use crate::access::Verb;
 use crate::error::{Error, Result, type_name};
 use crate::rest::csv_field;
+use crate::rights::Asker;
 
 /// Parameters of PostgREST that a column's filter must be quoted to tell apart from.
 const RESERVED: [&str; 10] =
     ["select", "order", "limit", "offset", "and", "or", "not.and", "not.or", "columns", "on_conflict"];
 
 /// The document, for a program.
-pub(crate) async fn document(Shared(state): Shared<State>) -> Result<Json<Value>> {
-    crate::work::blocking(move || describe(&state.project)).await.map(Json)
+pub(crate) async fn document(Shared(state): Shared<State>, request: Request) -> Result<Json<Value>> {
+    let asker = state.access.asker(request.headers(), request.extensions(), Verb::Write)?;
+    drop(request);
+    crate::work::blocking(move || describe(&state, &asker)).await.map(Json)
 }
 
-/// Describes everything that `project` answers to.
+/// Describes what the application answers to this asker. What a login would allow to write is told to those who have none
+/// too.
 ///
 /// # Errors
 /// The tables cannot be listed.
-pub(crate) fn describe(project: &Project) -> Result<Value> {
+pub(crate) fn describe(state: &State, asker: &Asker) -> Result<Value> {
+    let project = &state.project;
     let mut document = Document::default();
     for table in project.tables().map_err(Error::from)? {
-        document.table(&table);
+        let is_readable = asker.rows(&table, Verb::Read).is_some();
+        let is_writable = asker.may_write(&table) || (asker.user().is_none() && is_readable && !table.is_view);
+        if is_readable || is_writable {
+            let class = state.access.class_of(&table.name);
+            document.table(&asker.columns(&table), is_readable, is_writable.then_some((&*table, class)));
+        }
     }
     document.models(&project.models());
     let plots = project.plots();
@@ -47,7 +60,8 @@ struct Document {
 }
 
 impl Document {
-    fn table(&mut self, table: &Table) {
+    /// Describes a table by the columns that are shown, and for those who may write it, by all that it has.
+    fn table(&mut self, table: &Table, is_readable: bool, written: Option<(&Table, Option<&Declared>)>) {
         let schema = self.unique("row", &table.name);
         let properties: Map<String, Value> =
             table.columns.iter().map(|column| (column.name.clone(), column_schema(column))).collect();
@@ -106,19 +120,22 @@ impl Document {
                 "416": { "description": "A range beyond the last row." },
             },
         });
-        let mut item = json!({ "get": get, "head": head });
-        if !table.is_view {
-            self.writes(table, &rows, &mut item);
+        let mut item = if is_readable { json!({ "get": get, "head": head }) } else { json!({}) };
+        if let Some((whole, class)) = written {
+            let new = self.unique("new", &table.name);
+            self.schemas.insert(new.clone(), new_row(whole, class));
+            let new = json!({ "$ref": format!("#/components/schemas/{new}") });
+            self.writes(table, &rows, &new, &mut item);
         }
         self.paths.insert(format!("/api/{}", format::url_part(&table.name)), item);
     }
 
-    fn writes(&mut self, table: &Table, rows: &Value, item: &mut Value) {
+    fn writes(&mut self, table: &Table, rows: &Value, new: &Value, item: &mut Value) {
         let filters: Vec<Value> = table.columns.iter().map(filter_parameter).collect();
         let prefer = json!({ "$ref": "#/components/parameters/Prefer" });
         let select = json!({ "$ref": "#/components/parameters/select" });
         let filtered: Vec<Value> = filters.into_iter().chain([select.clone(), prefer.clone()]).collect();
-        let many = json!({ "schema": { "oneOf": [{ "type": "array", "items": rows }, rows] } });
+        let many = json!({ "schema": { "oneOf": [{ "type": "array", "items": new }, new] } });
         let body = |content: &Value| json!({ "required": true, "content": { "application/json": content } });
         let shown = |description: &str| {
             json!({
@@ -348,6 +365,37 @@ impl Document {
             },
         })
     }
+}
+
+/// A row that is added: the columns that can be written, those that must be, and what the others get.
+fn new_row(table: &Table, class: Option<&Declared>) -> Value {
+    let written: Vec<&Column> = table.columns.iter().filter(|column| !column.generated).collect();
+    let declared = class.and_then(|class| class.resource.as_ref());
+    let property = |column: &&Column| {
+        let mut schema = column_schema(column);
+        let field = declared.and_then(|resource| resource.table.fields.iter().find(|field| field.name == column.name));
+        let preset = field.and_then(|field| field.preset.as_ref()).and_then(|preset| match preset {
+            Preset::Boolean(value) => Some(json!(value)),
+            Preset::Integer(value) => Some(json!(value)),
+            Preset::Real(value) => Some(json!(value)),
+            Preset::Text(text) if column.kind != Kind::Json => Some(json!(text)),
+            _ => None,
+        });
+        if let Some(preset) = preset {
+            schema["default"] = preset;
+        }
+        if let Some(check) = field.and_then(|field| field.check.as_ref()) {
+            schema["description"] = json!(format!("Must meet: {check}"));
+        }
+        if declared.is_some_and(|resource| resource.hidden.contains(&column.name)) {
+            schema["writeOnly"] = json!(true);
+        }
+        (column.name.clone(), schema)
+    };
+    let properties: Map<String, Value> = written.iter().map(property).collect();
+    let is_required = |column: &&&Column| !column.nullable && !column.has_default && !column.primary_key;
+    let required: Vec<&str> = written.iter().filter(is_required).map(|column| column.name.as_str()).collect();
+    json!({ "type": "object", "properties": properties, "required": required })
 }
 
 fn column_schema(column: &Column) -> Value {

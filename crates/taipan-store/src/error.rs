@@ -77,6 +77,11 @@ pub enum ErrorKind {
     Stopped(String),
     /// The row is not as it was when it was read.
     Stale,
+    /// A row that a change makes or touches does not meet the change's rule.
+    Forbidden {
+        /// The table written.
+        table: String,
+    },
     /// A change would be of more rows than it may.
     TooMany {
         /// The rows.
@@ -257,6 +262,7 @@ impl fmt::Display for ErrorKind {
                 }
             }
             Self::Stale => f.write_str("the row has changed since it was read"),
+            Self::Forbidden { table } => write!(f, "table \"{table}\": a row is not one that may be written so"),
             Self::TooMany { affected, most } => write!(f, "{affected} rows would change, and at most {most} may"),
             Self::NotUnique { table, columns } => {
                 write!(f, "table \"{table}\": no unique index of exactly the columns ({columns})")

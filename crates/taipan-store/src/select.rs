@@ -1,6 +1,7 @@
 //! A query of one table as data: what a REST request, a page or a scan asks for. It holds names and values only; they
 //! are checked against the table, and quoted or bound, when it runs.
 
+use crate::rule::Rule;
 use crate::table::Column;
 use crate::value::Value;
 
@@ -76,6 +77,8 @@ pub enum Filter {
         /// The text.
         text: String,
     },
+    /// A rule of the table.
+    Rule(Rule),
 }
 
 /// A comparison. Text is compared by code point.

@@ -16,7 +16,7 @@ const MOST_VALUES: usize = 32_000;
 const MOST_NESTED: usize = 100;
 
 /// PostgreSQL's collation in which letters have two cases; columns that sort by code point have one that knows ASCII only.
-const FOLDING: &str = "COLLATE \"default\"";
+pub(crate) const FOLDING: &str = "COLLATE \"default\"";
 
 /// A statement to run.
 #[derive(Debug)]
@@ -346,6 +346,16 @@ impl<'a> Text<'a> {
                 self.sql.push_str(if *case_sensitive { ", 1)" } else { ", 0)" });
             }
             Filter::Contains { text } => self.contains(text),
+            Filter::Rule(rule) => {
+                let mut user = String::new();
+                if rule.names_user() {
+                    self.values.push(Cow::Owned(rule.user()));
+                    self.kinds.push(Some(Kind::Text));
+                    user = format!("{}{}", self.table.dialect.parameter(), self.values.len());
+                }
+                // It may end with a comment.
+                let _ = write!(self.sql, "({}\n)", rule.sql(&user));
+            }
         }
         Ok(())
     }

@@ -57,13 +57,13 @@ fn references_keys_and_access() {
         (&*key.table, &key.references[..], key.on_delete),
         ("department", &["id".to_owned()][..], OnDelete::SetNull)
     );
-    assert_eq!((employee.read, employee.write), (Access::Owner, Access::Staff));
+    assert_eq!((employee.read, employee.write), (Some(Access::Owner), Access::Staff));
     let manager = classes.get("Manager").and_then(|class| class.resource.clone()).expect("a table");
-    assert_eq!(manager.read, Access::Rule("salary > 0 AND city = 'Lisbon'".into()));
+    assert_eq!(manager.read, Some(Access::Rule("salary > 0 AND city = 'Lisbon'".into())));
     assert_eq!(manager.table.foreign_keys.len(), 1);
     let department = classes.get("Department").and_then(|class| class.resource.clone()).expect("a table");
     assert!(department.table.indexes[0].unique);
-    assert_eq!((department.read, department.write), (Access::Staff, Access::Staff));
+    assert_eq!((department.read, department.write), (None, Access::Staff));
 }
 
 #[test]

@@ -33,9 +33,10 @@ pub struct ClassConfig {
     pub indexes: Vec<IndexConfig>,
     /// Conditions that every row meets, as SQL.
     pub checks: Option<Spanned<Vec<String>>>,
-    /// Who may read: `public`, `user`, `staff`, `owner`, or an SQL condition on the row.
+    /// Who may read: `public`, `user`, `staff`, `owner`, or an SQL condition on the row, in which `:user` is who asks. As
+    /// for tables without a class when absent.
     pub read: Option<Spanned<String>>,
-    /// Who may write, likewise.
+    /// Who may write, likewise; `staff` when absent.
     pub write: Option<Spanned<String>>,
     /// The table's name before it was renamed.
     pub renamed_from: Option<String>,
@@ -67,6 +68,9 @@ pub struct FieldConfig {
     pub check: Option<Spanned<String>>,
     /// The class whose row it refers to.
     pub references: Option<Spanned<String>>,
+    /// Whether it is never shown: it can be written, and is neither read nor asked about over the network.
+    #[serde(default)]
+    pub hidden: bool,
     /// `refuse`, `cascade` or `set_null`: what becomes of the row when the one it refers to is deleted.
     pub on_delete: Option<Spanned<OnDelete>>,
     /// The name it had before.
@@ -177,6 +181,7 @@ impl FieldConfig {
             check: self.check.as_ref().map(|check| check.get_ref().clone()),
             references: self.references.as_ref().map(|class| class.get_ref().clone()),
             on_delete: self.on_delete.as_ref().map(|action| *action.get_ref()),
+            hidden: self.hidden,
             renamed_from: self.renamed_from.clone(),
             ..FieldSpec::new(name, kind)
         })

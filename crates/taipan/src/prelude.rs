@@ -13,7 +13,7 @@ pub use crate::runtime::pool::Pool;
 pub use crate::runtime::queue::{Queue, Workers};
 pub use crate::runtime::scope::{ContextManager, Exit, ExitStack, managed_file, scope, scope_async, suppress};
 pub use crate::runtime::task::{Semaphore, TaskGroup, as_completed, create_task, gather, run, sleep, timeout};
-pub use crate::store::{DurableJobs, Store};
+pub use crate::store::{DurableJobs, Order, Select, Store};
 pub use crate::{
     DataFrame, Error, ImportOptions, LazyFrame, Masked, PlotOptions, Project, ProjectOptions, Relation, Series,
     TrainOptions, arange, argument, arguments, col, evaluate, filter_file, import_file, plot, predict, read_csv,

@@ -14,8 +14,9 @@ use taipan_io::{RejectFile, expand, table_name};
 use taipan_learn::Model;
 use taipan_plot::Theme;
 use taipan_query::{Engine, EngineOptions, Reach, Rows};
-use taipan_store::resource::Classes;
-use taipan_store::{Artifact, ErrorKind as StoreErrorKind, Migration, Origin, Store, Table};
+use taipan_store::document::{Condition, Document, Form};
+use taipan_store::resource::{Access, Classes};
+use taipan_store::{Artifact, Count, ErrorKind as StoreErrorKind, Migration, Origin, Rule, Store, Table};
 
 use crate::config::{self, Config, ModelConfig, PlotConfig};
 use crate::error::{Error, ErrorKind, Result, nearest};
@@ -205,7 +206,7 @@ impl Project {
         if plan.is_empty() && self.classes().is_empty() {
             return Ok(plan);
         }
-        self.store().migrate(&self.classes().tables(), allowed).map_err(|error| match error.kind() {
+        let plan = self.store().migrate(&self.classes().tables(), allowed).map_err(|error| match error.kind() {
             StoreErrorKind::Destructive(names) => {
                 let (given, names) = (&self.inner.given, names.join(","));
                 let hint =
@@ -213,7 +214,26 @@ impl Project {
                 Error::from(error).with_hint(hint)
             }
             _ => error.into(),
-        })
+        })?;
+        self.check_rules()?;
+        Ok(plan)
+    }
+
+    /// Tries the rules of the classes on their tables, which alone tell whether they make sense.
+    fn check_rules(&self) -> Result<()> {
+        let resources = self.classes().iter().filter_map(|declared| Some((declared, declared.resource.as_ref()?)));
+        for (declared, resource) in resources {
+            for (key, access) in [("read", resource.read.as_ref()), ("write", Some(&resource.write))] {
+                let Some(Access::Rule(rule)) = access else { continue };
+                let mut document = Document::new(&resource.table.name).filter(Condition::Rule(Rule::new(rule)));
+                document.limit = Some(0);
+                self.store().read_document(&document, Form::Json, Count::None).map_err(|error| {
+                    let (class, reason) = (declared.class.name(), error.kind());
+                    Error::invalid(format!("class {class}: {key} = \"{rule}\": {reason}"))
+                })?;
+            }
+        }
+        Ok(())
     }
 
     /// Imports the files that are new or have changed, each in one transaction, and reports each. The tables of classes

@@ -40,16 +40,16 @@ fn entry(declared: &Declared) -> Value {
             "default": spec.preset,
             "check": spec.check,
             "references": spec.references,
+            "hidden": spec.hidden,
         })
     };
-    let resource = |pick: fn(&Resource) -> String| declared.resource.as_ref().map(pick);
     json!({
         "name": declared.class.name(),
         "order": order(declared),
         "metaclass": declared.class.metaclass().name(),
-        "table": resource(|resource| resource.table.name.clone()),
-        "read": resource(|resource| resource.read.to_string()),
-        "write": resource(|resource| resource.write.to_string()),
+        "table": declared.resource.as_ref().map(|resource| resource.table.name.clone()),
+        "read": declared.resource.as_ref().and_then(|resource| Some(resource.read.as_ref()?.to_string())),
+        "write": declared.resource.as_ref().map(|resource| resource.write.to_string()),
         "fields": declared.fields.iter().map(field).collect::<Vec<_>>(),
     })
 }
@@ -57,7 +57,10 @@ fn entry(declared: &Declared) -> Value {
 /// A class for people: its order, and a line for each field.
 fn shown(declared: &Declared) -> String {
     let what = match &declared.resource {
-        Some(Resource { table, read, write, .. }) => format!("table {}, read {read}, write {write}", table.name),
+        Some(Resource { table, read, write, .. }) => {
+            let read = read.as_ref().map_or_else(|| "as other tables".to_owned(), ToString::to_string);
+            format!("table {}, read {read}, write {write}", table.name)
+        }
         None => "no table".to_owned(),
     };
     let mut text = format!("{} ({what})\n  order: {}\n", declared.class, order(declared).join(", "));
@@ -81,6 +84,7 @@ fn row(Inherited { spec, from }: &Inherited) -> [String; 4] {
     add(spec.index && !spec.unique, "indexed");
     rules.extend(spec.preset.as_ref().map(|preset| format!("default {preset}")));
     rules.extend(spec.check.as_ref().map(|check| format!("check {check}")));
+    rules.extend(spec.hidden.then(|| "hidden".to_owned()));
     rules.extend(spec.references.as_ref().map(|class| format!("refers to {class}")));
     [spec.name.clone(), spec.kind.name().to_ascii_lowercase(), from.clone(), rules.join(", ")]
 }

@@ -1,6 +1,8 @@
 //! Creating, changing and deleting one row by a form, with a widget for each type. Whoever saves a row that somebody else
 //! changed meanwhile sees both, and decides.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use taipan::store::document::{Condition, Document, Form, Path as Column};
 use taipan::store::mutation::{Change, Mutation, Tag, row_tag};
@@ -10,11 +12,11 @@ use taipan_web::{Fields, IntoResponse, Path, Problem, Redirect, Session, State a
 use super::account::known;
 use super::shell::{Link, Shell};
 use super::table::primary_key;
-use super::{Answer, cell, missing, page, problem, record_path, store_failure, table_path};
+use super::{Answer, cell, missing, page, problem, record_path, refusal, store_failure, table_path};
 use crate::State;
-use crate::access::Verb;
 use crate::error::Error;
 use crate::rest::{Changes, Event};
+use crate::rights::{Asker, Visible};
 
 #[derive(Serialize)]
 struct View {
@@ -55,43 +57,53 @@ struct Now {
 
 type Asked = (Shared<State>, Session);
 
+/// Somebody who may write a table.
+struct Editor {
+    asker: Asker,
+    /// The table with all of its columns.
+    table: Arc<Table>,
+    /// The table with those that are shown.
+    shown: Arc<Table>,
+}
+
 /// Runs what needs somebody who may write.
 async fn writing(
     (Shared(state), session): Asked,
     here: String,
     name: String,
-    make: impl FnOnce(&State, &Session, &Table) -> Answer + Send + 'static,
+    make: impl FnOnce(&State, &Session, &Editor) -> Answer + Send + 'static,
 ) -> Answer {
     page(state, move |state| {
-        let user = match known(state, &session, &here) {
-            Ok(user) => Some(user),
-            Err(_) if state.access.allows(None, Verb::Write) => None,
-            Err(login) => return Ok(*login),
+        let table = match state.project.store().table(&name) {
+            Ok(table) if table.is_view => return Err(Problem::bad_request("A view cannot be changed.")),
+            Ok(table) => table,
+            Err(error) => return store_failure(state, &error),
         };
-        if !state.access.allows(user.as_ref(), Verb::Write) {
-            return Err(Problem::new(StatusCode::FORBIDDEN, "Your account may read, but not change anything."));
+        let asker = state.access.visitor(&session);
+        if !asker.may_write(&table) {
+            return match known(state, &session, &here) {
+                Ok(_) => Err(Problem::new(StatusCode::FORBIDDEN, "Your account may read, but not change anything.")),
+                Err(login) => Ok(*login),
+            };
         }
-        match state.project.store().table(&name) {
-            Ok(table) if table.is_view => Err(Problem::bad_request("A view cannot be changed.")),
-            Ok(table) => make(state, &session, &table),
-            Err(error) => store_failure(state, &error),
-        }
+        let shown = asker.columns(&table);
+        make(state, &session, &Editor { asker, table, shown })
     })
     .await
 }
 
 pub(super) async fn new_form(asked: Asked, Path(name): Path<String>) -> Answer {
-    writing(asked, format!("{}/_new", table_path(&name)), name, |state, session, table| {
-        show(state, session, table, None, None, Vec::new())
+    writing(asked, format!("{}/_new", table_path(&name)), name, |state, session, editor| {
+        show(state, session, &editor.table, None, None, Vec::new())
     })
     .await
 }
 
 pub(super) async fn form(asked: Asked, Path((name, key)): Path<(String, String)>) -> Answer {
     let here = format!("{}/edit", record_path(&name, &key));
-    writing(asked, here, name, move |state, session, table| match now(state, table, &key)? {
-        Some(row) => show(state, session, table, Some((key.as_str(), row)), None, Vec::new()),
-        None => gone(state, table, &key),
+    writing(asked, here, name, move |state, session, editor| match editor.now(state, &key)? {
+        Some(row) => show(state, session, &editor.shown, Some((key.as_str(), row)), None, Vec::new()),
+        None => gone(state, &editor.table, &key),
     })
     .await
 }
@@ -107,15 +119,26 @@ fn condition(table: &Table, key: &str) -> Option<Condition> {
     Some(Condition::compare(Column::column(primary), Compare::Eq, value))
 }
 
-fn now(state: &State, table: &Table, key: &str) -> Result<Option<Now>, Problem> {
-    let Some(condition) = condition(table, key) else { return Ok(None) };
-    let store = state.project.store();
-    let document = Document::new(table.name.as_str()).filter(condition);
-    let Some(select) = document.as_select() else { return Ok(None) };
-    let rows = store.read_rows(&select).map_err(|error| problem(&error))?;
-    let page = store.read_document(&document, Form::Json, Count::None).map_err(|error| problem(&error))?;
-    let tag = row_tag(page.body.get(1..page.body.len().saturating_sub(1)).unwrap_or_default());
-    Ok(rows.rows.into_iter().next().map(|values| Now { values, tag }))
+impl Editor {
+    /// A row as it is shown now; none where there is none to be seen.
+    fn now(&self, state: &State, key: &str) -> Result<Option<Now>, Problem> {
+        let Some(condition) = condition(&self.shown, key) else { return Ok(None) };
+        let store = state.project.store();
+        let mut document = Document::new(self.table.name.as_str()).filter(condition);
+        let tables = Visible { store, asker: &self.asker };
+        self.asker.narrow(&mut document, &tables).map_err(|error| refusal(&error))?;
+        let Some(select) = document.as_select() else { return Ok(None) };
+        let rows = store.read_rows(&select).map_err(|error| problem(&error))?;
+        let page = store.read_document(&document, Form::Json, Count::None).map_err(|error| problem(&error))?;
+        let tag = row_tag(page.body.get(1..page.body.len().saturating_sub(1)).unwrap_or_default());
+        Ok(rows.rows.into_iter().next().map(|values| Now { values, tag }))
+    }
+
+    /// A change as this editor may make it.
+    fn mutation(&self, change: Change, filter: Option<Condition>) -> Result<Mutation, Problem> {
+        let looks = filter.is_some();
+        self.asker.mutation(&self.table, change, filter, looks).map_err(|error| refusal(&error))
+    }
 }
 
 /// What was typed into a form, and what is wrong with it.
@@ -203,7 +226,8 @@ fn widget(kind: Kind, value: &str) -> &'static str {
 
 pub(super) async fn create(asked: Asked, Path(name): Path<String>, fields: Fields) -> Answer {
     let here = format!("{}/_new", table_path(&name));
-    writing(asked, here, name, move |state, session, table| {
+    writing(asked, here, name, move |state, session, editor| {
+        let table = &editor.table;
         let typed = sent(table, &fields, true);
         let (values, wrong) = parsed(table, &typed);
         if !wrong.is_empty() {
@@ -212,7 +236,7 @@ pub(super) async fn create(asked: Asked, Path(name): Path<String>, fields: Field
         }
         let (columns, row): (Vec<_>, Vec<_>) = values.into_iter().map(|(name, value)| (name, Some(value))).unzip();
         let change = Change::Insert { columns, rows: vec![row], on_conflict: None };
-        match state.project.store().mutate(Mutation::new(table.name.as_str(), change).observed()) {
+        match state.project.store().mutate(editor.mutation(change, None)?) {
             Ok(outcome) => {
                 tell(&state.changes, table, Event::Insert, outcome.observed.as_deref());
                 session.flash("success", "The row is saved.");
@@ -233,8 +257,9 @@ pub(super) async fn create(asked: Asked, Path(name): Path<String>, fields: Field
 
 pub(super) async fn save(asked: Asked, Path((name, key)): Path<(String, String)>, fields: Fields) -> Answer {
     let here = format!("{}/edit", record_path(&name, &key));
-    writing(asked, here, name, move |state, session, table| {
-        let (Some(condition), Some(row)) = (condition(table, &key), now(state, table, &key)?) else {
+    writing(asked, here, name, move |state, session, editor| {
+        let table = &editor.shown;
+        let (Some(condition), Some(row)) = (condition(table, &key), editor.now(state, &key)?) else {
             return gone(state, table, &key);
         };
         let typed = sent(table, &fields, false);
@@ -244,10 +269,7 @@ pub(super) async fn save(asked: Asked, Path((name, key)): Path<(String, String)>
             return show(state, session, table, Some((key.as_str(), row)), Some(typed), wrong);
         }
         let seen = fields.get("_tag").unwrap_or_default().to_owned();
-        let mutation = Mutation::new(table.name.as_str(), Change::Update { values })
-            .filter(condition)
-            .tag(Tag::OneOf(vec![seen]))
-            .observed();
+        let mutation = editor.mutation(Change::Update { values }, Some(condition))?.tag(Tag::OneOf(vec![seen]));
         match state.project.store().mutate(mutation) {
             Ok(outcome) => {
                 tell(&state.changes, table, Event::Update, outcome.observed.as_deref());
@@ -255,7 +277,7 @@ pub(super) async fn save(asked: Asked, Path((name, key)): Path<(String, String)>
                 Ok(Redirect::to(&record_path(&table.name, &key)).into_response())
             }
             Err(error) if *error.kind() == taipan::store::ErrorKind::Stale => {
-                let Some(row) = now(state, table, &key)? else { return gone(state, table, &key) };
+                let Some(row) = editor.now(state, &key)? else { return gone(state, table, &key) };
                 let typed = Typed { pairs: typed, error: None, conflict: true };
                 show(state, session, table, Some((key.as_str(), row)), Some(typed), Vec::new())
             }
@@ -270,10 +292,10 @@ pub(super) async fn save(asked: Asked, Path((name, key)): Path<(String, String)>
 
 pub(super) async fn delete(asked: Asked, Path((name, key)): Path<(String, String)>) -> Answer {
     let here = record_path(&name, &key);
-    writing(asked, here, name, move |state, session, table| {
+    writing(asked, here, name, move |state, session, editor| {
+        let table = &editor.table;
         let Some(condition) = condition(table, &key) else { return gone(state, table, &key) };
-        let mutation = Mutation::new(table.name.as_str(), Change::Delete).filter(condition).observed();
-        match state.project.store().mutate(mutation) {
+        match state.project.store().mutate(editor.mutation(Change::Delete, Some(condition))?) {
             Ok(outcome) if outcome.affected == 0 => gone(state, table, &key),
             Ok(outcome) => {
                 tell(&state.changes, table, Event::Delete, outcome.observed.as_deref());

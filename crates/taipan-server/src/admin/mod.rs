@@ -24,16 +24,20 @@ mod total;
 mod users;
 
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde::Serialize;
 use taipan::store;
-use taipan_web::{Asset, IntoResponse, Problem, Response, Router, StatusCode, Templates, blocking, format, get, post};
+use taipan_web::{
+    Asset, IntoResponse, Problem, Redirect, Response, Router, StatusCode, Templates, blocking, format, get, post,
+};
 
 use self::shell::Link;
 pub(crate) use self::shell::Shell;
 use crate::State;
+use crate::access::Verb;
 use crate::docs;
+use crate::rights::Asker;
 
 static ASSETS: [Asset; 3] = [
     Asset::hashed("app.css", include_bytes!("../../assets/app.css")),
@@ -130,6 +134,29 @@ fn missing(state: &State, message: String, hint: Option<String>, nearest: Option
     let shell = Shell::new(state, "Not Found", "")?;
     let values = Missing { shell: &shell, status: 404, title: "Not Found", message, hint, nearest };
     Ok(state.templates.render("error.html", &values)?.status(StatusCode::NOT_FOUND).into_response())
+}
+
+/// A table with the columns that whoever looks is shown, or the page that is shown instead.
+fn seen(state: &State, asker: &Asker, name: &str, here: &str) -> Result<Arc<store::Table>, Box<Answer>> {
+    let table = state.project.store().table(name).map_err(|error| Box::new(store_failure(state, &error)))?;
+    if asker.rows(&table, Verb::Read).is_some() {
+        return Ok(asker.columns(&table));
+    }
+    Err(Box::new(Err(match asker.user() {
+        None => {
+            let login = format!("/login?next={}", format::url_part(here));
+            return Err(Box::new(Ok(Redirect::to(&login).into_response())));
+        }
+        Some(_) => Problem::new(StatusCode::FORBIDDEN, format!("Your account may not read “{name}”.")),
+    })))
+}
+
+/// A refusal of the REST interface as one of a page.
+fn refusal(error: &crate::error::Error) -> Problem {
+    if error.status().is_server_error() {
+        return Problem::internal(error.reason());
+    }
+    Problem::new(error.status(), error.message().to_owned())
 }
 
 /// What a failure of the database means for a page. An unknown table is answered here.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Number, Value};
 use taipan::learn::Attribute;
 use taipan::{ErrorKind, NamedModel, class_names, inputs};
-use taipan_web::{HeaderMap, IntoResponse, Path, Problem, Query, State as Shared, StatusCode, format, header};
+use taipan_web::{HeaderMap, IntoResponse, Path, Problem, Query, Session, State as Shared, StatusCode, format, header};
 
 use super::shell::{Link, Shell};
 use super::{Answer, cell, missing, model_path, page as render};
@@ -72,15 +72,23 @@ pub(super) async fn page(
     Path(name): Path<String>,
     Query(pairs): Query<Vec<(String, String)>>,
     headers: HeaderMap,
+    session: Session,
 ) -> Answer {
     render(state, move |state| match state.project.model(&name) {
-        Ok(model) => show(state, &model, &pairs, &headers),
+        Ok(model) => show(state, &model, &pairs, &headers, &session),
         Err(error) => missing(state, format!("There is no model “{name}”."), error.hint().map(super::sentence), None),
     })
     .await
 }
 
-fn show(state: &State, named: &NamedModel, pairs: &[(String, String)], headers: &HeaderMap) -> Answer {
+fn show(
+    state: &State,
+    named: &NamedModel,
+    pairs: &[(String, String)],
+    headers: &HeaderMap,
+    session: &Session,
+) -> Answer {
+    let user = state.access.logged_in(session);
     let columns: Vec<Column<'_>> = inputs(&named.model).iter().map(|input| (input.name, input.texts)).collect();
     let form = fields(&columns, pairs);
     let complete = form.iter().all(|field| field.sent.is_some());
@@ -91,7 +99,9 @@ fn show(state: &State, named: &NamedModel, pairs: &[(String, String)], headers: 
     };
     let status = if asked && answer.is_none() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let values = View {
-        shell: Shell::new(state, &named.name, &model_path(&named.name))?.under([Link::new("Models", "/#models")]),
+        shell: Shell::new(state, &named.name, &model_path(&named.name))?
+            .of(session, user.as_ref())
+            .under([Link::new("Models", "/#models")]),
         path: model_path(&named.name),
         model: facts(named),
         call: call(&named.name, row(&form), headers),

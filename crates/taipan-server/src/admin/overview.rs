@@ -8,6 +8,7 @@ use super::shell::{Search, Shell};
 use super::total::Total;
 use super::{Answer, model_path, page, pictures, plot_path, source_name, table_path};
 use crate::State;
+use crate::rights::Asker;
 
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Asked {
@@ -61,16 +62,15 @@ struct PlotEntry {
 
 pub(super) async fn everything(Shared(state): Shared<State>, Query(asked): Query<Asked>, session: Session) -> Answer {
     page(state, move |state| {
+        let asker = state.access.visitor(&session);
         let search = Search::by_name("/", &asked.search, "Search tables, models, plots");
         let named = |name: &str| contains(name, &asked.search);
         let (models, plots) = (state.project.models(), state.project.plots());
         let plots = plots.iter().filter(|plot| named(&plot.name) || named(&plot.title));
         let values = Overview {
-            shell: Shell::new(state, "Overview", "/")?
-                .of(&session, state.access.logged_in(&session).as_ref())
-                .search(search),
+            shell: Shell::new(state, "Overview", "/")?.of(&session, asker.user()).search(search),
             search: &asked.search,
-            tables: table_entries(state, &asked.search),
+            tables: table_entries(state, &asker, &asked.search),
             everything: true,
             messages: session.flashes(),
             models: models.iter().filter(|model| named(&model.name)).map(|model| model_entry(model)).collect(),
@@ -94,13 +94,12 @@ pub(super) async fn everything(Shared(state): Shared<State>, Query(asked): Query
 
 pub(super) async fn tables(Shared(state): Shared<State>, Query(asked): Query<Asked>, session: Session) -> Answer {
     page(state, move |state| {
+        let asker = state.access.visitor(&session);
         let search = Search::by_name("/admin", &asked.search, "Search tables");
         let values = Overview {
-            shell: Shell::new(state, "Tables", "/admin")?
-                .of(&session, state.access.logged_in(&session).as_ref())
-                .search(search),
+            shell: Shell::new(state, "Tables", "/admin")?.of(&session, asker.user()).search(search),
             search: &asked.search,
-            tables: table_entries(state, &asked.search),
+            tables: table_entries(state, &asker, &asked.search),
             everything: false,
             messages: session.flashes(),
             models: Vec::new(),
@@ -111,23 +110,24 @@ pub(super) async fn tables(Shared(state): Shared<State>, Query(asked): Query<Ask
     .await
 }
 
-fn table_entries(state: &State, search: &str) -> Vec<TableEntry> {
+fn table_entries(state: &State, asker: &Asker, search: &str) -> Vec<TableEntry> {
     let store = state.project.store();
     let tables = store.tables().unwrap_or_default();
     tables
         .iter()
         .filter(|table| contains(&table.name, search))
-        .map(|table| {
+        .filter_map(|table| {
+            let rule = asker.filter(table).ok()?;
             let origin = state.project.source_of(&table.name);
-            TableEntry {
+            Some(TableEntry {
                 name: table.name.clone(),
                 path: table_path(&table.name),
                 is_view: table.is_view,
-                rows: Total::of(store, table, None).ok().map(|total| total.told().number),
-                columns: table.columns.len(),
+                rows: Total::of(store, table, rule.as_ref()).ok().map(|total| total.told().number),
+                columns: asker.columns(table).columns.len(),
                 source: origin.as_ref().map(|origin| source_name(&origin.source)),
                 imported: origin.map(|origin| origin.imported_at),
-            }
+            })
         })
         .collect()
 }

@@ -1,15 +1,15 @@
 //! `/admin/tables/{table}/{key}`: one row, by its primary key, with every value whole.
 
 use serde::Serialize;
-use taipan::store::{Compare, Filter, Select, Table, Value};
+use taipan::store::{Compare, Filter, Table, Value};
 use taipan_web::{IntoResponse, Path, Session, State as Shared};
 
 use super::address::{key as parameter, rest_path, with_query};
 use super::shell::{Link, Shell};
 use super::table::primary_key;
-use super::{Answer, cell, missing, page as render, problem, record_path, store_failure, table_path};
+use super::{Answer, cell, missing, page as render, problem, record_path, refusal, seen, table_path};
 use crate::State;
-use crate::access::Verb;
+use crate::rights::Asker;
 
 #[derive(Serialize)]
 struct View {
@@ -38,14 +38,17 @@ pub(super) async fn page(
     Path((name, key)): Path<(String, String)>,
     session: Session,
 ) -> Answer {
-    render(state, move |state| match state.project.store().table(&name) {
-        Ok(table) => show(state, &table, &key, &session),
-        Err(error) => store_failure(state, &error),
+    render(state, move |state| {
+        let asker = state.access.visitor(&session);
+        match seen(state, &asker, &name, &record_path(&name, &key)) {
+            Ok(table) => show(state, &asker, &table, &key, &session),
+            Err(answer) => *answer,
+        }
     })
     .await
 }
 
-fn show(state: &State, table: &Table, key: &str, session: &Session) -> Answer {
+fn show(state: &State, asker: &Asker, table: &Table, key: &str, session: &Session) -> Answer {
     let all = || Some(Link::to_table(&table.name));
     let Some(primary) = primary_key(table) else {
         let message =
@@ -54,8 +57,9 @@ fn show(state: &State, table: &Table, key: &str, session: &Session) -> Answer {
     };
     let column = table.column(primary).map_err(|error| problem(&error))?;
     // A key that its column cannot hold is one that no row has.
+    let readable = asker.select(table).map_err(|error| refusal(&error))?;
     let row = Value::parse(column.kind, key).ok().map(|value| {
-        let select = Select::new(table.name.as_str()).filter(Filter::compare(primary, Compare::Eq, value)).limit(1);
+        let select = readable.filter(Filter::compare(primary, Compare::Eq, value)).limit(1);
         state.project.store().read_rows(&select)
     });
     let row = row.transpose().map_err(|error| problem(&error))?.and_then(|found| found.rows.into_iter().next());
@@ -70,16 +74,16 @@ fn show(state: &State, table: &Table, key: &str, session: &Session) -> Answer {
         class: cell::own_class(column.kind, value),
     });
     let condition = [(parameter(primary), format!("eq.{key}"))];
-    let user = state.access.logged_in(session);
-    let may_write = !table.is_view && (user.is_none() || state.access.allows(user.as_ref(), Verb::Write));
+    let user = asker.user();
+    let may_write = asker.may_write(table) || (user.is_none() && !table.is_view);
     let path = record_path(&table.name, key);
     let values = View {
         edit: may_write.then(|| format!("{path}/edit")),
-        delete: user.as_ref().filter(|_| may_write).map(|_| format!("{path}/delete")),
+        delete: user.filter(|_| may_write).map(|_| format!("{path}/delete")),
         csrf: if user.is_some() { session.csrf_token() } else { String::new() },
         messages: session.flashes(),
         shell: Shell::new(state, key, &path)?
-            .of(session, user.as_ref())
+            .of(session, user)
             .under([Link::new("Tables", "/admin"), Link::new(&table.name, table_path(&table.name))]),
         table: table.name.clone(),
         key: key.to_owned(),

@@ -1,10 +1,15 @@
 //! What is around every page: the rail with all there is, where the page stands, and its search box.
 
+use std::sync::Arc;
+
 use serde::Serialize;
+use taipan::store::Table;
 use taipan_web::{Problem, Session, User};
 
 use super::{model_path, plot_path, problem, table_path};
 use crate::State;
+use crate::access::{Access, Verb};
+use crate::rights::Asker;
 
 /// The links of one group in the rail, at most; its title leads to all.
 const LINKS: usize = 40;
@@ -25,6 +30,16 @@ pub(crate) struct Shell {
     csrf: String,
     /// Whether nothing of the application is shown around the page.
     bare: bool,
+    /// The tables and who may see them.
+    #[serde(skip)]
+    tables: Tables,
+}
+
+/// All tables, to be listed for whoever turns out to look.
+#[derive(Debug, Default)]
+struct Tables {
+    access: Option<Access>,
+    all: Vec<Arc<Table>>,
 }
 
 /// A name that leads somewhere.
@@ -57,8 +72,9 @@ impl Shell {
         let project = &state.project;
         let tables = project.store().tables().map_err(|error| problem(&error))?;
         let (models, plots) = (project.models(), project.plots());
+        let tables = Tables { access: Some(state.access.clone()), all: tables };
         let rail = vec![
-            Group::new("Tables", "/admin", tables.iter().map(|table| Link::to_table(&table.name))),
+            tables.group(None),
             Group::new(
                 "Models",
                 "/#models",
@@ -77,6 +93,7 @@ impl Shell {
             is_administrator: false,
             csrf: String::new(),
             bare: false,
+            tables,
         })
     }
 
@@ -93,6 +110,7 @@ impl Shell {
             is_administrator: false,
             csrf: String::new(),
             bare: true,
+            tables: Tables::default(),
         }
     }
 
@@ -102,6 +120,9 @@ impl Shell {
             self.user = Some(user.name().to_owned());
             self.is_administrator = user.is_administrator();
             self.csrf = session.csrf_token();
+            if let Some(first) = self.rail.first_mut() {
+                *first = self.tables.group(Some(user));
+            }
         }
         self
     }
@@ -115,6 +136,16 @@ impl Shell {
     pub(super) fn search(mut self, search: impl Into<Option<Search>>) -> Self {
         self.search = search.into();
         self
+    }
+}
+
+impl Tables {
+    /// Those that somebody may read.
+    fn group(&self, user: Option<&User>) -> Group {
+        let asker = self.access.as_ref().map(|access| Asker::new(access, user.cloned()));
+        let is_readable = |table: &Table| asker.as_ref().is_some_and(|asker| asker.rows(table, Verb::Read).is_some());
+        let links = self.all.iter().filter(|table| is_readable(table)).map(|table| Link::to_table(&table.name));
+        Group::new("Tables", "/admin", links.collect::<Vec<_>>().into_iter())
     }
 }
 

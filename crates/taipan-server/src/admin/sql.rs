@@ -14,8 +14,9 @@ use super::Answer;
 use super::cell::Cell;
 use super::shell::Shell;
 use crate::State;
-use crate::access::{Verb, to_login};
+use crate::access::to_login;
 use crate::rest::csv_field;
+use crate::rights::Asker;
 use crate::work;
 
 /// How long a question may take.
@@ -46,10 +47,7 @@ struct View {
 }
 
 pub(super) async fn page(Shared(state): Shared<State>, Query(asked): Query<Asked>, session: Session) -> Answer {
-    let user = state.access.logged_in(&session);
-    if !state.access.allows(user.as_ref(), Verb::Read) {
-        return Err(to_login("/admin/sql"));
-    }
+    let asker = admitted(&state, &session)?;
     let sql = asked.q.trim().to_owned();
     let begun = Instant::now();
     let answer = if sql.is_empty() { None } else { Some(ask(&state, &sql, ConsoleLimits::new().time(TIME)).await?) };
@@ -62,19 +60,23 @@ pub(super) async fn page(Shared(state): Shared<State>, Query(asked): Query<Asked
         };
         let status = if error.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
         let tables = state.project.store().tables().unwrap_or_default();
-        let first = tables.first().map_or("sqlite_schema", |table| table.name.as_str());
+        let mut examples = Vec::new();
+        if let Some(first) = tables.first().map(|table| &table.name) {
+            examples.push(format!("SELECT * FROM \"{first}\" LIMIT 10"));
+            examples.push(format!("SELECT count(*) AS rows FROM \"{first}\""));
+        }
         let is_postgres = state.project.store().name().contains("://");
-        let mut examples =
-            vec![format!("SELECT * FROM \"{first}\" LIMIT 10"), format!("SELECT count(*) AS rows FROM \"{first}\"")];
+        // Only SQLite's catalog is among what can be read.
         if !is_postgres {
-            examples.push("SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE '\\_%' ESCAPE '\\'".to_owned());
+            let catalog = "SELECT name, sql FROM sqlite_schema WHERE name NOT LIKE '\\_%' ESCAPE '\\'";
+            examples.push(catalog.to_owned());
         }
         let (columns, rows, is_cut) = answer.map_or_else(Default::default, |answer| {
             let cells = |row: Vec<Value>| row.iter().map(|value| Cell::new(kind(value), value)).collect();
             (answer.columns, answer.rows.into_iter().map(cells).collect::<Vec<Vec<Cell>>>(), answer.is_cut)
         });
         let values = View {
-            shell: Shell::new(state, "SQL", "/admin/sql")?.of(&session, user.as_ref()),
+            shell: Shell::new(state, "SQL", "/admin/sql")?.of(&session, asker.user()),
             file: format!("/admin/sql.csv?q={}", taipan_web::format::url_part(&sql)),
             asked: !sql.is_empty(),
             sql,
@@ -93,10 +95,7 @@ pub(super) async fn page(Shared(state): Shared<State>, Query(asked): Query<Asked
 }
 
 pub(super) async fn file(Shared(state): Shared<State>, Query(asked): Query<Asked>, session: Session) -> Answer {
-    let user = state.access.logged_in(&session);
-    if !state.access.allows(user.as_ref(), Verb::Read) {
-        return Err(to_login("/admin/sql"));
-    }
+    let _ = admitted(&state, &session)?;
     let limits = ConsoleLimits::new().time(TIME).rows(FILE_ROWS).bytes(64 << 20);
     let answer = ask(&state, &asked.q, limits).await?.map_err(Problem::bad_request)?;
     let mut text = String::new();
@@ -111,6 +110,16 @@ pub(super) async fn file(Shared(state): Shared<State>, Query(asked): Query<Asked
         (CONTENT_DISPOSITION, HeaderValue::from_static("attachment; filename=\"answer.csv\"")),
     ];
     Ok((headers, text).into_response())
+}
+
+/// Whoever may ask about all there is: a statement reads whatever it names, whole.
+fn admitted(state: &State, session: &Session) -> Result<Asker, Problem> {
+    let asker = state.access.visitor(session);
+    match asker.user() {
+        _ if asker.reads_everything() => Ok(asker),
+        None => Err(to_login("/admin/sql")),
+        Some(_) => Err(Problem::new(StatusCode::FORBIDDEN, "Only administrators may ask about everything there is.")),
+    }
 }
 
 /// Asks, and cancels where the one who asked goes away: whoever leaves the page ends the query.

@@ -11,8 +11,8 @@ use super::filter::{CONDITIONS, Draft, Words};
 use super::paging::{Paging, Place};
 use super::shell::{Link, Search, Shell};
 use super::total::{Told, Total};
-use super::{Answer, page as render, problem, record_path, source_name, store_failure, table_path};
-use crate::access::Verb;
+use super::{Answer, page as render, problem, record_path, refusal, seen, source_name, table_path};
+use crate::rights::Asker;
 use crate::{State, rest};
 
 /// The page sizes that are offered.
@@ -137,14 +137,16 @@ pub(super) async fn page(
     session: Session,
 ) -> Answer {
     render(state, move |state| {
-        let table = match state.project.store().table(&name) {
-            Ok(table) => table,
-            Err(error) => return store_failure(state, &error),
-        };
         let address = Address::new(&name, pairs);
+        let asker = state.access.visitor(&session);
+        let asker = asker.asking(address.pairs().iter().map(|(name, _)| name.as_str()));
+        let table = match seen(state, &asker, &name, &table_path(&name)) {
+            Ok(table) => table,
+            Err(answer) => return *answer,
+        };
         match submitted(&address) {
             Some(view) => Ok(Redirect::to(&view.page()).into_response()),
-            None => show(state, &table, &address, &session),
+            None => show(state, &asker, &table, &address, &session),
         }
     })
     .await
@@ -164,14 +166,15 @@ fn submitted(address: &Address) -> Option<Address> {
     (!shown.is_empty()).then(|| address.replace(kept).with("select", Some(shown.join(","))))
 }
 
-fn show(state: &State, table: &Table, address: &Address, session: &Session) -> Answer {
+fn show(state: &State, asker: &Asker, table: &Table, address: &Address, session: &Session) -> Answer {
     let parsed = rest::parse_query(table, &address.query());
     let (select, error) = match parsed {
         Ok(select) => (select, None),
         Err(error) => (Select::new(table.name.as_str()), Some(error)),
     };
     let limit = select.limit.unwrap_or(SIZES[0]).clamp(1, MOST);
-    let select = with_search(select, address.search()).limit(limit);
+    let select = with_search(asker, table, select, address.search()).limit(limit);
+    let rule = asker.filter(table).map_err(|error| refusal(&error))?;
     let chips = chips(table, address, error.is_some());
     let store = state.project.store();
     let count = |filter: Option<&Filter>| {
@@ -181,11 +184,13 @@ fn show(state: &State, table: &Table, address: &Address, session: &Session) -> A
         };
         counted.map_err(|error| problem(&error))
     };
-    let all = count(None)?;
+    let all = count(rule.as_ref())?;
+    let is_all = select.filter.is_none();
+    let select = rule.into_iter().fold(select, Select::filter);
     let (total, found) = if error.is_some() {
         (all, Found::default())
     } else {
-        let total = if select.filter.is_some() { count(select.filter.as_ref())? } else { all };
+        let total = if is_all { all } else { count(select.filter.as_ref())? };
         (total, find(state, table, &select, address, total)?)
     };
     let wants_facets = address.get("facets").is_some() && error.is_none();
@@ -201,13 +206,13 @@ fn show(state: &State, table: &Table, address: &Address, session: &Session) -> A
     });
     let fault = error.as_ref().map(|error| fault(error, &chips));
     let status = fault.as_ref().map_or(StatusCode::OK, |_| StatusCode::BAD_REQUEST);
-    let user = state.access.logged_in(session);
-    let may_write = !table.is_view && (user.is_none() || state.access.allows(user.as_ref(), Verb::Write));
+    let user = asker.user();
+    let may_write = asker.may_write(table) || (user.is_none() && !table.is_view);
     let values = View {
         add: may_write.then(|| format!("{}/_new", table_path(&table.name))),
         messages: session.flashes(),
         shell: Shell::new(state, &table.name, &table_path(&table.name))?
-            .of(session, user.as_ref())
+            .of(session, user)
             .under([Link::new("Tables", "/admin")])
             .search(search),
         path: table_path(&table.name),
@@ -245,9 +250,9 @@ fn show(state: &State, table: &Table, address: &Address, session: &Session) -> A
     Ok(state.templates.render("table.html", &values)?.status(status).into_response())
 }
 
-fn with_search(select: Select, search: Option<&str>) -> Select {
+fn with_search(asker: &Asker, table: &Table, select: Select, search: Option<&str>) -> Select {
     match search {
-        Some(text) => select.filter(Filter::Contains { text: text.to_owned() }),
+        Some(text) => select.filter(asker.search(table, text)),
         None => select,
     }
 }

@@ -110,7 +110,11 @@ fn through(origin: &Table, table: &Arc<Table>, all: &[Arc<Table>], ways: &mut Ve
                 let relation = Relation {
                     many: true,
                     on: pairs(&near.references, &near.columns),
-                    through: Some(Through { table: between.name.clone(), on: pairs(&far.columns, &far.references) }),
+                    through: Some(Through {
+                        table: between.name.clone(),
+                        on: pairs(&far.columns, &far.references),
+                        filter: None,
+                    }),
                 };
                 let told = json!({
                     "cardinality": "many-to-many",

@@ -31,6 +31,7 @@ use taipan_web::{
 
 pub(crate) use self::changes::{Changes, Event};
 pub(crate) use self::csv::{field as csv_field, rows as csv_rows};
+pub(crate) use self::embed::Tables;
 pub(crate) use self::query::parse_query;
 pub(crate) use crate::error::Error;
 
@@ -39,6 +40,7 @@ use self::write::Write;
 use crate::State;
 use crate::access::Verb;
 use crate::error::Result;
+use crate::rights::Asker;
 
 pub(crate) fn routes() -> Router<State> {
     Router::new()
@@ -66,17 +68,23 @@ async fn table(
     let store = state.project.store();
     let (table, read) = match *request.method() {
         Method::GET | Method::HEAD => {
-            state.access.check(request.headers(), request.extensions(), Verb::Read)?;
-            understand(store, &name, &request)?
+            let asker = state.access.asker(request.headers(), request.extensions(), Verb::Read)?;
+            understand(store, asker, &name, &request)?
         }
         Method::OPTIONS => {
+            let asker = state.access.asker(request.headers(), request.extensions(), Verb::Write)?;
             let table = store.table(&name)?;
+            if !asker.may_write(&table) {
+                asker.readable(&table)?;
+            }
             let allow = [(ALLOW, HeaderValue::from_static(methods(&table)))];
             return Ok(allow.into_response());
         }
         Method::POST | Method::PATCH | Method::PUT | Method::DELETE => return change(state, &name, request).await,
         ref method => {
+            let asker = state.access.asker(request.headers(), request.extensions(), Verb::Read)?;
             let table = store.table(&name)?;
+            asker.readable(&table)?;
             return Err(Error::method_not_allowed(method.as_str(), methods(&table)));
         }
     };
@@ -93,9 +101,13 @@ async fn table(
 
 async fn change(state: State, name: &str, request: Request) -> Result<Response> {
     let store = state.project.store().clone();
-    state.access.check(request.headers(), request.extensions(), Verb::Write)?;
-    let table = store.table(name)?;
-    if table.is_view {
+    let asker = state.access.asker(request.headers(), request.extensions(), Verb::Write)?;
+    let table = known(&store, &asker, name)?;
+    if !asker.may_write(&table) {
+        if !table.is_view {
+            return Err(asker.denied(&table));
+        }
+        asker.readable(&table)?;
         return Err(Error::method_not_allowed(request.method().as_str(), methods(&table)));
     }
     let (method, headers) = (request.method().clone(), request.headers().clone());
@@ -104,7 +116,7 @@ async fn change(state: State, name: &str, request: Request) -> Result<Response> 
         let code = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { "413" } else { "PGRST102" };
         Error::new(rejection.status(), code, rejection.body_text())
     })?;
-    let write = Write::of(&store, table, &method, &encoded, &headers, &body)?;
+    let write = Write::of(&store, asker, table, &method, &encoded, &headers, &body)?;
     write.run(&store, &state.changes).await
 }
 
@@ -113,19 +125,25 @@ async fn listen(
     Path(name): Path<String>,
     request: Request,
 ) -> Result<Response> {
-    state.access.check(request.headers(), request.extensions(), Verb::Read)?;
-    let table = state.project.store().table(&name)?;
-    Ok(state.changes.listen(table.name.clone()))
+    let asker = state.access.asker(request.headers(), request.extensions(), Verb::Read)?;
+    let table = known(state.project.store(), &asker, &name)?;
+    let whose = asker.hears(&table)?;
+    Ok(state.changes.listen(table.name.clone(), whose))
+}
+
+/// A table as it is now. Those who may do nothing at all are told no more of what there is.
+fn known(store: &Store, asker: &Asker, name: &str) -> Result<Arc<Table>> {
+    store.table(name).map_err(|error| asker.unknown(error))
 }
 
 /// The read that a request asks for, by the table as it was last seen; where that does not fit, as it is now.
-fn understand(store: &Store, name: &str, request: &Request) -> Result<(Arc<Table>, Read)> {
+fn understand(store: &Store, asker: Asker, name: &str, request: &Request) -> Result<(Arc<Table>, Read)> {
     if let Some(table) = store.known_table(name)
-        && let Ok(read) = Read::of(store, &table, request)
+        && let Ok(read) = Read::of(store, &asker, &table, request)
     {
         return Ok((table, read));
     }
-    let table = store.table(name)?;
-    let read = Read::of(store, &table, request)?;
+    let table = known(store, &asker, name)?;
+    let read = Read::of(store, &asker, &table, request)?;
     Ok((table, read))
 }

@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use futures::stream;
 use taipan::store::document::{Document, Form};
@@ -15,6 +16,7 @@ use taipan_web::{Body, Bytes, HeaderName, HeaderValue, Method, Request, Response
 use super::request::{AVAILABLE, Media, Preferences, apply_range};
 use super::{arrow, csv, query};
 use crate::error::{Error, Result};
+use crate::rights::{Asker, Visible};
 
 pub(super) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
@@ -32,22 +34,29 @@ pub(super) struct Read {
     media: Media,
     preferences: Preferences,
     head_only: bool,
+    /// Whether whole rows are shown, so that one can be tagged.
+    is_whole: bool,
 }
 
 impl Read {
-    pub(super) fn of(store: &Store, table: &Table, request: &Request) -> Result<Self> {
+    pub(super) fn of(store: &Store, asker: &Asker, table: &Arc<Table>, request: &Request) -> Result<Self> {
         let headers = request.headers();
         let media = Media::negotiate(headers)?;
         let preferences = Preferences::of(headers)?;
         let pairs = query::pairs(request.uri().query().unwrap_or_default())?;
-        let mut document = query::parse_pairs(store, table, &pairs)?;
+        let asker = asker.clone().asking(pairs.iter().map(|(name, _)| name.as_str()));
+        asker.readable(table)?;
+        let tables = Visible { store, asker: &asker };
+        let mut document = query::parse_pairs(&tables, &asker.columns(table), &pairs)?;
+        let is_whole = document.fields.is_empty();
+        asker.narrow(&mut document, &tables)?;
         apply_range(headers, request.method(), &mut document)?;
         let select = document.as_select();
         if media == Media::Arrow && select.is_none() {
             return Err(Error::not_acceptable("application/vnd.apache.arrow.stream of nested rows", AVAILABLE));
         }
         let head_only = request.method() == Method::HEAD;
-        Ok(Self { document, select, media, preferences, head_only })
+        Ok(Self { document, select, media, preferences, head_only, is_whole })
     }
 
     /// Whether the read touches so few rows that handing it to another thread would take longer than running it:
@@ -130,7 +139,7 @@ impl Read {
             }
             (_, Media::Object) => {
                 let (object, total) = self.one_object(store)?;
-                if self.document.fields.is_empty() {
+                if self.is_whole {
                     tag = HeaderValue::try_from(format!("\"{}\"", row_tag(&object))).ok();
                 }
                 (Some(object.into()), 1, total)

@@ -16,6 +16,7 @@ use super::query;
 use super::read::{PREFERENCE_APPLIED, content_range, only_object};
 use super::request::{AVAILABLE, Media, Preferences, Resolution, Returns};
 use crate::error::{Error, Result};
+use crate::rights::{Asker, Visible};
 
 /// A change that is ready to be made.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ enum Verb {
 impl Write {
     pub(super) fn of(
         store: &Store,
+        asker: Asker,
         table: Arc<Table>,
         method: &Method,
         encoded: &str,
@@ -56,7 +58,10 @@ impl Write {
         };
         let pairs = query::pairs(encoded)?;
         let parameter = |name: &str| pairs.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        let asked = query::parse_pairs(store, &table, &pairs)?;
+        let asker = asker.asking(pairs.iter().map(|(name, _)| name.as_str()));
+        let tables = Visible { store, asker: &asker };
+        let shown = asker.columns(&table);
+        let asked = query::parse_pairs(&tables, &shown, &pairs)?;
         if method != Method::POST && (asked.limit.is_some() || asked.offset > 0) {
             return Err(Error::new(
                 StatusCode::BAD_REQUEST,
@@ -75,6 +80,9 @@ impl Write {
                 (Verb::Put, put(&table, payload, asked.filter.as_ref())?, None)
             } else {
                 let on = parameter("on_conflict").map(payload::names).transpose()?;
+                for name in on.iter().flatten() {
+                    crate::error::column(&shown, name)?;
+                }
                 let merge = preferences.resolution.map(|resolution| resolution == Resolution::Merge);
                 let on_conflict = merge.map(|merge| OnConflict { columns: on.unwrap_or_default(), merge });
                 let verb = if on_conflict.is_some() { Verb::Upsert } else { Verb::Insert };
@@ -84,11 +92,15 @@ impl Write {
         };
         let is_empty = matches!(&change, Change::Insert { rows, .. } if rows.is_empty());
         let is_whole = asked.fields.is_empty();
-        let mut mutation = Mutation::new(table.name.as_str(), change).filter(filter).observed();
-        if preferences.returns == Some(Returns::Representation) {
-            mutation = mutation.returning(Document { filter: None, limit: None, offset: 0, ..asked });
+        let is_shown = preferences.returns == Some(Returns::Representation);
+        let tag = if_match(headers);
+        let looks = verb != Verb::Insert || is_shown || tag.is_some();
+        let mut mutation = asker.mutation(&table, change, filter, looks)?;
+        if is_shown {
+            let document = Document { filter: None, limit: None, offset: 0, ..asked };
+            mutation = mutation.returning(asker.returning(document, &tables)?);
         }
-        if let Some(tag) = if_match(headers) {
+        if let Some(tag) = tag {
             mutation = mutation.tag(tag);
         }
         // One object cannot show several rows; what it cannot show is not done.

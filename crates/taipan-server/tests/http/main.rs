@@ -2,6 +2,7 @@
 //! imported, trained and drawn, behind [`taipan_web::Client`].
 
 mod accounts;
+mod classes;
 mod concurrent;
 mod docs;
 mod models;
@@ -83,6 +84,21 @@ impl Site {
         let project = opened.join().expect("an opened project");
         Self { client: Client::new(taipan_server::app(project.clone())), project, _folder: folder }
     }
+}
+
+/// Relations and writes are the same on PostgreSQL: the tests of these run again on the server under test.
+#[test]
+fn the_suite_holds_on_postgresql() {
+    let is_inner = std::env::var_os(related::ON_POSTGRES).is_some();
+    if is_inner || std::env::var_os("TAIPAN_POSTGRES").is_none() {
+        return;
+    }
+    let mut suite = std::process::Command::new(std::env::current_exe().expect("this program"));
+    suite.env(related::ON_POSTGRES, "1").args(["related::", "write::", "--test-threads", "4"]);
+    let output = suite.output().expect("a run");
+    let text = String::from_utf8_lossy(&output.stdout).replace("test result: ", "on PostgreSQL: ");
+    println!("{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success());
 }
 
 #[tokio::test]

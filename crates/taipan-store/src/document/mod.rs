@@ -18,9 +18,11 @@
 //! # Ok::<(), taipan_store::Error>(())
 //! ```
 
+pub(crate) mod form;
 pub(crate) mod sql;
 
 use crate::kind::Kind;
+use crate::rule::Rule;
 use crate::select::{Compare, Filter, Is, Nulls, Order, Select, Selected};
 use crate::stream::RowWriter;
 use crate::value::Value;
@@ -120,7 +122,7 @@ pub struct Embed {
 }
 
 /// How related rows are found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Relation {
     /// Whether there may be several.
     pub many: bool,
@@ -131,12 +133,14 @@ pub struct Relation {
 }
 
 /// A table that joins two others.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Through {
     /// The table.
     pub table: String,
     /// Its columns, and those of the related table that must be equal.
     pub on: Vec<(String, String)>,
+    /// Its rows that count; none for all.
+    pub filter: Option<Condition>,
 }
 
 /// A condition on a row; see [`Filter`], which knows less.
@@ -206,6 +210,10 @@ pub enum Condition {
         /// The name of an embedded table of the same document.
         embed: String,
     },
+    /// A condition is true, and not unknown; never unknown itself.
+    Sure(Box<Condition>),
+    /// A rule of the table.
+    Rule(Rule),
 }
 
 /// A value to order by.
@@ -346,7 +354,10 @@ impl Condition {
                 Filter::Like { column: column(path)?, pattern: pattern.clone(), case_sensitive: *case_sensitive }
             }
             Condition::Contains { text } => Filter::Contains { text: text.clone() },
-            Condition::Distinct { .. } | Condition::Match { .. } | Condition::Related { .. } => return None,
+            Condition::Rule(rule) => Filter::Rule(rule.clone()),
+            Condition::Distinct { .. } | Condition::Match { .. } | Condition::Related { .. } | Condition::Sure(_) => {
+                return None;
+            }
         })
     }
 }
@@ -365,6 +376,7 @@ impl From<Filter> for Condition {
                 Condition::Like { path: Path::column(column), pattern, case_sensitive }
             }
             Filter::Contains { text } => Condition::Contains { text },
+            Filter::Rule(rule) => Condition::Rule(rule),
         }
     }
 }

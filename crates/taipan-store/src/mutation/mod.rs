@@ -23,10 +23,14 @@
 //! # Ok::<(), taipan_store::Error>(())
 //! ```
 
-use crate::document::{Condition, Document};
+mod making;
+
+use crate::document::{Condition, Document, Field};
 use crate::error::Result;
 use crate::select::JsonPage;
 use crate::value::Value;
+
+pub(crate) use making::{Engine, Insert, Keys, Making};
 
 /// A change of a table.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +43,20 @@ pub struct Mutation {
     pub(crate) most: Option<u64>,
     pub(crate) rollback: bool,
     pub(crate) observed: bool,
+    pub(crate) rule: Option<Condition>,
+    pub(crate) seen: Vec<String>,
+    pub(crate) stamps: Vec<(String, Stamp)>,
+    pub(crate) kept: Vec<String>,
+}
+
+/// What a column gets at each change of its row, whatever the change says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stamp {
+    /// The moment, in UTC; for a TIMESTAMP.
+    Now,
+    /// One more than it was; for an INTEGER.
+    Next,
 }
 
 /// What is changed.
@@ -111,7 +129,16 @@ impl Mutation {
             most: None,
             rollback: false,
             observed: false,
+            rule: None,
+            seen: Vec::new(),
+            stamps: Vec::new(),
+            kept: Vec::new(),
         }
+    }
+
+    /// What is changed.
+    pub fn change(&self) -> &Change {
+        &self.change
     }
 
     /// Sets which rows are updated or deleted.
@@ -154,6 +181,40 @@ impl Mutation {
     pub fn observed(mut self) -> Self {
         self.observed = true;
         self
+    }
+
+    /// Sets what a row must meet, before and after, for the change to be made: an inserted row is as it shall be, a row
+    /// that is merged into or updated was so before and is so afterwards. Otherwise nothing is changed (`Forbidden`).
+    #[must_use]
+    pub fn rule(mut self, rule: impl Into<Option<Condition>>) -> Self {
+        self.rule = rule.into();
+        self
+    }
+
+    /// Sets the columns that count for tags and that are observed; all, unless this is set.
+    #[must_use]
+    pub fn seen<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.seen = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets what columns get where rows are updated or merged.
+    #[must_use]
+    pub fn stamps<S: Into<String>>(mut self, stamps: impl IntoIterator<Item = (S, Stamp)>) -> Self {
+        self.stamps = stamps.into_iter().map(|(column, stamp)| (column.into(), stamp)).collect();
+        self
+    }
+
+    /// Sets the columns that a row keeps as they are where it is merged into.
+    #[must_use]
+    pub fn kept<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.kept = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// A document of all columns that are seen.
+    pub(crate) fn whole(&self) -> Document {
+        self.seen.iter().fold(Document::new(&self.table), |document, column| document.field(Field::column(column)))
     }
 }
 

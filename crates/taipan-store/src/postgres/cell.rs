@@ -18,6 +18,17 @@ pub(super) fn params(query: &Query<'_>) -> Result<Vec<Param>> {
     values.map(|(value, kind)| kind.map_or_else(|| assigned(value), |kind| compared(value, kind))).collect()
 }
 
+/// The values of a statement of documents.
+pub(super) fn compared_all(values: &[Value], kinds: &[Kind]) -> Result<Vec<Param>> {
+    let kinds = kinds.iter().map(|kind| Some(*kind)).chain(std::iter::repeat(None));
+    // Those beyond the kinds are stored in columns.
+    values
+        .iter()
+        .zip(kinds)
+        .map(|(value, kind)| kind.map_or_else(|| assigned(value), |kind| compared(value, kind)))
+        .collect()
+}
+
 /// A value to compare a column of a kind with.
 fn compared(value: &Value, kind: Kind) -> Result<Param> {
     let oid = match (value, kind) {
@@ -35,7 +46,7 @@ fn compared(value: &Value, kind: Kind) -> Result<Param> {
 }
 
 /// A value for a column, of whatever type that is; the server reads it as such.
-fn assigned(value: &Value) -> Result<Param> {
+pub(super) fn assigned(value: &Value) -> Result<Param> {
     param(value, if matches!(value, Value::Blob(_)) { 17 } else { 0 })
 }
 

@@ -354,7 +354,18 @@ impl Connection {
         let mut changed = 0;
         let mut outcome = Ok(());
         loop {
-            let message = self.channel.receive().inspect_err(|_| self.broken = true)?;
+            let message = match self.channel.receive() {
+                Ok(message) => message,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                    self.is_cancelled = true;
+                    self.cancel().send();
+                    continue;
+                }
+                Err(error) => {
+                    self.broken = true;
+                    return Err(error.into());
+                }
+            };
             match message.tag {
                 b'T' => described(columns(message.body)),
                 b'D' if outcome.is_ok() => outcome = sink(Row(message.body)),

@@ -1,47 +1,26 @@
-//! Documents and changes on PostgreSQL, as far as one table's rows go: nested rows, aggregates and answers of changes are
-//! of SQLite alone for now, and are refused by name.
+//! Reading documents.
 
-use std::collections::VecDeque;
-use std::mem;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
-use crate::console::{ConsoleAnswer, ConsoleLimits};
+use crate::document::sql;
 use crate::document::{Document, Form};
-use crate::error::{Error, Result};
-use crate::mutation::{Change, Done, Mutation, Outcome};
-use crate::postgres::Database;
-use crate::select::{Filter, Select};
+use crate::error::Result;
+use crate::postgres::catalog::{Catalog, Known};
+use crate::postgres::cell::compared_all;
+use crate::postgres::connection::{Connection, Param};
+use crate::postgres::failure::Failure;
+use crate::postgres::read::enter;
+use crate::postgres::stream::{Prepared, Reading, counted};
+use crate::postgres::{Database, unknown};
 use crate::stream::{Part, StreamOptions};
-use crate::transaction::{Transaction, TransactionOptions};
-use crate::value::Value;
+use crate::table::Table;
 
-/// How often a change is begun anew that met another.
-const RETRIES: u32 = 10;
-
-/// Changes that wait to be made.
-#[derive(Default)]
-pub(super) struct Queue {
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    waiting: VecDeque<(Mutation, Done)>,
-    has_worker: bool,
-}
+/// The tables of a document, as they are known.
+pub(super) struct Knowns(BTreeMap<String, Known>);
 
 impl Database {
-    #[expect(clippy::unused_self, reason = "the other engine's does")]
-    pub(crate) fn console(
-        &self,
-        _: &str,
-        _: &ConsoleLimits,
-        _: impl FnMut() -> bool + Send + 'static,
-    ) -> Result<ConsoleAnswer> {
-        Err(refused("queries that somebody types"))
-    }
-
     pub(crate) fn stream_document(
         &self,
         document: &Document,
@@ -49,94 +28,73 @@ impl Database {
         form: Form<'_>,
         sink: impl FnMut(Part) -> ControlFlow<()>,
     ) -> Result<()> {
-        let select = plain(document)?;
-        match form {
-            Form::Json => self.stream_json(&select, options, sink),
-            Form::Rows(writer) => self.stream_rows(&select, options, writer, sink),
-            Form::Stripped | Form::Lines => Err(refused("this form of an answer")),
-        }
+        self.stream(&document.table, options, form, sink, |_| {
+            let knowns = Knowns::of(document, &self.catalog())?;
+            let statement = sql::rows(document, &|name| knowns.table(name))?;
+            let is_all = document.limit.is_none() && document.offset == 0;
+            let page = if is_all { None } else { Some(knowns.count(document, true)?) };
+            let all = knowns.count(document, false)?;
+            let (limit, offset) = (document.limit, document.offset);
+            let rows = owned(&statement)?;
+            Ok(Reading { rows, knowns: knowns.all(), columns: statement.columns, all, page, limit, offset })
+        })
     }
 
     pub(crate) fn count_document(&self, document: &Document) -> Result<u64> {
-        let select = plain(document)?;
-        self.count(&select.table, select.filter.as_ref())
+        self.read(&mut self.take()?, &document.table, |connection: &mut Connection, _| {
+            let knowns = Knowns::of(document, &self.catalog())?;
+            let count = knowns.count(document, false)?;
+            enter(connection, &knowns.all())?;
+            let count = counted(connection, &count);
+            if !connection.is_broken() {
+                connection.batch("ROLLBACK")?;
+            }
+            count
+        })
+    }
+}
+
+impl Knowns {
+    pub(super) fn of(document: &Document, catalog: &Catalog) -> Result<Self, Failure> {
+        let mut names = BTreeSet::new();
+        name_tables(document, &mut names);
+        let known = |name: &str| {
+            let known = catalog.find(name).ok_or_else(|| Failure::Own(unknown(catalog, name)))?;
+            Ok((name.to_owned(), known.clone()))
+        };
+        Ok(Self(names.into_iter().map(known).collect::<Result<_, Failure>>()?))
     }
 
-    pub(crate) fn mutate(&self, mutation: Mutation) -> Result<Outcome> {
-        let options = TransactionOptions::default();
-        let is_undone = mutation.rollback;
-        let (mut made, mutation) = (None, &mutation);
-        let done = crate::transaction::retried(RETRIES, || {
-            self.transact(&options, &mut |tx: &mut Transaction<'_>| {
-                let outcome = change(tx, mutation)?;
-                if is_undone {
-                    made = Some(outcome);
-                    return Err(Error::abort("undone as asked for"));
-                }
-                Ok(outcome)
-            })
-        });
-        made.map_or(done, Ok)
+    fn all(&self) -> Vec<Known> {
+        self.0.values().cloned().collect()
     }
 
-    pub(crate) fn submit(&self, mutation: Mutation, done: Done) -> bool {
-        let mut state = self.queue.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.waiting.push_back((mutation, done));
-        !mem::replace(&mut state.has_worker, true)
-    }
-
-    pub(crate) fn work(&self) {
-        loop {
-            let next = {
-                let mut state = self.queue.state.lock().unwrap_or_else(PoisonError::into_inner);
-                let next = state.waiting.pop_front();
-                state.has_worker = next.is_some();
-                next
-            };
-            let Some((mutation, done)) = next else { return };
-            done(self.mutate(mutation));
+    fn table(&self, name: &str) -> Result<Arc<Table>> {
+        match self.0.get(name) {
+            Some(known) => Ok(Arc::clone(&known.table)),
+            None => Err(unknown(&Catalog::default(), name)),
         }
     }
-}
 
-fn change(tx: &mut Transaction<'_>, mutation: &Mutation) -> Result<Outcome> {
-    if mutation.tag.is_some() || mutation.returning.is_some() || mutation.observed {
-        return Err(refused("reading what a change did"));
+    fn count(&self, document: &Document, paged: bool) -> Result<Prepared> {
+        owned(&sql::count(document, &|name| self.table(name), paged)?)
     }
-    let filter = match &mutation.filter {
-        Some(condition) => Some(condition.as_filter().ok_or_else(|| refused("this condition"))?),
-        None => None,
-    };
-    let table = &mutation.table;
-    let affected = match &mutation.change {
-        Change::Insert { columns, rows, on_conflict: None } => insert(tx, table, columns, rows)?,
-        Change::Insert { .. } => return Err(refused("an insert that looks for rows there are")),
-        Change::Update { values } => {
-            let set: Vec<(&str, Value)> = values.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-            tx.update(table, filter.as_ref(), &set)?
-        }
-        Change::Delete => tx.delete(table, filter.as_ref() as Option<&Filter>)?,
-    };
-    if let Some(most) = mutation.most.filter(|most| affected > *most) {
-        return Err(Error::new(crate::error::ErrorKind::TooMany { affected, most }));
+}
+
+/// A statement's text, and its values as the server gets them.
+pub(super) fn prepared(statement: &sql::Statement) -> Result<(&str, Vec<Param>)> {
+    Ok((&statement.sql, compared_all(&statement.values, &statement.kinds)?))
+}
+
+fn owned(statement: &sql::Statement) -> Result<Prepared> {
+    prepared(statement).map(|(sql, params)| (sql.to_owned(), params))
+}
+
+/// The tables that a document reads.
+fn name_tables<'d>(document: &'d Document, names: &mut BTreeSet<&'d str>) {
+    names.insert(&document.table);
+    for embed in document.embeds() {
+        names.extend(embed.relation.through.as_ref().map(|through| through.table.as_str()));
+        name_tables(&embed.document, names);
     }
-    let created = if matches!(mutation.change, Change::Insert { .. }) { affected } else { 0 };
-    Ok(Outcome { affected, created, ..Outcome::default() })
-}
-
-fn insert(tx: &mut Transaction<'_>, table: &str, columns: &[String], rows: &[Vec<Option<Value>>]) -> Result<u64> {
-    for row in rows {
-        let given = columns.iter().zip(row);
-        let row: Vec<(&str, Value)> = given.filter_map(|(name, value)| Some((name.as_str(), value.clone()?))).collect();
-        tx.insert(table, &row)?;
-    }
-    Ok(rows.len() as u64)
-}
-
-fn plain(document: &Document) -> Result<Select> {
-    document.as_select().ok_or_else(|| refused("nested rows, aggregates, casts and parts of JSON"))
-}
-
-fn refused(what: &str) -> Error {
-    Error::unsupported(format!("{what}: not supported on PostgreSQL yet"))
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::error::{Error, ErrorKind, Violation};
+use crate::kind::Kind;
 
 /// Why a call of a server failed.
 #[derive(Debug)]
@@ -86,6 +87,21 @@ impl Refusal {
         })
     }
 
+    /// The value that is not of a type, and what that type would have been.
+    fn misfit(&self) -> Option<(String, String)> {
+        if self.code == "2201B" {
+            return Some(("the pattern".to_owned(), "a regular expression".to_owned()));
+        }
+        if !matches!(&*self.code, "22P02" | "22007" | "22008") {
+            return None;
+        }
+        // `invalid input syntax for type bigint: "Ada"`
+        let (_, rest) = self.message.split_once(" for type ")?;
+        let (kind, value) = rest.split_once(": \"")?;
+        let described = Kind::of_declared(kind).map_or_else(|| format!("a {kind}"), |kind| kind.described().to_owned());
+        Some((value.strip_suffix('"')?.to_owned(), described))
+    }
+
     /// The row of a COPY that it is about, counted from 1.
     pub(super) fn row(&self) -> Option<u64> {
         let (_, after) = self.context.split_once(", line ")?;
@@ -150,6 +166,9 @@ fn of(refusal: Refusal, table: &str) -> Error {
         let table = refusal.table.clone().unwrap_or_else(|| table.to_owned());
         let row = refusal.row();
         return Error::new(ErrorKind::Constraint { table, column, value, row, violation }).because(refusal);
+    }
+    if let Some((value, expected)) = refusal.misfit() {
+        return Error::invalid_value(&value, expected).because(refusal);
     }
     let message = refusal.message.clone();
     let kind = match &*refusal.code {

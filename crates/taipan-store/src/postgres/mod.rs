@@ -11,10 +11,12 @@ mod bookkeeping;
 mod catalog;
 mod cell;
 mod connection;
+mod console;
 mod copy;
 mod document;
 mod failure;
 mod insert;
+mod mutation;
 mod pool;
 mod read;
 mod stream;
@@ -41,7 +43,7 @@ const LOOKS: usize = 4;
 pub(crate) struct Database {
     pool: Arc<Pool>,
     catalog: RwLock<Arc<Catalog>>,
-    queue: document::Queue,
+    queue: mutation::Queue,
     name: Arc<str>,
 }
 
@@ -51,7 +53,7 @@ impl Database {
         let address = Address::parse(url)?;
         let name = address.shown().into();
         let pool = Arc::new(Pool::new(address));
-        let database = Database { pool, catalog: RwLock::default(), queue: document::Queue::default(), name };
+        let database = Database { pool, catalog: RwLock::default(), queue: mutation::Queue::default(), name };
         let mut connection = database.take()?;
         database.reflect(&mut connection).map_err(|failure| database.failure(failure, ""))?;
         drop(connection);
@@ -153,7 +155,11 @@ impl Database {
                     }
                     // A name that is not in the table may be in it by now.
                     Err(Failure::Own(error))
-                        if look == 0 && matches!(error.kind(), ErrorKind::UnknownColumn { .. }) =>
+                        if look == 0
+                            && matches!(
+                                error.kind(),
+                                ErrorKind::UnknownColumn { .. } | ErrorKind::UnknownTable { .. }
+                            ) =>
                     {
                         catalog = self.reflect(connection)?;
                     }
@@ -171,7 +177,7 @@ impl Database {
         }
         let error = failure.error(table);
         match error.kind() {
-            ErrorKind::Constraint { .. } => error,
+            ErrorKind::Constraint { .. } | ErrorKind::InvalidValue { .. } => error,
             _ => error.in_database(&self.name),
         }
     }

@@ -94,7 +94,7 @@ impl Database {
                 params: params(&query)?,
                 sql: query.sql,
             };
-            enter(connection, known)?;
+            enter(connection, std::slice::from_ref(known))?;
             Ok((schema, source))
         })?;
         let cancel = loan.cancel();
@@ -126,17 +126,20 @@ fn unordered(select: &Select, table: &Arc<Table>) -> Arc<Table> {
     Arc::new(Table { own_order: Vec::new(), ..Table::clone(table) })
 }
 
-/// Begins to read a table at one moment, at which it is as known.
-pub(super) fn enter(connection: &mut Connection, known: &Known) -> Result<(), Failure> {
-    let mut is_same = false;
-    let lock = lock(known);
-    let statements = [Statement::new(BEGIN), Statement::new(&lock), mark(known)];
-    let entered = connection.run(&statements, |_, row| {
-        is_same = row.text(0).as_deref() == Some(&*known.mark);
+/// Begins to read tables at one moment, at which they are as known.
+pub(super) fn enter(connection: &mut Connection, knowns: &[Known]) -> Result<(), Failure> {
+    let locks: Vec<String> = knowns.iter().map(lock).collect();
+    let mut statements: Vec<Statement<'_>> = vec![Statement::new(BEGIN)];
+    statements.extend(locks.iter().map(|lock| Statement::new(lock)));
+    statements.extend(knowns.iter().map(|known| -> Statement<'_> { mark(known) }));
+    let mut same = 0;
+    let entered = connection.run(&statements, |statement, row| {
+        let known = statement.checked_sub(1 + knowns.len()).and_then(|at| knowns.get(at));
+        same += usize::from(known.is_some_and(|known| row.text(0).as_deref() == Some(&*known.mark)));
         Ok(())
     });
     match entered {
-        Ok(_) if is_same => Ok(()),
+        Ok(_) if same == knowns.len() => Ok(()),
         other => {
             if !connection.is_broken() && connection.in_transaction() {
                 connection.batch("ROLLBACK")?;
@@ -155,7 +158,7 @@ fn lock(known: &Known) -> String {
     format!("LOCK TABLE {} IN ACCESS SHARE MODE", known.table.relation)
 }
 
-fn mark(known: &Known) -> Statement<'static> {
+pub(super) fn mark(known: &Known) -> Statement<'static> {
     Statement::with(MARK, vec![Param::text(known.table.relation.clone())])
 }
 

@@ -6,18 +6,21 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::document::Form;
+use crate::document::form::Writer;
+use crate::document::sql::Output;
 use crate::error::Result;
-use crate::json::JsonColumn;
 use crate::kind::Kind;
 use crate::postgres::Database;
 use crate::postgres::catalog::Known;
-use crate::postgres::cell::{params, values};
-use crate::postgres::connection::{Connection, Row, Statement};
+use crate::postgres::cell::{cell, params};
+use crate::postgres::connection::{Connection, Param, Row, Statement};
 use crate::postgres::failure::Failure;
-use crate::postgres::read::{enter, write_json_row};
+use crate::postgres::read::enter;
 use crate::select::{Count, Select};
 use crate::sql::{self, Query};
 use crate::stream::{Opening, Part, RowWriter, StreamOptions};
+use crate::value::Cell;
 
 /// The rows of the first fetch, which is most often the only one.
 const FIRST: u32 = 1000;
@@ -26,6 +29,23 @@ const MORE: u32 = 8000;
 /// The portal's name.
 const PORTAL: &str = "stream";
 
+/// A statement with its values.
+pub(super) type Prepared = (String, Vec<Param>);
+
+/// What is read, and how it is counted.
+pub(super) struct Reading {
+    /// The tables it is made for.
+    pub(super) knowns: Vec<Known>,
+    pub(super) rows: Prepared,
+    pub(super) columns: Vec<Output>,
+    /// The number of all rows.
+    pub(super) all: Prepared,
+    /// The number of those that limit and offset leave, if that is another.
+    pub(super) page: Option<Prepared>,
+    pub(super) limit: Option<u64>,
+    pub(super) offset: u64,
+}
+
 impl Database {
     pub(crate) fn stream_json(
         &self,
@@ -33,7 +53,7 @@ impl Database {
         options: StreamOptions,
         sink: impl FnMut(Part) -> ControlFlow<()>,
     ) -> Result<()> {
-        self.stream(select, options, sink, &mut Json)
+        self.stream(&select.table, options, Form::Json, sink, |known| reading(select, known))
     }
 
     pub(crate) fn stream_rows(
@@ -43,18 +63,20 @@ impl Database {
         writer: &mut dyn RowWriter,
         sink: impl FnMut(Part) -> ControlFlow<()>,
     ) -> Result<()> {
-        self.stream(select, options, sink, &mut Written(writer))
+        self.stream(&select.table, options, Form::Rows(writer), sink, |known| reading(select, known))
     }
 
-    fn stream<F: Form>(
+    /// Reads what `plan` makes of a table as it is known.
+    pub(super) fn stream(
         &self,
-        select: &Select,
+        table: &str,
         options: StreamOptions,
+        form: Form<'_>,
         mut sink: impl FnMut(Part) -> ControlFlow<()>,
-        form: &mut F,
+        mut plan: impl FnMut(&Known) -> Result<Reading, Failure>,
     ) -> Result<()> {
         let StreamOptions { count, chunk_bytes, mut stopped } = options;
-        let mut loan = self.pool.take_long().map_err(|failure| self.failure(failure, &select.table))?;
+        let mut loan = self.pool.take_long().map_err(|failure| self.failure(failure, table))?;
         let has_stopped = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&has_stopped);
         // Once the read has begun, the test belongs to it.
@@ -64,24 +86,23 @@ impl Database {
             stop
         }));
         let mut begun = None;
-        self.read(&mut loan, &select.table, |connection, known| {
+        self.read(&mut loan, table, |connection, known| {
             // Names and values are checked before the server is asked.
-            let query = sql::select(select, &known.table)?;
-            let statement = Statement::with(&query.sql, params(&query)?);
-            enter(connection, known)?;
+            let reading = plan(known)?;
+            let statement = Statement::with(&reading.rows.0, reading.rows.1.clone());
+            enter(connection, &reading.knowns)?;
             connection.open_portal(PORTAL, &statement).inspect_err(|_| {
                 let _ = connection.batch("ROLLBACK");
             })?;
-            begun = Some(known.clone());
+            begun = Some(reading);
             Ok(())
         })?;
-        let Some(known) = begun else { return Ok(()) };
+        let Some(reading) = begun else { return Ok(()) };
         let connection: &mut Connection = &mut loan;
-        let mut send = || -> Result<(), Failure> {
+        let send = || -> Result<(), Failure> {
             connection.give_up_when(watch.take())?;
-            let query = sql::select(select, &known.table)?;
-            let mut run = Run { connection, known: &known, select, count, chunk_bytes, rows: 0, has_begun: false };
-            run.send(&query, form, &mut sink)
+            let mut run = Run { connection, reading: &reading, count, chunk_bytes, rows: 0, has_begun: false };
+            run.send(Writer::new(form, &reading.columns), &mut sink)
         };
         let sent = send();
         if !connection.is_broken() {
@@ -93,73 +114,54 @@ impl Database {
             Ok(()) | Err(Failure::Enough) => Ok(()),
             // Nobody is left who would want to know.
             Err(_) if has_stopped.load(Ordering::Relaxed) => Ok(()),
-            Err(failure) => Err(self.failure(failure, &select.table)),
+            Err(failure) => Err(self.failure(failure, table)),
         }
     }
 }
 
-/// Bytes made of rows.
-trait Form {
-    /// What is known of the columns.
-    type Columns;
-    fn columns(&self, query: &Query<'_>) -> Self::Columns;
-    fn begin(&mut self, out: &mut Vec<u8>, columns: &Self::Columns);
-    fn row(&mut self, out: &mut Vec<u8>, row: Row<'_>, columns: &Self::Columns, is_first: bool) -> Result<(), Failure>;
-    fn end(&mut self, out: &mut Vec<u8>);
+fn reading(select: &Select, known: &Known) -> Result<Reading, Failure> {
+    let prepared = |query: Query<'_>| -> Result<Prepared> {
+        let params = params(&query)?;
+        Ok((query.sql, params))
+    };
+    let query = sql::select(select, &known.table)?;
+    let output = |output: &sql::Output<'_>| Output { name: output.name.to_owned(), kind: Some(output.column.kind) };
+    let is_all = select.limit.is_none() && select.offset == 0;
+    let page = if is_all { None } else { Some(prepared(sql::count_page(select, &known.table)?)?) };
+    Ok(Reading {
+        knowns: vec![known.clone()],
+        columns: query.columns.iter().map(output).collect(),
+        rows: prepared(query)?,
+        all: prepared(sql::count(&known.table, select.filter.as_ref())?)?,
+        page,
+        limit: select.limit,
+        offset: select.offset,
+    })
 }
 
-struct Json;
-
-impl Form for Json {
-    type Columns = Vec<JsonColumn<'static>>;
-
-    fn columns(&self, query: &Query<'_>) -> Self::Columns {
-        JsonColumn::of(query).into_iter().map(JsonColumn::into_owned).collect()
-    }
-
-    fn begin(&mut self, out: &mut Vec<u8>, _: &Self::Columns) {
-        out.push(b'[');
-    }
-
-    fn row(&mut self, out: &mut Vec<u8>, row: Row<'_>, columns: &Self::Columns, is_first: bool) -> Result<(), Failure> {
-        if !is_first {
-            out.push(b',');
-        }
-        write_json_row(out, row, columns)
-    }
-
-    fn end(&mut self, out: &mut Vec<u8>) {
-        out.push(b']');
-    }
-}
-
-struct Written<'a>(&'a mut dyn RowWriter);
-
-impl Form for Written<'_> {
-    type Columns = Vec<(String, Kind)>;
-
-    fn columns(&self, query: &Query<'_>) -> Self::Columns {
-        query.columns.iter().map(|output| (output.name.to_owned(), output.column.kind)).collect()
-    }
-
-    fn begin(&mut self, out: &mut Vec<u8>, columns: &Self::Columns) {
-        let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
-        self.0.begin(out, &names);
-    }
-
-    fn row(&mut self, out: &mut Vec<u8>, row: Row<'_>, columns: &Self::Columns, _: bool) -> Result<(), Failure> {
-        self.0.row(out, &values(row, columns.iter().map(|(_, kind)| *kind))?);
-        Ok(())
-    }
-
-    fn end(&mut self, _: &mut Vec<u8>) {}
+/// Appends a row of a statement's columns.
+pub(super) fn write_row(
+    writer: &mut Writer<'_, '_>,
+    out: &mut Vec<u8>,
+    row: Row<'_>,
+    columns: &[Output],
+    is_first: bool,
+) -> Result<(), Failure> {
+    let mut garbled = None;
+    let cells = row.cells().zip(columns).map(|(bytes, column)| {
+        cell(column.kind.unwrap_or(Kind::Json), bytes).unwrap_or_else(|failure| {
+            garbled = Some(failure);
+            Cell::Null
+        })
+    });
+    writer.row(out, cells, is_first);
+    garbled.map_or(Ok(()), Err)
 }
 
 /// One read on its way.
 struct Run<'a> {
     connection: &'a mut Connection,
-    known: &'a Known,
-    select: &'a Select,
+    reading: &'a Reading,
     count: Count,
     chunk_bytes: usize,
     rows: u64,
@@ -167,17 +169,15 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn send<F: Form>(
+    fn send(
         &mut self,
-        query: &Query<'_>,
-        form: &mut F,
+        mut writer: Writer<'_, '_>,
         sink: &mut impl FnMut(Part) -> ControlFlow<()>,
     ) -> Result<(), Failure> {
-        let columns = form.columns(query);
-        let chunk_bytes = self.chunk_bytes;
+        let (chunk_bytes, columns) = (self.chunk_bytes, &self.reading.columns);
         let mut body = Vec::with_capacity(512);
         let mut full: Vec<Vec<u8>> = Vec::new();
-        form.begin(&mut body, &columns);
+        writer.begin(&mut body);
         let mut most = FIRST;
         loop {
             let mut rows = self.rows;
@@ -187,7 +187,7 @@ impl Run<'_> {
                     let room = chunk_bytes.saturating_add(chunk_bytes / 8).min(1 << 20);
                     full.push(mem::replace(&mut body, Vec::with_capacity(room)));
                 }
-                form.row(&mut body, row, &columns, rows == 0)?;
+                write_row(&mut writer, &mut body, row, columns, rows == 0)?;
                 rows += 1;
                 Ok(())
             })?;
@@ -208,18 +208,18 @@ impl Run<'_> {
                 break;
             }
         }
-        form.end(&mut body);
+        writer.end(&mut body);
         let last = if self.has_begun {
             Part::Last(body)
         } else {
-            let (rows, offset) = (self.rows, self.select.offset);
+            let (rows, Reading { limit, offset, .. }) = (self.rows, self.reading);
             let total = match self.count {
                 Count::None => None,
                 // A page that is not full ends where the rows do.
-                Count::Exact if self.select.limit.is_none_or(|limit| rows < limit) && (rows > 0 || offset == 0) => {
+                Count::Exact if limit.is_none_or(|limit| rows < limit) && (rows > 0 || *offset == 0) => {
                     Some(offset + rows)
                 }
-                Count::Exact => Some(self.counted(&sql::count(&self.known.table, self.select.filter.as_ref())?)?),
+                Count::Exact => Some(counted(self.connection, &self.reading.all)?),
             };
             Part::Whole(Opening { body, rows, total })
         };
@@ -229,28 +229,27 @@ impl Run<'_> {
 
     /// The first chunk of many: how many rows will come is counted, at the moment they are read.
     fn opening(&mut self, body: Vec<u8>) -> Result<Opening, Failure> {
-        let Select { filter, limit, offset, .. } = self.select;
-        let is_all = limit.is_none() && *offset == 0;
-        let query = match self.count {
-            Count::None if !is_all => sql::count_page(self.select, &self.known.table)?,
-            _ => sql::count(&self.known.table, filter.as_ref())?,
-        };
-        let counted = self.counted(&query)?;
+        let Reading { all, page, limit, offset, .. } = self.reading;
         Ok(match self.count {
-            Count::None => Opening { body, rows: counted, total: None },
+            Count::None => {
+                let rows = counted(self.connection, page.as_ref().unwrap_or(all))?;
+                Opening { body, rows, total: None }
+            }
             Count::Exact => {
-                let rows = counted.saturating_sub(*offset).min(limit.unwrap_or(u64::MAX));
-                Opening { body, rows, total: Some(counted) }
+                let total = counted(self.connection, all)?;
+                let rows = total.saturating_sub(*offset).min(limit.unwrap_or(u64::MAX));
+                Opening { body, rows, total: Some(total) }
             }
         })
     }
+}
 
-    fn counted(&mut self, query: &Query<'_>) -> Result<u64, Failure> {
-        let mut count = 0;
-        self.connection.run(&[Statement::with(&query.sql, params(query)?)], |_, row| {
-            count = row.integer(0).unwrap_or(0).unsigned_abs();
-            Ok(())
-        })?;
-        Ok(count)
-    }
+/// The number that a statement gives.
+pub(super) fn counted(connection: &mut Connection, (sql, params): &Prepared) -> Result<u64, Failure> {
+    let mut count = 0;
+    connection.run(&[Statement::with(sql, params.clone())], |_, row| {
+        count = row.integer(0).unwrap_or(0).unsigned_abs();
+        Ok(())
+    })?;
+    Ok(count)
 }

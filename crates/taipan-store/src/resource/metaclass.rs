@@ -148,8 +148,8 @@ fn as_resource(class: &Class, spec: &ClassSpec, fields: &[Inherited]) -> Result<
         table = table.check(check);
         table.validate().map_err(as_fault(Some("checks")))?;
     }
-    let access = |text: &Option<String>, key: &'static str| -> Result<Access, Fault> {
-        let Some(text) = text else { return Ok(Access::Staff) };
+    let access = |text: &Option<String>, key: &'static str| -> Result<Option<Access>, Fault> {
+        let Some(text) = text else { return Ok(None) };
         let access = Access::parse(text).map_err(|near| {
             let message = format!("'{text}' is nobody: public, user, staff, owner, or an SQL condition");
             let hint = near.map(|word| format!("did you mean '{word}'?"));
@@ -163,12 +163,13 @@ fn as_resource(class: &Class, spec: &ClassSpec, fields: &[Inherited]) -> Result<
             Access::Rule(rule) => table.clone().check(rule).validate().map_err(as_fault(Some(key)))?,
             _ => {}
         }
-        Ok(access)
+        Ok(Some(access))
     };
     let nearest = |pick: fn(ClassSpec) -> Option<String>| order.iter().find_map(|above| pick(self::spec(above)?));
     let read = access(&nearest(|spec| spec.read), "read")?;
-    let write = access(&nearest(|spec| spec.write), "write")?;
-    Ok(Resource { table, read, write })
+    let write = access(&nearest(|spec| spec.write), "write")?.unwrap_or(Access::Staff);
+    let hidden = fields.iter().filter(|field| field.spec.hidden).map(|field| field.spec.name.clone()).collect();
+    Ok(Resource { table, read, write, hidden })
 }
 
 fn checked_field(class: &str, table: &str, spec: &FieldSpec) -> Result<Field, Fault> {
@@ -185,6 +186,9 @@ fn checked_field(class: &str, table: &str, spec: &FieldSpec) -> Result<Field, Fa
     field.check.clone_from(&spec.check);
     check(&field, Some("check"))?;
     field.renamed_from.clone_from(&spec.renamed_from);
+    if spec.hidden && spec.primary_key {
+        return Err(fault("it is the primary key, which must be shown".to_owned()).key("hidden"));
+    }
     match spec.on_delete {
         Some(_) if spec.references.is_none() => {
             return Err(fault("it refers to nothing that could be deleted".to_owned()).key("on_delete"));

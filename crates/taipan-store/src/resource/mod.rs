@@ -55,7 +55,7 @@ pub struct ClassSpec {
     pub checks: Vec<String>,
     /// Who may read; see [`Access`].
     pub read: Option<String>,
-    /// Who may write; see [`Access`].
+    /// Who may write; see [`Access`]. Staff when absent.
     pub write: Option<String>,
     /// The table's name before it was renamed.
     pub renamed_from: Option<String>,
@@ -85,6 +85,8 @@ pub struct FieldSpec {
     pub references: Option<String>,
     /// What becomes of the row when the one it refers to is deleted.
     pub on_delete: Option<OnDelete>,
+    /// Whether it is never shown: it can be written, and is neither read nor asked about over the network.
+    pub hidden: bool,
     /// The name it had before.
     pub renamed_from: Option<String>,
 }
@@ -97,11 +99,12 @@ pub enum Access {
     Public,
     /// Whoever is logged in.
     User,
-    /// Whoever works on the application; the default.
+    /// Whoever works on the application.
     Staff,
     /// Whoever a row's field `owner` names, and staff.
     Owner,
-    /// Whoever asks for rows that meet this SQL condition.
+    /// Whoever asks for rows that meet this SQL condition, in which `:user` is who asks (see [`Rule`](crate::Rule)), and
+    /// staff.
     Rule(String),
 }
 
@@ -122,6 +125,13 @@ pub struct Declared {
     pub resource: Option<Resource>,
 }
 
+impl Declared {
+    /// Whether it derives from a class of this name.
+    pub fn derives_from(&self, name: &str) -> bool {
+        self.class.mro().iter().any(|above| above.name() == name)
+    }
+}
+
 /// A field with the class that it comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inherited {
@@ -136,10 +146,12 @@ pub struct Inherited {
 pub struct Resource {
     /// The table.
     pub table: schema::Table,
-    /// Who may read its rows.
-    pub read: Access,
+    /// Who may read its rows; without a word of it, who may read tables without a class.
+    pub read: Option<Access>,
     /// Who may write its rows.
     pub write: Access,
+    /// The fields that are never shown.
+    pub hidden: Vec<String>,
 }
 
 /// What is wrong with a declaration, and where: a class, one of its fields or settings, or a setting of a field.
@@ -434,6 +446,7 @@ impl FieldSpec {
             check: None,
             references: None,
             on_delete: None,
+            hidden: false,
             renamed_from: None,
         }
     }
@@ -454,6 +467,12 @@ impl FieldSpec {
     #[must_use]
     pub fn preset(self, preset: Preset) -> Self {
         Self { preset: Some(preset), ..self }
+    }
+
+    /// Keeps it from being shown.
+    #[must_use]
+    pub fn hidden(self) -> Self {
+        Self { hidden: true, ..self }
     }
 
     /// Makes it refer to a row of a class.

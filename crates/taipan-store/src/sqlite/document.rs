@@ -3,20 +3,20 @@
 use std::mem;
 use std::ops::ControlFlow;
 
-use rusqlite::{Connection, Result as SqliteResult, Row};
+use rusqlite::{Connection, Result as SqliteResult};
 
 use super::Database;
 use super::catalog::Catalog;
-use super::read::cursor;
-use super::shaping::{self, write_value};
+use super::read::{cell, cursor};
+use super::shaping;
 use super::stream::Watch;
-use crate::document::sql::{self, Output, Statement};
+use crate::document::form::Writer;
+use crate::document::sql::{self, Statement};
 use crate::document::{Document, Form};
 use crate::error::{Error, Result};
-use crate::json;
 use crate::select::{Count, JsonPage};
 use crate::stream::{Opening, Part, StreamOptions};
-use crate::value::Value;
+use crate::value::Cell;
 
 impl Database {
     pub(crate) fn stream_document(
@@ -43,19 +43,7 @@ impl Database {
         self.read(|connection, catalog| self.counted(connection, catalog, document, false))
     }
 
-    /// All documents at once, on a connection that may be in the middle of a change.
-    pub(super) fn collect(
-        &self,
-        connection: &Connection,
-        catalog: &Catalog,
-        document: &Document,
-        form: Form<'_>,
-        most_bytes: usize,
-    ) -> Result<JsonPage> {
-        let statement = sql::rows(document, &|name| catalog.table(name).cloned())?;
-        self.collect_statement(connection, catalog, document, &statement, form, most_bytes)
-    }
-
+    /// All documents of a statement at once, on a connection that may be in the middle of a change.
     pub(super) fn collect_statement(
         &self,
         connection: &Connection,
@@ -127,7 +115,8 @@ impl Run<'_> {
                     return Ok(());
                 }
             }
-            writer.row(&mut body, row, rows == 0).map_err(failure)?;
+            let cells = (0..statement.columns.len()).map(|index| row.get_ref(index).map_or(Cell::Null, cell));
+            writer.row(&mut body, cells, rows == 0);
             rows += 1;
         }
         writer.end(&mut body);
@@ -159,70 +148,5 @@ impl Run<'_> {
                 Opening { body, rows, total: Some(counted) }
             }
         })
-    }
-}
-
-/// Rows put in a form.
-struct Writer<'f, 'a> {
-    form: Form<'f>,
-    columns: &'a [Output],
-    keys: Vec<String>,
-    values: Vec<Value>,
-}
-
-impl<'f, 'a> Writer<'f, 'a> {
-    fn new(form: Form<'f>, columns: &'a [Output]) -> Self {
-        let keys = columns.iter().map(|column| json::key(&column.name)).collect();
-        Writer { form, columns, keys, values: Vec::with_capacity(columns.len()) }
-    }
-
-    fn begin(&mut self, out: &mut Vec<u8>) {
-        match &mut self.form {
-            Form::Json | Form::Stripped => out.push(b'['),
-            Form::Lines => {}
-            Form::Rows(writer) => {
-                writer.begin(out, &self.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>());
-            }
-        }
-    }
-
-    fn row(&mut self, out: &mut Vec<u8>, row: &Row<'_>, is_first: bool) -> SqliteResult<()> {
-        if let Form::Rows(writer) = &mut self.form {
-            self.values.clear();
-            for (index, column) in self.columns.iter().enumerate() {
-                let cell = super::read::cell(row.get_ref(index)?);
-                self.values.push(cell.value(column.kind.unwrap_or(crate::Kind::Json)));
-            }
-            writer.row(out, &self.values);
-            return Ok(());
-        }
-        if !is_first && !matches!(self.form, Form::Lines) {
-            out.push(b',');
-        }
-        let stripped = matches!(self.form, Form::Stripped);
-        out.push(b'{');
-        let mut is_first = true;
-        for (index, (column, key)) in self.columns.iter().zip(&self.keys).enumerate() {
-            let value = row.get_ref(index)?;
-            if stripped && value == rusqlite::types::ValueRef::Null {
-                continue;
-            }
-            if !mem::take(&mut is_first) {
-                out.push(b',');
-            }
-            out.extend_from_slice(key.as_bytes());
-            write_value(out, column.kind, value);
-        }
-        out.push(b'}');
-        if matches!(self.form, Form::Lines) {
-            out.push(b'\n');
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, out: &mut Vec<u8>) {
-        if matches!(self.form, Form::Json | Form::Stripped) {
-            out.push(b']');
-        }
     }
 }

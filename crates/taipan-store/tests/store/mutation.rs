@@ -2,18 +2,12 @@
 
 use std::sync::mpsc::channel;
 
-use rusqlite::Connection;
 use taipan_store::document::{Condition, Document, Field, Path};
-use taipan_store::mutation::{Change, Mutation, OnConflict, Tag, row_tag};
+use taipan_store::mutation::{Change, Mutation, OnConflict, Stamp, Tag, row_tag};
 use taipan_store::{Compare, Count, ErrorKind, Select, Store, Value, Violation};
-use tempfile::TempDir;
 
-use crate::document::STAFF;
+use crate::document::{run, staff};
 use crate::foreign::database;
-
-fn staff() -> (TempDir, Connection, Store) {
-    database(STAFF)
-}
 
 fn insert(table: &str, columns: &[&str], rows: Vec<Vec<Option<Value>>>) -> Mutation {
     let columns = columns.iter().map(|name| (*name).to_owned()).collect();
@@ -38,7 +32,7 @@ fn all(store: &Store, table: &str) -> String {
 
 #[test]
 fn rows_are_inserted_in_order_and_told() {
-    let (_folder, _connection, store) = staff();
+    let (_folder, store) = staff();
     let rows = vec![
         vec![Some(Value::Integer(9)), Some(text("Nine"))],
         vec![Some(Value::Integer(7)), Some(text("Seven"))],
@@ -63,7 +57,7 @@ fn rows_are_inserted_in_order_and_told() {
 
 #[test]
 fn rows_that_are_there_are_merged_or_left() {
-    let (_folder, _connection, store) = staff();
+    let (_folder, store) = staff();
     let upsert = |columns: &[&str], merge| {
         let on_conflict = Some(OnConflict { columns: columns.iter().map(|c| (*c).to_owned()).collect(), merge });
         let columns = vec!["id".to_owned(), "name".to_owned()];
@@ -82,7 +76,7 @@ fn rows_that_are_there_are_merged_or_left() {
 
 #[test]
 fn rows_are_updated_and_deleted_by_filter() {
-    let (_folder, _connection, store) = staff();
+    let (_folder, store) = staff();
     let raise = |filter: Condition| {
         let set = Change::Update { values: vec![("salary".to_owned(), Value::Integer(99))] };
         Mutation::new("employees", set).filter(filter)
@@ -110,7 +104,7 @@ fn rows_are_updated_and_deleted_by_filter() {
 
 #[test]
 fn a_change_of_what_has_changed_is_refused() {
-    let (_folder, connection, store) = staff();
+    let (_folder, store) = staff();
     let object = |store: &Store| {
         let page = store.read_json(&Select::new("skills").limit(1), Count::None).unwrap().body;
         page[1..page.len() - 1].to_vec()
@@ -120,7 +114,7 @@ fn a_change_of_what_has_changed_is_refused() {
         store.mutate(Mutation::new("skills", set).filter(is("id", 1)).tag(tag))
     };
     let seen = row_tag(&object(&store));
-    connection.execute_batch("UPDATE skills SET name = 'theirs' WHERE id = 1").unwrap();
+    run(&store, "UPDATE skills SET name = 'theirs' WHERE id = 1");
     let stale = rename(Tag::OneOf(vec![seen]), "mine").unwrap_err();
     assert_eq!(stale.to_string(), "the row has changed since it was read");
     assert_eq!(object(&store), br#"{"id":1,"name":"theirs"}"#);
@@ -131,7 +125,7 @@ fn a_change_of_what_has_changed_is_refused() {
 
 #[test]
 fn rules_are_told_and_nothing_is_done() {
-    let (_folder, _connection, store) = staff();
+    let (_folder, store) = staff();
     let violation = |mutation| match store.mutate(mutation).unwrap_err().kind() {
         ErrorKind::Constraint { violation, column, row, .. } => (violation.clone(), column.clone(), *row),
         other => panic!("{other:?}"),
@@ -156,7 +150,7 @@ fn rules_are_told_and_nothing_is_done() {
 
 #[test]
 fn many_at_once_share_a_commit_and_fail_alone() {
-    let (_folder, _connection, store) = staff();
+    let (_folder, store) = staff();
     let (sender, receiver) = channel();
     let mut must_work = 0;
     for number in 0..300_i64 {
@@ -199,7 +193,7 @@ fn a_rule_that_is_judged_at_the_end_fails_its_own_change_only() {
 
 #[test]
 fn writers_on_many_threads_lose_nothing() {
-    let (_folder, _connection, store) = staff();
+    let (_folder, store) = staff();
     std::thread::scope(|scope| {
         for thread in 0..8_i64 {
             let store = store.clone();
@@ -212,4 +206,87 @@ fn writers_on_many_threads_lose_nothing() {
         }
     });
     assert_eq!(store.count("skills", None).unwrap(), 202);
+}
+
+#[test]
+fn a_rule_holds_before_and_after() {
+    let (_folder, store) = staff();
+    let rule = || Condition::compare(Path::column("salary"), Compare::Lt, Value::Integer(25));
+    let refused = |mutation: Mutation| {
+        let before = all(&store, "employees");
+        let error = store.mutate(mutation.rule(rule())).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::Forbidden { table: "employees".into() }, "{error}");
+        assert_eq!(all(&store, "employees"), before);
+    };
+    let pay = |salary: i64| Change::Update { values: vec![("salary".to_owned(), Value::Integer(salary))] };
+    let row = |id: i64, salary: Option<i64>| {
+        let salary = salary.map_or(Value::Null, Value::Integer);
+        insert(
+            "employees",
+            &["id", "name", "salary"],
+            vec![vec![Some(Value::Integer(id)), Some(text("E")), Some(salary)]],
+        )
+    };
+    let merged = |mutation: Mutation| {
+        let Change::Insert { columns, rows, .. } = mutation.change().clone() else { unreachable!() };
+        let on_conflict = Some(OnConflict { columns: vec![], merge: true });
+        Mutation::new("employees", Change::Insert { columns, rows, on_conflict })
+    };
+    // What is inserted, what becomes of a row, and what is unknown.
+    refused(row(50, Some(25)));
+    refused(row(50, None));
+    refused(Mutation::new("employees", pay(30)).filter(is("id", 1)));
+    // Rows that were not so before are not touched, or refuse to be merged into.
+    let others = store.mutate(Mutation::new("employees", pay(1)).rule(rule())).unwrap();
+    assert_eq!(others.affected, 2);
+    assert_eq!(
+        store.mutate(Mutation::new("employees", Change::Delete).filter(is("id", 3)).rule(rule())).unwrap().affected,
+        0
+    );
+    refused(merged(row(3, Some(5))));
+    refused(merged(row(1, Some(99))));
+    assert_eq!(store.mutate(merged(row(1, Some(2))).rule(rule())).unwrap().created, 0);
+    assert_eq!(store.mutate(merged(row(60, Some(2))).rule(rule())).unwrap().created, 1);
+}
+
+#[test]
+fn stamps_are_set_and_columns_are_kept() {
+    let (_folder, store) = staff();
+    let update = |values: Vec<(&str, Value)>| {
+        let values = values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Mutation::new("employees", Change::Update { values })
+            .filter(is("id", 1))
+            .stamps([("department_id", Stamp::Next)])
+    };
+    store.mutate(update(vec![("name", text("A"))])).unwrap();
+    store.mutate(update(vec![("name", text("B")), ("department_id", Value::Integer(77))])).unwrap();
+    let departments =
+        |store: &Store| store.read_rows(&Select::new("employees").column("department_id").limit(1)).unwrap().rows;
+    assert_eq!(departments(&store), [[Value::Integer(3)]]);
+    // Which no department has: the change is refused whole.
+    assert!(store.mutate(update(vec![("name", text("C"))])).is_err());
+
+    let row = vec![Some(Value::Integer(1)), Some(text("M")), Some(Value::Integer(2))];
+    let on_conflict = Some(OnConflict { columns: vec![], merge: true });
+    let columns = vec!["id".to_owned(), "name".to_owned(), "department_id".to_owned()];
+    let merge = Mutation::new("employees", Change::Insert { columns, rows: vec![row], on_conflict });
+    let shown = Document::new("employees").field(Field::column("name")).field(Field::column("department_id"));
+    let merged = store.mutate(merge.kept(["department_id"]).returning(shown)).unwrap();
+    assert_eq!(body(merged.returned), r#"[{"name":"M","department_id":3}]"#);
+}
+
+#[test]
+fn what_is_not_seen_is_not_told() {
+    let (_folder, store) = staff();
+    let shown = ["id", "name"];
+    let page = Document::new("departments").field(Field::column("id")).field(Field::column("name")).filter(is("id", 1));
+    let object = store.read_document(&page, taipan_store::document::Form::Json, Count::None).unwrap().body;
+    let seen = row_tag(&object[1..object.len() - 1]);
+    let rename = Change::Update { values: vec![("name".to_owned(), text("New"))] };
+    let outcome = store
+        .mutate(
+            Mutation::new("departments", rename).filter(is("id", 1)).seen(shown).tag(Tag::OneOf(vec![seen])).observed(),
+        )
+        .unwrap();
+    assert_eq!(outcome.observed.unwrap(), br#"[{"id":1,"name":"New"}]"#);
 }

@@ -195,6 +195,8 @@ fn holds(filter: &Filter, row: &Row) -> Option<bool> {
             Value::Text(value) => value.to_lowercase().contains(&text.to_lowercase()),
             _ => false,
         }),
+        // None is drawn: its text is the database's own.
+        Filter::Rule(_) => None,
     }
 }
 

@@ -1,21 +1,23 @@
-//! The SQL text of a [`Document`] for SQLite: names checked against the tables and quoted, values numbered and bound.
+//! The SQL text of a [`Document`], in the dialect of its table: names checked against the tables and quoted, values
+//! numbered and bound. What a row must meet is in `condition.rs`.
+
+mod condition;
 
 use std::fmt::Write;
 use std::sync::Arc;
 
-use super::{Aggregate, Condition, Document, Embed, Field, Path, Sort, Step};
+use super::{Aggregate, Condition, Document, Embed, Field, Sort};
 use crate::error::{Error, Result};
 use crate::json;
 use crate::kind::Kind;
-use crate::select::{Compare, Is, Nulls};
+use crate::postgres;
+use crate::select::Nulls;
 use crate::sql::quoted;
-use crate::table::{Column, Table};
+use crate::table::{Dialect, Table};
 use crate::value::Value;
 
 /// The values one statement may bind; SQLite's limit less some room.
 const MOST_VALUES: usize = 32_000;
-/// How deep conditions may be nested, well within what SQLite parses.
-const MOST_NESTED: usize = 100;
 /// How deep tables may be embedded.
 const MOST_EMBEDDED: usize = 8;
 /// The values one call of a function takes, less its first.
@@ -29,6 +31,8 @@ pub(crate) type Tables<'a> = &'a dyn Fn(&str) -> Result<Arc<Table>>;
 pub(crate) struct Statement {
     pub(crate) sql: String,
     pub(crate) values: Vec<Value>,
+    /// The kind of what each value is compared with.
+    pub(crate) kinds: Vec<Kind>,
     pub(crate) columns: Vec<Output>,
 }
 
@@ -42,7 +46,7 @@ pub(crate) struct Output {
 
 /// The documents.
 pub(crate) fn rows(document: &Document, tables: Tables<'_>) -> Result<Statement> {
-    Text::new(tables).rows(document)
+    Text::new(tables, document)?.rows(document)
 }
 
 /// The documents of rows that are known by their keys, in the order of these: `columns` are SQL names, and `json` an array
@@ -50,15 +54,33 @@ pub(crate) fn rows(document: &Document, tables: Tables<'_>) -> Result<Statement>
 pub(crate) fn keyed(document: &Document, tables: Tables<'_>, columns: &[String], json: String) -> Result<Statement> {
     let mut document = document.clone();
     document.filter = None;
-    let mut text = Text::new(tables);
+    let mut text = Text::new(tables, &document)?;
     let json = text.bind(Value::Text(json));
     text.keyed = Some((json, columns.to_vec()));
     text.rows(&document)
 }
 
+/// The number of rows known by their keys, as for [`keyed`], that do not meet the document's condition.
+pub(crate) fn strangers(
+    document: &Document,
+    tables: Tables<'_>,
+    columns: &[String],
+    json: String,
+) -> Result<Statement> {
+    let mut document = document.clone();
+    let condition = document.filter.take().map(|filter| Condition::Not(Box::new(Condition::Sure(Box::new(filter)))));
+    document.filter = condition.or(Some(Condition::Or(Vec::new())));
+    let mut text = Text::new(tables, &document)?;
+    let json = text.bind(Value::Text(json));
+    text.keyed = Some((json, columns.to_vec()));
+    let scope = text.scope(&document)?;
+    let from = text.from(&scope, None)?;
+    text.finish(format!("SELECT count(*){from}"), Vec::new())
+}
+
 /// The number of documents within limit and offset, or without them.
 pub(crate) fn count(document: &Document, tables: Tables<'_>, paged: bool) -> Result<Statement> {
-    let mut text = Text::new(tables);
+    let mut text = Text::new(tables, document)?;
     let mut plain = document.clone();
     plain.order.clear();
     if !paged {
@@ -68,12 +90,12 @@ pub(crate) fn count(document: &Document, tables: Tables<'_>, paged: bool) -> Res
     let sql = if plain.is_grouped() {
         let slots = text.slots(&scope)?;
         let tail = text.tail(&scope, &slots, None)?;
-        format!("SELECT count(*) FROM (SELECT 1{tail})")
+        format!("SELECT count(*) FROM (SELECT 1{tail}) AS page")
     } else {
         let from = text.from(&scope, None)?;
         if paged {
-            let page = page(&plain);
-            format!("SELECT count(*) FROM (SELECT 1{from}{page})")
+            let page = text.page(&plain);
+            format!("SELECT count(*) FROM (SELECT 1{from}{page}) AS page")
         } else {
             format!("SELECT count(*){from}")
         }
@@ -81,13 +103,14 @@ pub(crate) fn count(document: &Document, tables: Tables<'_>, paged: bool) -> Res
     text.finish(sql, Vec::new())
 }
 
-/// A condition on rows of a table under the name `t`, for a statement that changes them.
-pub(crate) fn condition(document: &Document, tables: Tables<'_>) -> Result<(String, Vec<Value>)> {
-    let mut text = Text::new(tables);
+/// WHERE of the rows of a table under the name `t`, for a statement that changes them; empty for all.
+pub(crate) fn taken(document: &Document, tables: Tables<'_>) -> Result<Statement> {
+    let mut text = Text::new(tables, document)?;
     let scope = text.scope(document)?;
     let from = text.from(&scope, None)?;
-    let statement = text.finish(from, Vec::new())?;
-    Ok((statement.sql, statement.values))
+    let all = format!(" FROM {} AS {}", scope.table.relation, scope.alias);
+    let taken = from.strip_prefix(&all).unwrap_or_default().to_owned();
+    text.finish(taken, Vec::new())
 }
 
 /// A document's table under the name it has in the statement.
@@ -108,15 +131,22 @@ struct Slot {
 
 struct Text<'t> {
     tables: Tables<'t>,
+    dialect: Dialect,
     values: Vec<Value>,
+    kinds: Vec<Kind>,
     names: usize,
     /// Where the keys of the outermost rows are, and the columns that they are of.
     keyed: Option<(String, Vec<String>)>,
 }
 
 impl<'t> Text<'t> {
-    fn new(tables: Tables<'t>) -> Self {
-        Text { tables, values: Vec::new(), names: 0, keyed: None }
+    fn new(tables: Tables<'t>, document: &Document) -> Result<Self> {
+        let dialect = tables(&document.table)?.dialect;
+        Ok(Text { tables, dialect, values: Vec::new(), kinds: Vec::new(), names: 0, keyed: None })
+    }
+
+    fn is_sqlite(&self) -> bool {
+        self.dialect == Dialect::Sqlite
     }
 
     fn rows(mut self, document: &Document) -> Result<Statement> {
@@ -135,7 +165,7 @@ impl<'t> Text<'t> {
             let count = self.values.len();
             return Err(Error::unsupported(format!("a filter of {count} values; at most {MOST_VALUES} are possible")));
         }
-        Ok(Statement { sql, values: self.values, columns })
+        Ok(Statement { sql, values: self.values, kinds: self.kinds, columns })
     }
 
     fn name(&mut self) -> String {
@@ -143,9 +173,16 @@ impl<'t> Text<'t> {
         if self.names == 1 { "t".to_owned() } else { format!("t{}", self.names) }
     }
 
+    /// A text of this crate's own.
     fn bind(&mut self, value: Value) -> String {
+        self.bind_as(value, Kind::Text)
+    }
+
+    /// A value to compare something of a kind with.
+    fn bind_as(&mut self, value: Value, kind: Kind) -> String {
         self.values.push(value);
-        format!("?{}", self.values.len())
+        self.kinds.push(kind);
+        format!("{}{}", self.dialect.parameter(), self.values.len())
     }
 
     fn scope<'d>(&mut self, document: &'d Document) -> Result<Scope<'d>> {
@@ -163,11 +200,11 @@ impl<'t> Text<'t> {
     fn slots(&mut self, scope: &Scope<'_>) -> Result<Vec<Slot>> {
         let mut slots = Vec::new();
         if scope.document.fields.is_empty() {
-            all_columns(scope, &mut slots);
+            self.all_columns(scope, &mut slots);
         }
         for field in &scope.document.fields {
             match field {
-                Field::All => all_columns(scope, &mut slots),
+                Field::All => self.all_columns(scope, &mut slots),
                 Field::Count { name } => {
                     let (name, sql) = (name.clone(), "count(*)".to_owned());
                     slots.push(Slot { name, kind: Some(Kind::Integer), sql, aggregated: true });
@@ -175,11 +212,11 @@ impl<'t> Text<'t> {
                 Field::Value { path, cast, aggregate, name } => {
                     let (sql, kind) = self.path(scope, path)?;
                     let (sql, kind) = match aggregate {
-                        Some(aggregate) => aggregated(*aggregate, &sql, kind),
+                        Some(aggregate) => self.aggregated(*aggregate, &sql, kind),
                         None => (sql, kind),
                     };
                     let (sql, kind) = match cast {
-                        Some(to) => (casted(&sql, kind, *to), *to),
+                        Some(to) => (self.casted(&sql, kind, *to), *to),
                         None => (sql, kind),
                     };
                     slots.push(Slot { name: name.clone(), kind: Some(kind), sql, aggregated: aggregate.is_some() });
@@ -209,24 +246,32 @@ impl<'t> Text<'t> {
         }
         let order = self.order(scope, slots)?;
         tail.push_str(&order);
-        tail.push_str(&page(scope.document));
+        tail.push_str(&self.page(scope.document));
         Ok(tail)
     }
 
     /// FROM and WHERE.
     fn from(&mut self, scope: &Scope<'_>, link: Option<&Link<'_>>) -> Result<String> {
-        let mut sql = format!(" FROM main.{} AS {}", quoted(&scope.table.name), scope.alias);
+        let (relation, alias) = (&scope.table.relation, &scope.alias);
+        let mut sql = format!(" FROM {relation} AS {alias}");
         let mut conditions = Vec::new();
         if let Some((json, columns)) = self.keyed.as_ref().filter(|_| scope.depth == 0) {
-            sql = format!(
-                " FROM json_each({json}) AS k CROSS JOIN main.{} AS {}",
-                quoted(&scope.table.name),
-                scope.alias
-            );
+            sql = if self.is_sqlite() {
+                format!(" FROM json_each({json}) AS k CROSS JOIN {relation} AS {alias}")
+            } else {
+                let keys = format!("jsonb_array_elements({json}::jsonb) WITH ORDINALITY AS k(value, key)");
+                format!(" FROM {keys} CROSS JOIN {relation} AS {alias}")
+            };
             let single = columns.len() == 1;
             let key = |(at, name): (usize, &String)| {
-                let value = if single { "k.value".to_owned() } else { format!("k.value ->> {at}") };
-                format!("{}.{name} = {value}", scope.alias)
+                let value = match (self.dialect, single) {
+                    (Dialect::Sqlite, true) => "k.value".to_owned(),
+                    (Dialect::Sqlite, false) => format!("k.value ->> {at}"),
+                    // The columns are the system's own; see `postgres/mutation.rs`.
+                    (Dialect::Postgres, _) if name == "tableoid" => format!("(k.value ->> {at})::oid"),
+                    (Dialect::Postgres, _) => format!("(k.value ->> {at})::tid"),
+                };
+                format!("{alias}.{name} = {value}")
             };
             conditions.extend(columns.iter().enumerate().map(key));
         }
@@ -264,7 +309,13 @@ impl<'t> Text<'t> {
                 let (theirs, ours) = (&between.column(theirs)?.name, &scope.table.column(ours)?.name);
                 pairs.push(format!("{near}.{} = {}.{}", quoted(theirs), scope.alias, quoted(ours)));
             }
-            let _ = write!(sql, " JOIN main.{} AS {near} ON {}", quoted(&between.name), pairs.join(" AND "));
+            let _ = write!(sql, " JOIN {} AS {near} ON {}", between.relation, pairs.join(" AND "));
+            if let Some(filter) = &through.filter {
+                let document = Document::new(&between.name);
+                let scope =
+                    Scope { document: &document, table: Arc::clone(&between), alias: near.clone(), depth: scope.depth };
+                conditions.push(self.condition(&scope, filter, 0)?);
+            }
             near_table = between;
         }
         for (outer, inner) in &relation.on {
@@ -287,10 +338,11 @@ impl<'t> Text<'t> {
         let object = self.object(&slots);
         let tail = self.tail(&scope, &slots, Some(&Link { outer, embed }))?;
         Ok(if embed.relation.many {
-            format!("(SELECT '[' || ifnull(group_concat(o, ','), '') || ']' FROM (SELECT {object} AS o{tail}))")
+            let joined = if self.is_sqlite() { "group_concat" } else { "string_agg" };
+            format!("(SELECT '[' || coalesce({joined}(o, ','), '') || ']' FROM (SELECT {object} AS o{tail}) AS n)")
         } else {
             let limit = if embed.document.limit.is_none() && embed.document.offset == 0 { " LIMIT 1" } else { "" };
-            format!("ifnull((SELECT {object}{tail}{limit}), 'null')")
+            format!("coalesce((SELECT {object}{tail}{limit}), 'null')")
         })
     }
 
@@ -308,7 +360,7 @@ impl<'t> Text<'t> {
             let tail = self.tail(&scope, &[], Some(&Link { outer, embed }))?;
             let (sql, kind) = match slot.kind {
                 Some(kind) => (format!("(SELECT {}{tail} LIMIT 1)", slot.sql), Some(kind)),
-                None => (format!("ifnull((SELECT {}{tail} LIMIT 1), 'null')", slot.sql), None),
+                None => (format!("coalesce((SELECT {}{tail} LIMIT 1), 'null')", slot.sql), None),
             };
             slots.push(Slot { name: slot.name, kind, sql, aggregated: false });
         }
@@ -317,6 +369,9 @@ impl<'t> Text<'t> {
 
     /// An object of values, as JSON text.
     fn object(&mut self, slots: &[Slot]) -> String {
+        if !self.is_sqlite() {
+            return self.joined(slots);
+        }
         let mut sql = String::from("'{'");
         for (index, part) in slots.chunks(MOST_ARGUMENTS).enumerate() {
             let keys = self.bind(Value::Text(members(part)));
@@ -331,10 +386,29 @@ impl<'t> Text<'t> {
         sql
     }
 
+    /// The same in PostgreSQL's own words, which write values as this crate does.
+    fn joined(&mut self, slots: &[Slot]) -> String {
+        let mut sql = String::from("('{'");
+        for (index, slot) in slots.iter().enumerate() {
+            let separator = if index == 0 { "" } else { "," };
+            let key = self.bind(Value::Text(format!("{separator}{}", json::key(&slot.name))));
+            let value = match slot.kind {
+                None | Some(Kind::Json) => slot.sql.clone(),
+                // JSON has no NaN.
+                Some(Kind::Real) => format!("to_json(nullif({}, 'NaN'))::text", slot.sql),
+                Some(_) => format!("to_json({})::text", slot.sql),
+            };
+            let _ = write!(sql, " || {key} || coalesce({value}, 'null')");
+        }
+        sql.push_str(" || '}')");
+        sql
+    }
+
     fn order(&mut self, scope: &Scope<'_>, slots: &[Slot]) -> Result<String> {
         let mut terms = Vec::new();
+        let is_grouped = slots.iter().any(|slot| slot.aggregated);
         for sort in &scope.document.order {
-            terms.push(self.sort(scope, sort)?);
+            terms.push(self.sort(scope, sort, is_grouped)?);
         }
         if terms.is_empty() && self.keyed.is_some() && scope.depth == 0 {
             terms.push("k.key".to_owned());
@@ -346,12 +420,14 @@ impl<'t> Text<'t> {
         Ok(if terms.is_empty() { String::new() } else { format!(" ORDER BY {}", terms.join(", ")) })
     }
 
-    fn sort(&mut self, scope: &Scope<'_>, sort: &Sort) -> Result<String> {
+    fn sort(&mut self, scope: &Scope<'_>, sort: &Sort, is_grouped: bool) -> Result<String> {
         let (mut sql, nullable) = match &sort.embed {
             None => {
                 let column = scope.table.column(&sort.path.column)?;
                 let nullable = column.nullable || !sort.path.steps.is_empty();
-                (self.compared(scope, &sort.path)?.0, nullable)
+                // Groups are told apart by what is shown.
+                let value = if is_grouped { self.path(scope, &sort.path)?.0 } else { self.ordered(scope, &sort.path)? };
+                (value, nullable)
             }
             Some(name) => {
                 let embed = find(scope, name)?;
@@ -361,7 +437,7 @@ impl<'t> Text<'t> {
                     )));
                 }
                 let inner = self.within(scope, &embed.document)?;
-                let value = self.compared(&inner, &sort.path)?.0;
+                let value = self.ordered(&inner, &sort.path)?;
                 let from = self.from(&inner, Some(&Link { outer: scope, embed }))?;
                 (format!("(SELECT {value}{from} LIMIT 1)"), true)
             }
@@ -374,168 +450,52 @@ impl<'t> Text<'t> {
         Ok(sql)
     }
 
-    /// A value as it is shown.
-    fn path(&mut self, scope: &Scope<'_>, path: &Path) -> Result<(String, Kind)> {
-        let column = scope.table.column(&path.column)?;
-        let name = format!("{}.{}", scope.alias, quoted(&column.name));
-        if path.steps.is_empty() {
-            return Ok((name, column.kind));
+    fn all_columns(&self, scope: &Scope<'_>, slots: &mut Vec<Slot>) {
+        for column in &scope.table.columns {
+            let sql = condition::shown(self.dialect, scope, column);
+            slots.push(Slot { name: column.name.clone(), kind: Some(column.kind), sql, aggregated: false });
         }
-        if !matches!(column.kind, Kind::Json | Kind::Text) {
-            return Err(Error::unsupported(format!(
-                "table \"{}\", column \"{}\": {} has no parts",
-                scope.table.name, column.name, column.kind
-            )));
+    }
+
+    fn page(&self, document: &Document) -> String {
+        let number = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
+        let offset = if document.offset > 0 { format!(" OFFSET {}", number(document.offset)) } else { String::new() };
+        match document.limit {
+            None if document.offset > 0 && self.is_sqlite() => format!(" LIMIT -1{offset}"),
+            None => offset,
+            Some(limit) => format!(" LIMIT {}{offset}", number(limit)),
         }
-        let way = self.bind(Value::Text(way(&path.steps)));
-        Ok(if path.as_text {
-            // The engine would make numbers of true and false.
-            let sql = format!(
-                "CASE WHEN NOT json_valid({name}) THEN NULL ELSE CASE json_type({name}, {way}) WHEN 'true' THEN 'true' \
-                 WHEN 'false' THEN 'false' ELSE CAST(json_extract({name}, {way}) AS TEXT) END END"
-            );
-            (sql, Kind::Text)
-        } else {
-            (format!("CASE WHEN json_valid({name}) THEN {name} -> {way} END"), Kind::Json)
-        })
     }
 
-    /// A value as it is compared. A column without a declared type may hold numbers that are shown as text.
-    fn compared(&mut self, scope: &Scope<'_>, path: &Path) -> Result<(String, Kind)> {
-        let column = scope.table.column(&path.column)?;
-        let (sql, kind) = self.path(scope, path)?;
-        let cast = path.steps.is_empty() && column.untyped && column.kind == Kind::Text;
-        Ok((if cast { format!("CAST({sql} AS TEXT)") } else { sql }, kind))
-    }
-
-    fn value(&mut self, scope: &Scope<'_>, path: &Path, kind: Kind, value: &Value) -> Result<String> {
-        let value = value.coerce(kind).map_err(|error| error.at(&scope.table.name, &path.column, None))?;
-        Ok(self.bind(value.into_owned()))
-    }
-
-    fn condition(&mut self, scope: &Scope<'_>, condition: &Condition, depth: usize) -> Result<String> {
-        if depth > MOST_NESTED {
-            return Err(Error::unsupported(format!("a filter nested deeper than {MOST_NESTED}")));
-        }
-        Ok(match condition {
-            Condition::And(all) => self.all(scope, all, " AND ", "1", depth)?,
-            Condition::Or(any) => self.all(scope, any, " OR ", "0", depth)?,
-            Condition::Not(inner) => format!("NOT ({})", self.condition(scope, inner, depth + 1)?),
-            Condition::Compare { path, op, value } => self.compare(scope, path, *op, value)?,
-            Condition::Distinct { path, value } => {
-                let (sql, kind) = self.compared(scope, path)?;
-                let value = self.value(scope, path, kind, value)?;
-                format!("{sql} IS NOT {value}")
-            }
-            Condition::In { path, values } => {
-                let (sql, kind) = self.compared(scope, path)?;
-                if values.is_empty() {
-                    return Ok("0".to_owned());
-                }
-                let mut list = Vec::with_capacity(values.len());
-                for value in values {
-                    list.push(self.value(scope, path, kind, value)?);
-                }
-                format!("{sql} IN ({})", list.join(", "))
-            }
-            Condition::Is { path, is } => self.is(scope, path, *is)?,
-            Condition::Like { path, pattern, case_sensitive } => {
-                let pattern = self.bind(Value::Text(pattern.clone()));
-                let (sql, _) = self.compared(scope, path)?;
-                format!("taipan_like({pattern}, {sql}, {})", u8::from(*case_sensitive))
-            }
-            Condition::Match { path, pattern, case_sensitive } => {
-                let pattern = self.bind(Value::Text(pattern.clone()));
-                let (sql, _) = self.compared(scope, path)?;
-                format!("taipan_match({pattern}, {sql}, {})", u8::from(*case_sensitive))
-            }
-            Condition::Contains { text } => self.contains(scope, text),
-            Condition::Related { embed } => {
-                let embed = find(scope, embed)?;
-                self.exists(scope, embed)?
-            }
-        })
-    }
-
-    /// Conditions joined in a balanced tree: a plain list of a thousand would nest a thousand deep for SQLite's parser.
-    fn all(
-        &mut self,
-        scope: &Scope<'_>,
-        conditions: &[Condition],
-        joint: &str,
-        none: &str,
-        depth: usize,
-    ) -> Result<String> {
-        Ok(match conditions {
-            [] => none.to_owned(),
-            [one] => self.condition(scope, one, depth + 1)?,
-            _ => {
-                let (left, right) = conditions.split_at(conditions.len() / 2);
-                let left = self.all(scope, left, joint, none, depth)?;
-                format!("({left}{joint}{})", self.all(scope, right, joint, none, depth)?)
-            }
-        })
-    }
-
-    fn compare(&mut self, scope: &Scope<'_>, path: &Path, op: Compare, value: &Value) -> Result<String> {
-        let sign = match op {
-            Compare::Eq => "=",
-            Compare::Neq => "<>",
-            Compare::Gt => ">",
-            Compare::Gte => ">=",
-            Compare::Lt => "<",
-            Compare::Lte => "<=",
+    fn aggregated(&self, aggregate: Aggregate, sql: &str, kind: Kind) -> (String, Kind) {
+        let exact = |function: &str, to: &str| {
+            if self.is_sqlite() { format!("{function}({sql})") } else { format!("{function}({sql})::{to}") }
         };
-        let (sql, kind) = self.compared(scope, path)?;
-        if kind == Kind::Json {
-            // Numbers are compared as such, all else by its text.
-            if let Value::Text(text) = value
-                && let Ok(Value::Real(number)) = Value::parse(Kind::Real, text)
-            {
-                let number = self.bind(Value::Real(number));
-                return Ok(format!("json_extract({sql}, '$') {sign} {number}"));
-            }
-            let value = self.value(scope, path, kind, value)?;
-            return Ok(format!("json({sql}) {sign} json({value})"));
+        match aggregate {
+            Aggregate::Count => (format!("count({sql})"), Kind::Integer),
+            Aggregate::Sum if kind == Kind::Integer => (exact("sum", "int8"), kind),
+            Aggregate::Sum => (format!("sum({sql})"), kind),
+            Aggregate::Avg => (exact("avg", "float8"), Kind::Real),
+            // Which of two truths is the less, PostgreSQL says in other words.
+            Aggregate::Min if kind == Kind::Boolean && !self.is_sqlite() => (format!("bool_and({sql})"), kind),
+            Aggregate::Max if kind == Kind::Boolean && !self.is_sqlite() => (format!("bool_or({sql})"), kind),
+            Aggregate::Min => (format!("min({sql})"), kind),
+            Aggregate::Max => (format!("max({sql})"), kind),
         }
-        let value = self.value(scope, path, kind, value)?;
-        Ok(format!("{sql} {sign} {value}"))
     }
 
-    fn is(&mut self, scope: &Scope<'_>, path: &Path, is: Is) -> Result<String> {
-        let (sql, kind) = self.compared(scope, path)?;
-        // A member that is JSON's null is there, and is not SQL's null; as text it is.
-        let test = match is {
-            Is::NotNull => "IS NOT NULL",
-            Is::Null | Is::Unknown => "IS NULL",
-            Is::True => "IS TRUE",
-            Is::False => "IS FALSE",
-        };
-        if matches!(is, Is::True | Is::False | Is::Unknown) && !matches!(kind, Kind::Boolean | Kind::Integer) {
-            let error = Error::invalid_value(kind.name(), Kind::Boolean.described());
-            return Err(error.at(&scope.table.name, &path.column, None));
+    fn casted(&self, sql: &str, from: Kind, to: Kind) -> String {
+        if self.is_sqlite() {
+            return format!("taipan_cast({sql}, '{}', '{}')", from.name(), to.name());
         }
-        Ok(format!("{sql} {test}"))
-    }
-
-    fn contains(&mut self, scope: &Scope<'_>, text: &str) -> String {
-        let columns: Vec<&Column> = scope.table.columns.iter().filter(|column| column.kind == Kind::Text).collect();
-        if columns.is_empty() {
-            return "0".to_owned();
+        match (from, to) {
+            (from, to) if from == to => sql.to_owned(),
+            (Kind::Boolean, Kind::Integer) => format!("({sql})::int4::int8"),
+            (Kind::Integer, Kind::Boolean) => format!("(({sql}) <> 0)"),
+            (Kind::Text, Kind::Json) => format!("({sql})::json::text"),
+            (_, Kind::Json) => format!("to_json({sql})::text"),
+            _ => format!("({sql})::{}", postgres::type_name(to)),
         }
-        let needle = self.bind(Value::Text(text.to_owned()));
-        let calls = columns.chunks(50).map(|group| {
-            let names = group.iter().map(|column| format!(", {}.{}", scope.alias, quoted(&column.name)));
-            format!("taipan_contains({needle}{})", names.collect::<String>())
-        });
-        format!("({})", calls.collect::<Vec<_>>().join(" OR "))
-    }
-}
-
-fn all_columns(scope: &Scope<'_>, slots: &mut Vec<Slot>) {
-    for column in &scope.table.columns {
-        let sql = format!("{}.{}", scope.alias, quoted(&column.name));
-        slots.push(Slot { name: column.name.clone(), kind: Some(column.kind), sql, aggregated: false });
     }
 }
 
@@ -548,49 +508,6 @@ struct Link<'a> {
 fn find<'d>(scope: &Scope<'d>, name: &str) -> Result<&'d Embed> {
     let missing = || Error::unsupported(format!("\"{name}\" is not an embedded table of this document"));
     scope.document.embeds().find(|embed| embed.name == name).ok_or_else(missing)
-}
-
-fn page(document: &Document) -> String {
-    if document.limit.is_none() && document.offset == 0 {
-        return String::new();
-    }
-    let number = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
-    let limit = document.limit.map_or(-1, number);
-    let offset = if document.offset > 0 { format!(" OFFSET {}", number(document.offset)) } else { String::new() };
-    format!(" LIMIT {limit}{offset}")
-}
-
-fn aggregated(aggregate: Aggregate, sql: &str, kind: Kind) -> (String, Kind) {
-    let (function, kind) = match aggregate {
-        Aggregate::Count => ("count", Kind::Integer),
-        Aggregate::Sum => ("sum", kind),
-        Aggregate::Avg => ("avg", Kind::Real),
-        Aggregate::Min => ("min", kind),
-        Aggregate::Max => ("max", kind),
-    };
-    (format!("{function}({sql})"), kind)
-}
-
-fn casted(sql: &str, from: Kind, to: Kind) -> String {
-    format!("taipan_cast({sql}, '{}', '{}')", from.name(), to.name())
-}
-
-/// The way into JSON as SQLite writes it: `$."a"[0][#-1]`.
-fn way(steps: &[Step]) -> String {
-    let mut way = String::from("$");
-    for step in steps {
-        // Writing to a String cannot fail.
-        let _ = match step {
-            Step::Key(key) => {
-                let mut text = Vec::new();
-                json::write_text(&mut text, key.as_bytes());
-                write!(way, ".{}", String::from_utf8_lossy(&text))
-            }
-            Step::Index(index) if *index < 0 => write!(way, "[#-{}]", index.unsigned_abs()),
-            Step::Index(index) => write!(way, "[{index}]"),
-        };
-    }
-    way
 }
 
 /// Names and kinds for `taipan_members`: a line of a kind's name for each, and its key.
