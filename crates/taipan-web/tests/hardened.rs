@@ -217,7 +217,6 @@ async fn clients_that_dawdle_are_cut_off_and_others_served() {
 
 /// Ten thousand connections that say nothing, within what this process may open.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "long"]
 async fn ten_thousand_idle_connections_leave_others_served() {
     let wanted = 10_000;
     let most = taipan_web::allow_connections(2 * wanted + 200);
