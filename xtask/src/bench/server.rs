@@ -92,7 +92,8 @@ impl Drop for Server {
 pub(crate) fn wrk(script: &Path, port: u16, arguments: &[&str], time: Duration) -> Result<Load> {
     let text = cargo::output(
         Command::new("wrk")
-            .args(["--threads", "2", "--connections", "64"])
+            // A slow server is slow, and not broken, until half a minute has gone.
+            .args(["--threads", "2", "--connections", "64", "--timeout", "30s"])
             .arg(format!("--duration={}s", time.as_secs()))
             .arg("--script")
             .arg(script)

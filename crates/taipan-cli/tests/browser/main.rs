@@ -175,6 +175,7 @@ async fn somebody_sets_up_logs_in_edits_and_meets_a_conflict() {
         assert!(site.text(".message").await.contains("You are the administrator."));
         site.go("/account").await;
         site.click(".action form button").await;
+        site.until("location.pathname === '/' && document.readyState === 'complete'").await;
         site.go("/admin/tables/employees/7/edit").await;
         assert_eq!(site.path().await, "/login?next=%2Fadmin%2Ftables%2Femployees%2F7%2Fedit");
         site.fill("[name=name]", "root").await;
@@ -183,17 +184,18 @@ async fn somebody_sets_up_logs_in_edits_and_meets_a_conflict() {
         assert!(site.text("#login-error").await.contains("The name or the password is wrong."));
         site.fill("[name=password]", PASSWORD).await;
         site.click("main form button").await;
-        site.until("location.pathname === '/admin/tables/employees/7/edit'").await;
+        site.until("location.pathname === '/admin/tables/employees/7/edit' && document.readyState === 'complete'")
+            .await;
 
-        // The row changes in another window while this one edits it.
-        let here = site.browser.window().await.unwrap();
-        let other = site.browser.new_window(true).await.unwrap().handle;
-        site.browser.switch_to_window(other).await.unwrap();
-        site.go("/admin/tables/employees/7/edit").await;
-        site.fill("[name='f:name']", "Theirs").await;
-        site.click(".save button").await;
-        assert!(site.text(".message").await.contains("The row is saved."));
-        site.browser.switch_to_window(here).await.unwrap();
+        // The row changes elsewhere while this page edits it.
+        let theirs = "fetch('/api/employees?id=eq.7', {
+            method: 'PATCH',
+            headers: { 'content-type': 'application/json', 'x-csrf-token': document.querySelector('[name=_csrf]').value },
+            body: JSON.stringify({ name: 'Theirs' }),
+        }).then((answer) => { window.changed = answer.status; });";
+        site.run(theirs).await;
+        site.until("window.changed").await;
+        assert_eq!(site.run("return window.changed").await, 204);
         site.fill("[name='f:name']", "Ours").await;
         site.click(".save button").await;
         assert!(site.text(".message").await.contains("Somebody else changed this row"));
