@@ -168,7 +168,9 @@ fn show(
     let conflict = typed.as_ref().is_some_and(|typed| typed.conflict);
     let inputs = table.columns.iter().enumerate().map(|(at, column)| {
         let stored = row.as_ref().and_then(|(_, now)| now.values.get(at));
-        let stored_text = stored.map(|value| cell::full_text(column.kind, value)).unwrap_or_default();
+        // What is null stands empty, or it would be sent back as a word.
+        let shown = stored.filter(|value| **value != Value::Null);
+        let stored_text = shown.map(|value| cell::full_text(column.kind, value)).unwrap_or_default();
         let sent = typed.as_ref().and_then(|typed| typed.pairs.iter().find(|(name, _)| *name == column.name));
         let (value, is_null) = match sent {
             Some((_, Some(text))) => (text.clone(), false),
