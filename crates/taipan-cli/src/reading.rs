@@ -53,7 +53,7 @@ pub(crate) struct Reading {
     /// The largest record
     #[arg(long, value_name = "SIZE", value_parser = crate::args::size, help_heading = "Reading")]
     pub(crate) max_record: Option<usize>,
-    /// How deep elements of XML may be nested [default: 1024]
+    /// How deep JSON and XML may be nested [default: 1024]
     #[arg(long, value_name = "N", help_heading = "Reading")]
     pub(crate) max_depth: Option<usize>,
 }

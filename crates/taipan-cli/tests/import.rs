@@ -205,6 +205,134 @@ fn checkpoints_end_in_the_same_table() {
     assert!(run(&["--on-error", "reject", "--index", "n"]).stderr.starts_with("unchanged  1,000 rows"));
 }
 
+/// A table of the database's own, with a rule of each sort.
+const RULES: [&str; 3] = [
+    "CREATE TABLE parents (id INTEGER PRIMARY KEY)",
+    "INSERT INTO parents VALUES (1), (2)",
+    "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT NOT NULL, n INTEGER CHECK (n < 100), parent INTEGER REFERENCES parents (id))",
+];
+
+/// A fresh database in which these statements were run: a file, and a schema of the server under test if there is one.
+fn databases(place: &Workplace, statements: &[&str]) -> Vec<String> {
+    let mut urls = vec![format!("sqlite:{}", place.path("d.db").display())];
+    match std::env::var("TAIPAN_POSTGRES") {
+        Ok(server) => {
+            let schema = format!("import_{}_{}", std::process::id(), random(u64::MAX));
+            let home = taipan::store::Store::open(&server).unwrap();
+            let create = format!("CREATE SCHEMA {schema}");
+            home.transaction(&Default::default(), |tx| tx.execute(&create, &[])).unwrap();
+            urls.push(format!("{server}?schema={schema}"));
+        }
+        Err(_) => eprintln!("PostgreSQL skipped: 'cargo xtask test' starts one"),
+    }
+    for url in &urls {
+        let store = taipan::store::Store::open(url).unwrap();
+        let run = |sql: &&str| store.transaction(&Default::default(), |tx| tx.execute(sql, &[])).map(|_| ());
+        statements.iter().try_for_each(run).unwrap();
+    }
+    urls
+}
+
+/// What the database refuses is a reject like any other: named by its line, with its reason and its own text.
+#[test]
+fn rows_that_the_database_refuses_are_rejects() {
+    let place = Workplace::new();
+    let header = "id,name,n,parent\n";
+    let csv = "1,a,1,1\n2,\"b\nb\",200,1\n1,c,3,\n4,d,4,9\n5,,5,\nbad\n7,g,7,2\n";
+    place.write("in.csv", format!("{header}{csv}"));
+    place.write(
+        "in.ndjson",
+        "{\"id\":1,\"name\":\"a\",\"n\":1}\n{\"id\":2,\"name\":\"b\",\"n\":200}\n\n{\"id\":1,\"name\":\"c\",\"n\":3}\n{\"id\":7,\"name\":\"g\"}\n",
+    );
+    place.write("in.xml", "<r><i><id>1</id><name>a</name></i>\n<i><id>1</id><name>c</name></i>\n<i><id>7</id><name>g</name></i></r>");
+    place.ok(&["convert", "in.ndjson", "in.parquet"]);
+    for url in databases(&place, &RULES) {
+        let import = |file: &str, more: &[&str]| {
+            let common = ["import", file, "--db", &url, "--table", "t", "--rejects", "bad.ndjson", "--on-drift", "ignore"];
+            place.run(&[&common[..], more].concat())
+        };
+        let rejects = || -> Vec<(u64, String, String)> {
+            let line = |line: &str| {
+                let value: serde_json::Value = serde_json::from_str(line).unwrap();
+                let text = |name: &str| value[name].as_str().unwrap().to_owned();
+                (value["line"].as_u64().unwrap(), text("reason"), text("raw"))
+            };
+            place.read("bad.ndjson").lines().map(line).collect()
+        };
+        let there = || place.ok(&["query", "SELECT id, name FROM t ORDER BY id", "--db", &url, "--format", "csv"]);
+        let clear = || {
+            let store = taipan::store::Store::open(&url).unwrap();
+            store.transaction(&Default::default(), |tx| tx.execute("DELETE FROM t", &[])).unwrap();
+        };
+
+        let ran = import("in.csv", &[]);
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        assert_eq!(there(), "id,name\n");
+        let ran = import("in.csv", &["--on-error", "reject", "--max-rejects", "2"]);
+        assert!(ran.code == 1 && ran.stderr.contains("more than 2 rejects"), "{url}: {}", ran.stderr);
+        assert_eq!(there(), "id,name\n");
+
+        let ran = import("in.csv", &["--on-error", "reject"]);
+        assert_eq!(ran.code, 0, "{url}: {}", ran.stderr);
+        assert!(ran.stderr.contains("imported   2 rows → t (4 columns, 5 rejects)"), "{url}: {}", ran.stderr);
+        assert_eq!(there(), "id,name\n1,a\n7,g\n");
+        let mut found = rejects();
+        found.sort();
+        let raw: Vec<(u64, &str)> = found.iter().map(|(line, _, raw)| (*line, raw.as_str())).collect();
+        assert_eq!(raw, [(3, "2,\"b\nb\",200,1"), (5, "1,c,3,"), (6, "4,d,4,9"), (7, "5,,5,"), (8, "bad")], "{url}");
+        let duplicate = "table \"t\", column \"id\": the value \"1\" is there already and must be unique";
+        assert_eq!(found[1].1, duplicate, "{url}");
+        assert!(found[2].1.contains("a row that it refers to"), "{url}: {}", found[2].1);
+        assert_eq!(found[3].1, "table \"t\", column \"name\": a value is missing and must be given", "{url}");
+
+        for (file, lines) in [("in.ndjson", vec![2, 4]), ("in.xml", vec![2]), ("in.parquet", vec![2, 3])] {
+            clear();
+            let ran = import(file, &["--on-error", "reject", "--record", "i"][..if file == "in.xml" { 4 } else { 2 }]);
+            assert_eq!(ran.code, 0, "{url}: {}", ran.stderr);
+            assert_eq!(there(), "id,name\n1,a\n7,g\n", "{url}: {file}");
+            let of_file: Vec<(u64, String, String)> =
+                rejects().into_iter().filter(|(_, _, raw)| raw.starts_with(if file == "in.xml" { "<i>" } else { "{" })).collect();
+            assert_eq!(of_file.iter().map(|(line, ..)| *line).collect::<Vec<_>>(), lines, "{url}: {file}: {of_file:?}");
+            std::fs::remove_file(place.path("bad.ndjson")).unwrap();
+        }
+    }
+}
+
+/// An import that goes on from a checkpoint tells what was refused before it, too.
+#[test]
+fn what_was_refused_before_a_checkpoint_is_told_by_the_run_that_ends() {
+    let place = Workplace::new();
+    let text: String = (0..30_000).map(|id| format!("{},n,{},\n", id, if id % 7 == 3 { 100 + id } else { id % 100 })).collect();
+    place.write("in.csv", format!("id,name,n,parent\n{text}"));
+    let refused = (0..30_000).filter(|id| id % 7 == 3).count();
+    for url in databases(&place, &RULES) {
+        let import = [
+            "import", "in.csv", "--db", &url, "--table", "t", "--on-error", "reject", "--checkpoint", "1000", "--rejects", "bad.ndjson",
+        ];
+        let mut cut_short = 0;
+        let started = Instant::now();
+        place.ok(&import);
+        let all = started.elapsed();
+        for round in 0..6 {
+            let store = taipan::store::Store::open(&url).unwrap();
+            let clear = |tx: &mut taipan::store::Transaction<'_>| tx.execute("DELETE FROM t", &[]);
+            store.transaction(&Default::default(), clear).unwrap();
+            // What was recorded of the table that is gone is gone with it.
+            place.write("in.csv", format!("id,name,n,parent\n{text}{},n,0,\n", 30_000 + round));
+            let _ = std::fs::remove_file(place.path("bad.ndjson"));
+            for _ in 0..3 {
+                cut_short += usize::from(!killed(&place, &import, all * (random(100) as u32) / 100));
+            }
+            place.ok(&import);
+            let counted = place.ok(&["query", "SELECT count(*), count(DISTINCT id) FROM t", "--db", &url, "--format", "csv"]);
+            let rows = 30_001 - refused;
+            assert!(counted.ends_with(&format!("\n{rows},{rows}\n")), "{url}: {counted}");
+            assert_eq!(place.read("bad.ndjson").lines().count(), refused, "{url}");
+        }
+        assert!(cut_short > 3, "{cut_short} imports were cut short");
+    }
+}
+
 /// A number below a bound that the next call does not repeat.
 fn random(below: u64) -> u64 {
     RandomState::new().build_hasher().finish() % below.max(1)

@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Fault, Place, Precision, Result};
 use crate::input::{Input, Layout};
 use crate::json;
 use crate::picked::Pick;
+use crate::records::Records;
 use crate::reject::{Bad, RAW, Refused, Reject, placed};
 use crate::source::{Bytes, Source};
 use crate::xml::{self, Found};
@@ -185,19 +186,32 @@ impl Blocks {
     ///
     /// # Errors
     /// As [`parse`](Self::parse).
-    pub fn parse_and_reject(&self, mut block: Block) -> Result<(RecordBatch, Vec<Reject>)> {
+    pub fn parse_and_reject(&self, block: Block) -> Result<(RecordBatch, Vec<Reject>)> {
+        let (batch, rejects, records) = self.parse_and_keep(block)?;
+        self.reuse(records);
+        Ok((batch, rejects))
+    }
+
+    /// The same, with the bytes that the rows were made of.
+    pub(crate) fn parse_and_keep(&self, mut block: Block) -> Result<(RecordBatch, Vec<Reject>, Records)> {
         if let (Layout::Columnar(table), Some(piece)) = (self.input.layout(), block.piece.take()) {
             let batch = match &self.pick {
                 Some(pick) => table.decode_picked(piece, pick, &self.projection, &self.schema, &self.values)?,
                 None => self.counted(table.decode(piece, &self.projection, &self.schema)?),
             };
-            return Ok((batch, Vec::new()));
+            return Ok((batch, Vec::new(), Records::default()));
         }
-        let (batch, rejects) = self.work(block, |bytes, found, refused| match &self.pick {
+        let (done, records) = self.work_and_keep(block, |bytes, found, refused| match &self.pick {
             Some(pick) => pick.rows(self, bytes, found, refused),
             None => self.columns(bytes, found, &self.projection, &self.schema, refused).map(Ok),
-        })?;
-        Ok((batch?, rejects))
+        });
+        match done {
+            Ok((Ok(batch), rejects)) => Ok((batch, rejects, records)),
+            Ok((Err(error), _)) | Err(error) => {
+                self.reuse(records);
+                Err(error)
+            }
+        }
     }
 
     /// Some columns of the records in these bytes.
@@ -212,7 +226,7 @@ impl Blocks {
         let file = self.input.schema();
         let batch = match self.input.layout() {
             Layout::Csv(dialect) => csv::parse(bytes, self.reading(*dialect), file, projection, schema, refused),
-            Layout::Json => json::parse(bytes, &found.records, file, projection, schema, refused),
+            Layout::Json { .. } => json::parse(bytes, found, file, projection, schema, refused),
             Layout::Xml(_) => xml::parse(bytes, found, file, projection, schema, refused),
             Layout::Columnar(_) => Ok(RecordBatch::new_empty(schema.clone())),
         };
@@ -232,26 +246,44 @@ impl Blocks {
     /// Does some work on the bytes of a block and, for JSON and XML, the places of its records, and takes its buffer back.
     pub(crate) fn work<T>(
         &self,
-        mut block: Block,
+        block: Block,
         work: impl FnOnce(&[u8], &Found, &mut Refused) -> std::result::Result<T, Fault>,
     ) -> Result<(T, Vec<Reject>)> {
+        let (done, records) = self.work_and_keep(block, work);
+        self.reuse(records);
+        done
+    }
+
+    fn work_and_keep<T>(
+        &self,
+        mut block: Block,
+        work: impl FnOnce(&[u8], &Found, &mut Refused) -> std::result::Result<T, Fault>,
+    ) -> (Result<(T, Vec<Reject>)>, Records) {
         let bytes = block.data.get(..block.end).unwrap_or_default();
         let mut refused = self.input.options().refused();
         // A block that is one bad record has no other.
         let bad = block.bad.take().map(|fault| Bad { record: 0..block.end, fault });
         let good = if bad.is_some() { &[] } else { bytes };
+        let mut no_rows = Vec::new();
         let done = work(good, &block.records, &mut refused)
             .map(|done| {
-                let bad = refused.into_bad().into_iter().chain(bad).collect();
+                let bad: Vec<Bad> = refused.into_bad().into_iter().chain(bad).collect();
+                no_rows.extend(bad.iter().map(|bad| bad.record.clone()));
                 (done, placed(bad, self.input.name(), newline(self.input.layout()), block.position, bytes))
             })
             .map_err(|fault| place(&self.input, fault, block.position, bytes));
+        let mut records = Records::new(block.data, block.end, block.records.records, block.position);
+        records.bad = no_rows;
+        (done, records)
+    }
+
+    /// Takes back the buffer of a block that nobody looks at any more.
+    pub(crate) fn reuse(&self, records: Records) {
         let mut spare = lock(&self.spare);
         // A buffer that one long record has blown up is not kept.
-        if spare.len() < SPARE && block.data.len() <= 2 * self.input.block_bytes() {
-            spare.push(block.data);
+        if spare.len() < SPARE && !records.data.is_empty() && records.data.len() <= 2 * self.input.block_bytes() {
+            spare.push(records.data);
         }
-        done
     }
 
     /// The next block and its number. Errors and the end have numbers too, so that they can be put in order.
@@ -296,7 +328,10 @@ impl Reader {
         };
         let splitter = match input.layout() {
             Layout::Csv(dialect) => Splitter::Csv(*dialect),
-            Layout::Json => Splitter::Json(json::Splitter::default()),
+            Layout::Json { keyed } => {
+                let splitter = json::Splitter::new(input.options().refused().depth());
+                Splitter::Json(if *keyed { splitter.keyed() } else { splitter })
+            }
             Layout::Xml(records) => Splitter::Xml(Box::new(xml::Splitter::new(records.path.clone(), records.rules))),
             Layout::Columnar(table) => Splitter::Columnar(table.pieces(input.source(), projection, input.ranges())?),
         };
@@ -466,8 +501,9 @@ impl Reader {
                 (end, Found::default(), fault)
             }
             Splitter::Json(splitter) => {
-                let (records, end, fault) = json::split(splitter, bytes, self.at_end);
-                (end, Found { records, contexts: Vec::new() }, fault)
+                let mut found = Found::default();
+                let (end, fault) = json::split(splitter, bytes, self.at_end, &mut found);
+                (end, found, fault)
             }
             Splitter::Xml(splitter) => {
                 let mut found = Found::default();
@@ -550,10 +586,10 @@ pub(crate) fn place(input: &Input, fault: Fault, position: Position, bytes: &[u8
 }
 
 /// The byte that ends lines.
-fn newline(layout: &Layout) -> u8 {
+pub(crate) fn newline(layout: &Layout) -> u8 {
     match layout {
         Layout::Csv(dialect) => dialect.line_byte(),
-        Layout::Json | Layout::Xml(_) | Layout::Columnar(_) => b'\n',
+        Layout::Json { .. } | Layout::Xml(_) | Layout::Columnar(_) => b'\n',
     }
 }
 

@@ -104,9 +104,12 @@ pub enum ErrorKind {
     /// A value that a condition compares with something of another kind.
     #[error("{0}")]
     Mismatch(Mismatch),
-    /// Values nested deeper than 1,024 levels.
-    #[error("nested deeper than 1024 levels")]
-    TooDeep,
+    /// Values nested deeper than [`ReadOptions::max_depth`](crate::ReadOptions::max_depth).
+    #[error("nested deeper than {levels} levels")]
+    TooDeep {
+        /// The limit.
+        levels: usize,
+    },
     /// A URL could not be fetched.
     #[error("{0}")]
     Fetch(Failure),

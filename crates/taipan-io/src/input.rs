@@ -150,7 +150,7 @@ impl ReadOptions {
         self
     }
 
-    /// How deep the elements of an XML document may be nested; 1,024 unless set.
+    /// How deep the values of a JSON record, or the elements of an XML document, may be nested; 1,024 unless set.
     #[must_use]
     pub fn max_depth(mut self, levels: usize) -> Self {
         self.max_depth = levels.clamp(1, 1 << 16);
@@ -238,7 +238,7 @@ impl ReadOptions {
 
     /// What a parser does with bad records.
     pub(crate) fn refused(&self) -> Refused<'_> {
-        Refused::new(self.on_error, &self.given)
+        Refused::new(self.on_error, &self.given, self.max_depth)
     }
 }
 
@@ -272,7 +272,10 @@ struct Opened {
 #[derive(Debug)]
 pub(crate) enum Layout {
     Csv(csv::Dialect),
-    Json,
+    Json {
+        /// The records are the members of one object.
+        keyed: bool,
+    },
     Xml(xml::Records),
     Columnar(columnar::Table),
 }
@@ -356,7 +359,7 @@ impl Input {
             }
             if format == Ok(Format::Json)
                 && !source.is_pointed()
-                && let Some(pointer) = options.record.as_ref().and_then(|record| json::Pointer::parse(&record.text))
+                && let Some(pointer) = options.record.as_ref().and_then(|record| json::Pointer::parse(&record.text, options.refused().depth()))
             {
                 source = source.pointed(pointer);
                 bytes = source.bytes(0)?;
@@ -435,7 +438,7 @@ impl Input {
 
     /// Whether records may have columns that others lack, as those of JSON and XML.
     pub fn is_open(&self) -> bool {
-        matches!(self.file.layout, Layout::Json | Layout::Xml(_))
+        matches!(self.file.layout, Layout::Json { .. } | Layout::Xml(_))
     }
 
     /// Whether the type of a column was given by the caller.
@@ -488,7 +491,7 @@ impl Input {
     pub fn format(&self) -> Format {
         match &self.file.layout {
             Layout::Csv(_) => Format::Csv,
-            Layout::Json => Format::Json,
+            Layout::Json { .. } => Format::Json,
             Layout::Xml(_) => Format::Xml,
             Layout::Columnar(table) => table.format(),
         }
@@ -562,6 +565,29 @@ impl Input {
     /// As [`blocks`](Self::blocks).
     pub fn batches(&self, projection: Option<&[usize]>) -> Result<Batches> {
         Ok(Batches::new(self.blocks(projection)?, &self.options))
+    }
+
+    /// The same, of which rows can be rejected after they were read, with [`Batches::reject`]: for who hands them on to
+    /// where some may be refused. Of an input that is [picked](Self::picked) there are none.
+    ///
+    /// # Errors
+    /// As [`blocks`](Self::blocks); [`ErrorKind::InvalidOption`] if the input is picked.
+    pub fn batches_to_refuse(&self, projection: Option<&[usize]>) -> Result<Batches> {
+        if self.test.is_some() {
+            let message = "rows that were picked cannot be refused".to_owned();
+            return Err(Error::new(ErrorKind::InvalidOption(message)).in_source(self.name()));
+        }
+        Ok(Batches::with_records(self.blocks(projection)?, &self.options))
+    }
+
+    /// Whether bad records are set aside.
+    pub fn sets_aside(&self) -> bool {
+        self.options.on_error == OnError::Reject
+    }
+
+    /// Whether the records are the members of one object of JSON, which have their keys as a column.
+    pub(crate) fn is_keyed(&self) -> bool {
+        matches!(self.file.layout, Layout::Json { keyed: true })
     }
 
     pub(crate) fn test(&self) -> Option<&RowTest> {
@@ -656,8 +682,18 @@ fn infer_sample(
             (b'\n', Err(Fault::on_line(0, ErrorKind::Syntax(message))))
         }
         Ok(Format::Json) => {
-            let inferred = json::infer(text, whole, &mut refused);
-            (b'\n', inferred.map(|layout| layout.map(|l| (Layout::Json, 0, l.schema, l.rows))))
+            // A name that says lines is believed.
+            let lines = source
+                .format_name()
+                .extension()
+                .is_some_and(|name| name.eq_ignore_ascii_case("ndjson") || name.eq_ignore_ascii_case("jsonl"));
+            let keyed = if source.is_pointed() {
+                text.trim_ascii_start().first() == Some(&b'{')
+            } else {
+                !lines && json::is_keyed(text, whole, refused.depth())
+            };
+            let inferred = json::infer(text, whole, keyed, &mut refused);
+            (b'\n', inferred.map(|layout| layout.map(|l| (Layout::Json { keyed }, 0, l.schema, l.rows))))
         }
         Ok(Format::Xml) => {
             // Whoever names the encoding knows it better than the document.

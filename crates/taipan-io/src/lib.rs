@@ -54,6 +54,7 @@ mod json;
 mod options;
 mod picked;
 mod profile;
+mod records;
 mod reject;
 mod scan;
 mod schema;

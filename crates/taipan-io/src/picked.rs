@@ -185,13 +185,10 @@ impl Pick {
 /// The records that passed, with what surrounds them.
 pub(crate) fn kept(found: &Found, mask: &BooleanArray) -> Found {
     let passed = |record: usize| record < mask.len() && mask.value(record);
-    let records: Vec<Range<usize>> = found
-        .records
-        .iter()
-        .enumerate()
-        .filter(|(record, _)| passed(*record))
-        .map(|(_, range)| range.clone())
-        .collect();
+    let of = |ranges: &[Range<usize>]| -> Vec<Range<usize>> {
+        ranges.iter().enumerate().filter(|(record, _)| passed(*record)).map(|(_, range)| range.clone()).collect()
+    };
+    let (records, keys) = (of(&found.records), of(&found.keys));
     let mut contexts = Vec::with_capacity(found.contexts.len());
     let (mut record, mut before) = (0, 0);
     for (first, context) in &found.contexts {
@@ -203,7 +200,7 @@ pub(crate) fn kept(found: &Found, mask: &BooleanArray) -> Found {
         }
         contexts.push((before, context.clone()));
     }
-    Found { records, contexts }
+    Found { records, contexts, keys }
 }
 
 /// The rows of a batch that pass, where it has columns; a batch without any keeps its count alone.
@@ -222,6 +219,7 @@ mod tests {
         let found = Found {
             records: (0..6).map(|at| at..at + 1).collect(),
             contexts: vec![(0, Arc::default()), (2, Arc::default()), (5, Arc::default())],
+            keys: Vec::new(),
         };
         let cases = [
             ("111111", vec![0, 1, 2, 3, 4, 5], vec![(0, 0), (2, 1), (5, 2)]),

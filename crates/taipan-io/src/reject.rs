@@ -35,9 +35,9 @@ pub enum OnError {
 pub struct Reject {
     /// The file as the user named it.
     pub source: String,
-    /// The line on which the record begins, counted from 1.
+    /// The line on which the record begins, counted from 1. Parquet and Arrow have no lines: the number of the row.
     pub line: u64,
-    /// The offset in the file at which the record begins.
+    /// The offset in the file at which the record begins; 0 for Parquet and Arrow.
     pub byte: u64,
     /// Why, as an error would say it.
     pub reason: String,
@@ -224,6 +224,7 @@ impl Tally {
 pub(crate) struct Refused<'a> {
     on_error: OnError,
     given: &'a Given,
+    depth: usize,
     bad: Vec<Bad>,
 }
 
@@ -235,13 +236,14 @@ pub(crate) struct Bad {
 }
 
 impl<'a> Refused<'a> {
-    pub(crate) fn new(on_error: OnError, given: &'a Given) -> Self {
-        Self { on_error, given, bad: Vec::new() }
+    /// Records nested deeper than `depth` are bad.
+    pub(crate) fn new(on_error: OnError, given: &'a Given, depth: usize) -> Self {
+        Self { on_error, given, depth, bad: Vec::new() }
     }
 
     /// The same for other bytes, none of whose records were found bad so far.
     pub(crate) fn anew(&self) -> Self {
-        Self::new(self.on_error, self.given)
+        Self::new(self.on_error, self.given, self.depth)
     }
 
     /// Takes a bad record, which must then leave no row, or answers the fault that ends the reading.
@@ -260,6 +262,11 @@ impl<'a> Refused<'a> {
     /// A misfit that is none to widen for, because the type was given, as what it is instead.
     pub(crate) fn judge(&self, fault: Fault) -> Fault {
         self.given.judge(fault)
+    }
+
+    /// How deep a record may be nested.
+    pub(crate) fn depth(&self) -> u32 {
+        u32::try_from(self.depth).unwrap_or(u32::MAX)
     }
 
     /// Whether bad records are taken at all: if not, there is no need to find where they end.

@@ -115,7 +115,7 @@ fn is_fault(kind: &ErrorKind) -> bool {
             | ErrorKind::Ragged { .. }
             | ErrorKind::Syntax(_)
             | ErrorKind::TooLong { .. }
-            | ErrorKind::TooDeep
+            | ErrorKind::TooDeep { .. }
     )
 }
 
@@ -135,7 +135,7 @@ fn check(input: &Input, found: &mut Validity, tell: &mut impl FnMut(&Flaw)) -> R
                 let reading = csv::Reading { dialect: *dialect, nulls: layout.options().null_texts() };
                 csv::parse(bytes, reading, &file, &[], &nothing, refused).map(|batch| batch.num_rows())
             }
-            Layout::Json => json::check(bytes, &records.records, refused).map(|()| records.records.len()),
+            Layout::Json { .. } => json::check(bytes, &records.records, refused).map(|()| records.records.len()),
             Layout::Xml(_) => xml::check(bytes, records, refused).map(|()| records.records.len()),
             Layout::Columnar(_) => Ok(0),
         });

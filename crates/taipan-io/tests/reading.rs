@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::format_collect, reason = "a test may panic, and need not be fast")]
 
 use std::fs;
+use std::io::Cursor;
 use std::path::PathBuf;
 
 use arrow::array::RecordBatch;
@@ -384,4 +385,81 @@ fn the_example_files_read() {
         let found: Vec<String> = schema.fields().iter().map(|field| field.data_type().to_string()).collect();
         assert_eq!((batch.num_rows(), found.join(" ").as_str()), (rows, types), "{name}");
     }
+}
+
+/// The limit is the caller's, for whole records and for what surrounds an array, and named by the error.
+#[test]
+fn json_may_be_nested_as_deep_as_told() {
+    let nested = |levels: usize| format!("{}{}", "{\"a\":".repeat(levels), "1".to_owned() + &"}".repeat(levels));
+    let read = |text: &str, options: &ReadOptions| {
+        let input = Input::from_reader("in.json", Cursor::new(text.to_owned()), options)?;
+        input.batches(None)?.map(|batch| batch.map(|batch| batch.num_rows())).sum::<taipan_io::Result<usize>>()
+    };
+    for (limit, levels) in [(3, 3), (3, 4), (1024, 1024), (1024, 1025), (5000, 5000), (5000, 5001)] {
+        let options = ReadOptions::default().max_depth(limit);
+        let fits = levels <= limit;
+        for text in [nested(levels), format!("{{\"a\":1}}\n{}\n", nested(levels))] {
+            match read(&text, &options) {
+                Ok(_) => assert!(fits, "{levels} of {limit}"),
+                Err(error) => {
+                    assert!(!fits, "{levels} of {limit}: {error}");
+                    assert!(error.to_string().ends_with(&format!("nested deeper than {limit} levels")), "{error}");
+                }
+            }
+        }
+        let around = format!("{{\"x\":{},\"items\":[1,2]}}", nested(levels - 1));
+        assert_eq!(read(&around, &options.record("/items").unwrap()).ok(), fits.then_some(2), "{levels} of {limit}");
+    }
+}
+
+/// An object keyed by id: each member is a row, and its key the first column.
+#[test]
+fn members_of_an_object_are_records_where_they_are_alike() {
+    let read = |text: &str, options: &ReadOptions| {
+        let input = Input::from_reader("in.json", Cursor::new(text.to_owned()), options)?;
+        let batches = input.batches(None)?.collect::<Result<Vec<_>>>()?;
+        let mut out = Vec::new();
+        let mut writer = BatchWriter::new(Output::NdJson, &mut out, input.schema());
+        batches.iter().try_for_each(|batch| writer.write(batch))?;
+        writer.finish()?;
+        Ok::<_, Error>(String::from_utf8(out).unwrap())
+    };
+    let plain = ReadOptions::default();
+    let two = "{\n  \"u\\u0031\" : {\"x\": 1, \"y\": \"a\"},\n  \"u2\":{\"x\":2}\n}\n";
+    let rows = "{\"key\":\"u1\",\"x\":1,\"y\":\"a\"}\n{\"key\":\"u2\",\"x\":2,\"y\":null}\n";
+    let within = format!("{{\"n\":2,\"users\":{two},\"z\":[]}}");
+    for (text, options) in [(two, plain.clone()), (&within, plain.clone().record("/users").unwrap())] {
+        for block in [1, 7, 1 << 20] {
+            assert_eq!(read(text, &options.clone().block_bytes(block)).unwrap(), rows, "{text} in blocks of {block}");
+        }
+    }
+    let ages = "{\"12\":{\"key\":\"a\"},\"7\":{\"key\":\"b\"}}";
+    let numbered = plain.clone().column("_key", arrow::datatypes::DataType::Int64);
+    assert_eq!(read(ages, &numbered).unwrap(), "{\"_key\":12,\"key\":\"a\"}\n{\"_key\":7,\"key\":\"b\"}\n");
+
+    // What is told by the path need not be alike.
+    let prices = plain.clone().record("prices").unwrap();
+    let mixed = "{\"prices\":{\"a\":1,\"b\":2.5}}";
+    assert_eq!(read(mixed, &prices).unwrap(), "{\"key\":\"a\",\"value\":1}\n{\"key\":\"b\",\"value\":2.5}\n");
+
+    for (text, message) in [
+        ("{\"a\":{\"x\":1},\n\"b\":{\"x\":tru}}", "in.json:2:12: "),
+        ("{\"p\":{\"a\":{\"x\":1},\n\"b\" {\"x\":1}}}", "in.json:2:5: expected `:` after a key, found `{`"),
+        ("{\"p\":{\"a\":{\"x\":1},\n}}", "in.json:2:1: trailing comma before `}`"),
+        ("{\"p\":{\"a\":{\"x\":1} \"b\":{}}}", "in.json:1:19: expected `,` or `}`, found `\"`"),
+        ("{\"p\":{a:{\"x\":1}}}", "in.json:1:7: expected a key in quotes, found `a`"),
+    ] {
+        let options = if text.starts_with("{\"p\"") { plain.clone().record("p").unwrap() } else { plain.clone() };
+        let error = read(text, &options).unwrap_err().to_string();
+        assert!(error.starts_with(message), "{text}: {error}");
+    }
+
+    // A filter keeps the keys.
+    let input = Input::from_reader("in.json", Cursor::new(two.to_owned()), &plain).unwrap();
+    let condition = taipan_io::Condition::parse("key = 'u2'").unwrap();
+    let mut out = Vec::new();
+    let filtered = taipan_io::Filter::new(input, &condition).unwrap().run(&mut out, |_| Ok(())).unwrap();
+    assert_eq!((filtered.records, filtered.kept), (2, 1));
+    let out: serde_json::Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(out, serde_json::json!([{"key": "u2", "x": 2, "y": null}]));
 }

@@ -10,7 +10,7 @@ use crate::theme::{HUES, Look, MAX_CATEGORIES};
 use crate::time;
 
 /// Up to this many different numbers are shown as ordered categories.
-const FEW_NUMBERS: usize = 8;
+pub(crate) const FEW_NUMBERS: usize = 8;
 
 /// How rows get their colours.
 #[derive(Debug, Clone)]
@@ -242,7 +242,7 @@ fn rest(label: String, color: Rgb) -> Group {
     Group { label, color, tint: false, rest: true }
 }
 
-fn positive_zero(v: f64) -> f64 {
+pub(crate) fn positive_zero(v: f64) -> f64 {
     if v == 0.0 { 0.0 } else { v }
 }
 

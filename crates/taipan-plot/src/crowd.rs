@@ -2,16 +2,18 @@
 
 use std::collections::HashMap;
 
-use crate::coloring::Group;
+use crate::coloring::{FEW_NUMBERS, Group, positive_zero, usable};
 use crate::figure::{Block, Content, Entry, Figure, Marker, Panel, Side, Swatch};
 use crate::kind::Kind;
-use crate::marks::{Cells, cell_marks};
+use crate::marks::{Cells, cell_marks, mean_marks};
+use crate::numbers::number;
 use crate::picture::Picture;
 use crate::scale::Spread;
 use crate::theme::{HUES, MAX_CATEGORIES, Theme};
 
 /// Rows of a scatter, taken in one after another and counted in cells: its size does not grow with the rows. Rows that
-/// stand alone stay visible. The first 12 texts of colour get colours.
+/// stand alone stay visible. The first 12 texts of colour get colours; numbers of colour are a scale, on which each cell has
+/// its mean, unless there are no more than 8 different ones.
 ///
 /// ```
 /// use taipan_plot::{Crowd, Theme};
@@ -31,6 +33,9 @@ pub struct Crowd {
     cells: Cells,
     groups: HashMap<String, usize>,
     names: Vec<String>,
+    /// The first different numbers of colour, in ascending order, each with its plane.
+    numbers: Vec<(f64, usize)>,
+    by_numbers: bool,
     others: bool,
     missing: bool,
     dropped: usize,
@@ -69,6 +74,8 @@ impl Crowd {
             cells: Cells::new((Spread::Linear, Spread::Linear), planes),
             groups: HashMap::new(),
             names: Vec::new(),
+            numbers: Vec::new(),
+            by_numbers: false,
             others: false,
             missing: false,
             dropped: 0,
@@ -81,6 +88,44 @@ impl Crowd {
         self.spreads = (x.spread(), y.spread());
         self.cells = Cells::new(self.spreads, self.cells.planes());
         self
+    }
+
+    /// Colours by numbers: rows come by [`push_number`](Self::push_number). Call it before the first row, behind
+    /// [`axes`](Self::axes).
+    #[must_use]
+    pub fn by_numbers(mut self) -> Self {
+        self.by_numbers = true;
+        // One for each of a few numbers, one for the others, and one for rows without.
+        self.cells = Cells::new(self.spreads, FEW_NUMBERS + 2).valued();
+        self
+    }
+
+    /// Takes in a row whose colour is by a number, NaN if it has none; one without a place on both axes is counted as left
+    /// out.
+    pub fn push_number(&mut self, x: f64, y: f64, color: f64) {
+        if !self.spreads.0.holds(x) || !self.spreads.1.holds(y) {
+            self.dropped += 1;
+            return;
+        }
+        if !usable(color) {
+            self.missing = true;
+            self.cells.push_valued(x, y, FEW_NUMBERS + 1, 0.0);
+            return;
+        }
+        let color = positive_zero(color);
+        let plane = match self.numbers.binary_search_by(|(known, _)| known.total_cmp(&color)) {
+            Ok(at) => self.numbers.get(at).map_or(FEW_NUMBERS, |(_, plane)| *plane),
+            Err(_) if self.numbers.len() == FEW_NUMBERS => {
+                self.others = true;
+                FEW_NUMBERS
+            }
+            Err(at) => {
+                let plane = self.numbers.len();
+                self.numbers.insert(at, (color, plane));
+                plane
+            }
+        };
+        self.cells.push_valued(x, y, plane, color);
     }
 
     /// Takes in a row; one without a place on both axes is counted as left out.
@@ -116,7 +161,22 @@ impl Crowd {
         let group = |label: &str, color, tint, rest| Group { label: label.to_owned(), color, tint, rest };
         let mut groups = vec![group("", look.plain(), false, false)];
         let mut legend = Vec::new();
-        if let Some(title) = &self.color {
+        if self.by_numbers {
+            let steps = self.numbers.len().saturating_sub(1).max(1) as f64;
+            groups = vec![group("missing", look.missing, false, true); FEW_NUMBERS + 2];
+            for (order, (value, plane)) in self.numbers.iter().enumerate() {
+                if let Some(entry) = groups.get_mut(*plane) {
+                    *entry = group(&number(*value), look.sequential(order as f64 / steps), false, false);
+                }
+            }
+        }
+        if let (Some(title), true, false) = (&self.color, self.by_numbers, self.others) {
+            let ordered = self.numbers.iter().filter_map(|(_, plane)| groups.get(*plane));
+            let missing = groups.last().filter(|_| self.missing);
+            let entries = ordered.chain(missing).map(entry).collect();
+            legend.push(Block { title: title.clone(), content: Content::Entries(entries) });
+        }
+        if let (Some(title), false) = (&self.color, self.by_numbers) {
             groups = (0..MAX_CATEGORIES)
                 .map(|i| group(self.names.get(i).map_or("", String::as_str), look.category(i), i >= HUES, false))
                 .collect();
@@ -127,16 +187,14 @@ impl Crowd {
                 i if i > MAX_CATEGORIES => self.missing,
                 i => i < self.names.len(),
             };
-            let entries = groups.iter().enumerate().filter(|(i, _)| shown(*i)).map(|(_, group)| Entry {
-                words: group.label.clone(),
-                color: group.color,
-                swatch: Swatch::Dot(Marker::Circle, 5.0),
-                series: None,
-            });
+            let entries = groups.iter().enumerate().filter(|(i, _)| shown(*i)).map(|(_, group)| entry(group));
             legend.push(Block { title: title.clone(), content: Content::Entries(entries.collect()) });
         }
         let ranges = self.cells.ranges();
-        let (marks, block) = cell_marks(&self.cells, &groups, look);
+        let (marks, block) = match &self.color {
+            Some(title) if self.by_numbers && self.others => mean_marks(&self.cells, title, look),
+            _ => cell_marks(&self.cells, &groups, look),
+        };
         legend.extend(block);
         let extent = |spread: Spread, (lo, hi): (f64, f64)| spread.padded([lo, hi].map(|v| spread.back(v)).into_iter());
         let panel = Panel {
@@ -164,5 +222,48 @@ impl Crowd {
             figure.drawn
         );
         Picture::new(figure, None, theme, (720, 480))
+    }
+}
+
+/// A group in the legend.
+fn entry(group: &Group) -> Entry {
+    Entry {
+        words: group.label.clone(),
+        color: group.color,
+        swatch: Swatch::Dot(Marker::Circle, 5.0),
+        series: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows on a diagonal, coloured by as many different numbers as asked for.
+    fn by_numbers(different: u32) -> String {
+        let mut crowd = Crowd::new("x", "y", Some("delay".into())).by_numbers();
+        for i in 0..200_000u32 {
+            let value = f64::from(i % 1000) / 1000.0;
+            crowd.push_number(value, value, f64::from(i % 1000 * different / 1000));
+        }
+        crowd.push_number(0.5, 0.1, f64::NAN);
+        crowd.push_number(f64::NAN, 0.1, 1.0);
+        let picture = crowd.picture(Theme::Light);
+        assert_eq!((picture.drawn(), picture.dropped()), (200_001, 1));
+        picture.svg()
+    }
+
+    #[test]
+    fn numbers_of_colour_are_a_scale_unless_they_are_few() {
+        let many = by_numbers(500);
+        assert!(many.contains("mean delay") && many.contains("missing") && !many.contains("others"), "{many}");
+        for end in [Theme::Light.look().sequential(0.0), Theme::Light.look().sequential(1.0)] {
+            assert!(many.contains(&format!("fill=\"{end}\"")), "{end}");
+        }
+        let few = by_numbers(4);
+        assert!(few.contains(">delay<") && !few.contains("mean delay"), "{few}");
+        for label in ["0", "1", "2", "3"] {
+            assert!(few.contains(&format!(">{label}</text>")), "{label}");
+        }
     }
 }

@@ -9,7 +9,8 @@ use crate::picture::Picture;
 use crate::svg::escape;
 use crate::theme::FONT_FAMILY;
 
-/// Makes each `<svg>` within an element of the class `taipan-plot` interactive, if it is one that
+/// Makes each `<svg>` within an element of the class `taipan-plot` interactive, and any other that its function
+/// `taipanPlot(svg)` is given later, if it is one that
 /// [`Picture::interactive_svg`] wrote: values on pointing, zoom with the wheel, series hidden by a click in the legend.
 /// It reads nothing but the page and needs no `unsafe-inline`, `unsafe-eval` or network.
 pub const SCRIPT: &str = include_str!("script.js");

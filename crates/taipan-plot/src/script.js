@@ -1,6 +1,6 @@
 "use strict";
-for (const svg of document.querySelectorAll("svg.taipan-plot, .taipan-plot svg")) {
-  if (svg.parentNode.closest("svg")) continue;
+const taipanPlot = svg => {
+  if (svg.parentNode.closest("svg")) return;
   const ns = "http://www.w3.org/2000/svg";
   const make = (tag, attributes) => {
     const node = document.createElementNS(ns, tag);
@@ -73,16 +73,36 @@ for (const svg of document.querySelectorAll("svg.taipan-plot, .taipan-plot svg")
       return { spread, lo: parseFloat(lo), hi: parseFloat(hi) };
     };
     const scales = { x: scale("data-x"), y: scale("data-y") };
-    if (scales.x.spread === "time") continue;
     const original = [".x-axis", ".y-axis", ".grid"].map(name => panel.querySelector(name)).filter(Boolean).map(node => [node, node.innerHTML]);
     let k = 1, dx = 0, dy = 0;
     const label = node => [...node.querySelectorAll('text[font-size="13"]')];
-    const ticks = (lo, hi) => {
-      const raw = (hi - lo) / 6, power = 10 ** Math.floor(Math.log10(raw));
-      const step = [1, 2, 5, 10].map(d => d * power).find(d => d >= raw);
+    const day = 86400, steps = [1, 2, 5, 10, 30, 60, 300, 600, 1800, 3600, 10800, 21600, 43200, day, 2 * day, 7 * day, 14 * day];
+    const ticks = (lo, hi, time) => {
+      const raw = (hi - lo) / 6;
+      if (time && raw > 14 * day) return months(lo, hi, raw);
+      const power = 10 ** Math.floor(Math.log10(raw));
+      const step = (time && raw > 0.5 ? steps : [1, 2, 5, 10].map(d => d * power)).find(d => d >= raw);
       const all = [];
       for (let t = Math.ceil(lo / step) * step; t <= hi + step * 1e-9; t += step) all.push(Math.abs(t) < step * 1e-9 ? 0 : t);
       return all;
+    };
+    // The first days of months, so many apart that no more than six or so fit.
+    const months = (lo, hi, raw) => {
+      const apart = [1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200].find(m => m * 30.44 * day >= raw) || 12000;
+      const first = new Date(lo * 1000), all = [];
+      let month = Math.floor((first.getUTCFullYear() * 12 + first.getUTCMonth()) / apart) * apart;
+      for (;; month += apart) {
+        const at = Date.UTC(2000, month - 24000, 1) / 1000;
+        if (!(at <= hi)) return all;
+        if (at >= lo) all.push(at);
+      }
+    };
+    // As much of a time as tells ticks so far apart from each other.
+    const moment = (t, apart) => {
+      const date = new Date(t * 1000);
+      if (isNaN(date)) return words(t);
+      const text = date.toISOString().replace("T", " ");
+      return apart >= day ? text.slice(0, 10) : apart >= 60 ? text.slice(5, 16) : apart >= 1 ? text.slice(11, 19) : text.slice(11, 23);
     };
     const redraw = () => {
       if (k === 1) { dx = 0; dy = 0; }
@@ -110,9 +130,10 @@ for (const svg of document.querySelectorAll("svg.taipan-plot, .taipan-plot svg")
         const base = group.querySelector("line").cloneNode();
         group.replaceChildren(base);
         if (!ink) { group.append(...rest); continue; }
-        for (const t of ticks(from, to)) {
+        const all = ticks(from, to, spread === "time"), apart = all.length > 1 ? all[1] - all[0] : to - from;
+        for (const t of all) {
           const f = (t - from) / (to - from);
-          const said = spread === "log" ? words(10 ** t) : words(t);
+          const said = spread === "log" ? words(10 ** t) : spread === "time" ? moment(t, apart) : words(t);
           const text = make("text", { "font-size": 12, fill: ink.getAttribute("fill"), "text-anchor": across ? "middle" : "end", x: across ? left + f * width : left - 7, y: across ? top + height + 17 : top + (1 - f) * height + 4.4 });
           text.textContent = said;
           group.append(text);
@@ -158,4 +179,5 @@ for (const svg of document.querySelectorAll("svg.taipan-plot, .taipan-plot svg")
       if (inside(place(event))) { k = 1; redraw(); }
     });
   }
-}
+};
+for (const svg of document.querySelectorAll("svg.taipan-plot, .taipan-plot svg")) taipanPlot(svg);

@@ -1,4 +1,5 @@
-//! The application's plots: `GET /plots` lists them, `GET /plots/{name}.svg` is the picture.
+//! The application's plots: `GET /plots` lists them, `GET /plots/{name}.svg` is the picture, with `theme=dark` for a dark page
+//! and with `interactive=true` as the script of the admin's page makes it show values, zoom and hide series.
 
 use std::sync::Arc;
 
@@ -41,21 +42,41 @@ async fn picture(
         return Err(Error::new(StatusCode::NOT_FOUND, "unknown_plot", format!("no plot file '{file}'"))
             .hint(format!("Plots are pictures: /plots/{}.svg", format::url_part(&file))));
     };
-    let theme = theme(query.as_deref().unwrap_or_default())?;
+    let query = query.unwrap_or_default();
+    let (theme, interactive) = (theme(&query)?, interactive(&query)?);
     let plot = state.project.plot(name)?;
-    let svg = match theme {
-        Theme::Light => Arc::clone(&plot.svg),
-        Theme::Dark => Arc::clone(&plot.dark),
+    let svg = match (theme, interactive) {
+        (Theme::Light, false) => &plot.svg,
+        (Theme::Dark, false) => &plot.dark,
+        (Theme::Light, true) => &plot.interactive[0],
+        (Theme::Dark, true) => &plot.interactive[1],
     };
+    let svg = Arc::clone(svg);
     Ok(answer(svg, &headers))
 }
 
+fn asked<'q>(query: &'q str, name: &str) -> Option<&'q str> {
+    let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
+}
+
+fn interactive(query: &str) -> Result<bool> {
+    match asked(query, "interactive") {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => Err(Error::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_input",
+            format!("interactive is true or false, not '{other}'"),
+        )),
+    }
+}
+
 fn theme(query: &str) -> Result<Theme> {
-    let asked = query.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == "theme");
-    match asked {
-        None | Some((_, "light")) => Ok(Theme::Light),
-        Some((_, "dark")) => Ok(Theme::Dark),
-        Some((_, other)) => Err(Error::new(
+    match asked(query, "theme") {
+        None | Some("light") => Ok(Theme::Light),
+        Some("dark") => Ok(Theme::Dark),
+        Some(other) => Err(Error::new(
             StatusCode::BAD_REQUEST,
             "invalid_input",
             format!("no theme '{other}': theme is light or dark"),

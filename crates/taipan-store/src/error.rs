@@ -11,6 +11,8 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug)]
 pub struct Error {
     kind: Box<ErrorKind>,
+    /// The row of a failure whose kind does not say it.
+    row: Option<u64>,
     database: Option<Arc<str>>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -148,7 +150,7 @@ pub enum Violation {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Error { kind: Box::new(kind), database: None, source: None }
+        Error { kind: Box::new(kind), row: None, database: None, source: None }
     }
 
     pub(crate) fn unsupported(what: impl Into<String>) -> Self {
@@ -189,6 +191,24 @@ impl Error {
     #[must_use]
     pub(crate) fn because(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.source = Some(Box::new(source));
+        self
+    }
+
+    /// The row at fault, counted from 1 in the order written, where known.
+    pub fn row(&self) -> Option<u64> {
+        match *self.kind {
+            ErrorKind::Constraint { row, .. } | ErrorKind::InvalidValue { row, .. } => row,
+            _ => self.row,
+        }
+    }
+
+    /// Says which row is at fault, instead of what was said before.
+    #[must_use]
+    pub(crate) fn of_row(mut self, at: Option<u64>) -> Self {
+        match &mut *self.kind {
+            ErrorKind::Constraint { row, .. } | ErrorKind::InvalidValue { row, .. } => *row = at,
+            _ => self.row = at,
+        }
         self
     }
 

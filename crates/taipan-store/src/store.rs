@@ -152,7 +152,28 @@ impl Store {
         batches: impl Iterator<Item = Result<RecordBatch, E>>,
         keep: impl FnOnce(u64) -> Result<Kept, E>,
     ) -> Result<u64, WriteError<E>> {
-        of!(self, database => database.write_table(name, schema, options, batches, keep))
+        of!(self, database => database.write_table(name, schema, options, batches, None, keep))
+    }
+
+    /// As [`write_table_and_keep`](Self::write_table_and_keep), past the rows that the database refuses: those that break
+    /// a rule of the table, or hold a value that it cannot take. `refuse` is told the number of each, counted from 1 in
+    /// the order of the batches, and why, before the next batch is asked for; if it answers an error, nothing is written.
+    /// The rows returned and told to `keep` are those written.
+    ///
+    /// References to rows that are not there are refused row by row, so a row must come behind those that it refers to.
+    ///
+    /// # Errors
+    /// Those of [`write_table_and_keep`](Self::write_table_and_keep) that are not of one row, and of `refuse`.
+    pub fn write_table_past<E>(
+        &self,
+        name: &str,
+        schema: &Schema,
+        options: &WriteOptions,
+        batches: impl Iterator<Item = Result<RecordBatch, E>>,
+        mut refuse: impl FnMut(u64, Error) -> Result<(), WriteError<E>>,
+        keep: impl FnOnce(u64) -> Result<Kept, E>,
+    ) -> Result<u64, WriteError<E>> {
+        of!(self, database => database.write_table(name, schema, options, batches, Some(&mut refuse), keep))
     }
 
     /// Runs a transaction: what `work` does is done wholly once this returns `Ok`, and not at all if it returns an error

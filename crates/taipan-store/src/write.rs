@@ -3,8 +3,10 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use arrow::record_batch::RecordBatch;
+
 use crate::artifact::Artifact;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::origin::Origin;
 
 /// How a table is written.
@@ -60,6 +62,59 @@ pub enum WriteError<E> {
     Store(Error),
     /// The batches ended with an error.
     Input(E),
+}
+
+/// Told the number of a row that the database refuses, counted from 1 in the order of the batches, and why; answers whether
+/// the write goes on past it.
+pub(crate) type Refuse<'a, E> = &'a mut dyn FnMut(u64, Error) -> Result<(), WriteError<E>>;
+
+/// How many rows are tried at once behind a refused one; each time all are taken, twice as many.
+const AFTER_REFUSAL: usize = 32;
+
+/// Writes the rows of a batch past those that are refused.
+///
+/// `write` writes the rows of a part, told how many came before it, or none of them and says why; where it knows, the error
+/// has the number of the row at fault. So a row is written twice at most where the number is known, and else a
+/// few times, in smaller and smaller parts.
+pub(crate) fn write_past<E>(
+    batch: &RecordBatch,
+    before: u64,
+    refuse: Refuse<'_, E>,
+    mut write: impl FnMut(&RecordBatch, u64) -> Result<(), Error>,
+) -> Result<u64, WriteError<E>> {
+    let (mut start, mut size, mut written) = (0, batch.num_rows(), 0);
+    while start < batch.num_rows() {
+        let rows = size.min(batch.num_rows() - start);
+        let error = match write(&batch.slice(start, rows), before + start as u64) {
+            Ok(()) => {
+                (start, size, written) = (start + rows, size.saturating_mul(2), written + rows as u64);
+                continue;
+            }
+            Err(error) if is_of_a_row(&error) => error,
+            Err(error) => return Err(error.into()),
+        };
+        let first = before + start as u64 + 1;
+        let at = error.row().and_then(|row| row.checked_sub(first)).map(|at| at as usize).filter(|at| *at < rows);
+        size = match at {
+            Some(at) if at > 0 => at,
+            None if rows > 1 => rows / 2,
+            _ => {
+                refuse(first, error)?;
+                start += 1;
+                AFTER_REFUSAL
+            }
+        };
+    }
+    Ok(written)
+}
+
+/// Whether it is one row that is refused, and another may be taken.
+pub(crate) fn is_of_a_row(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::Constraint { .. } | ErrorKind::InvalidValue { .. } => true,
+        ErrorKind::Sql(_) => error.row().is_some(),
+        _ => false,
+    }
 }
 
 impl WriteOptions {

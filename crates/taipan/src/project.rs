@@ -326,6 +326,8 @@ impl Project {
                 .collect::<Result<Vec<_>>>()?,
             None => draw(engine, &from, &options, transform.as_ref().map(|named| &named.model), &themes)?,
         };
+        let interactive = |at: usize| pictures.get(at).map(|picture| Arc::from(picture.interactive_svg()));
+        let interactive = [0, 1].map(|at| interactive(at).unwrap_or_default());
         let mut drawn = pictures.into_iter().map(|picture| Arc::from(picture.svg()));
         Ok(NamedPlot {
             name: name.to_owned(),
@@ -333,6 +335,7 @@ impl Project {
             kind: config.kind.get_ref().clone(),
             svg: drawn.next().unwrap_or_default(),
             dark: drawn.next().unwrap_or_default(),
+            interactive,
         })
     }
 

@@ -176,6 +176,20 @@ pub(crate) fn parse(
     Ok(filter_record_batch(&batch, &BooleanArray::from(keep))?)
 }
 
+/// Where the rows are that have the right width.
+pub(crate) fn rows(bytes: &[u8], dialect: Dialect, width: usize) -> Vec<Range<usize>> {
+    let mut parser = Parser::new(bytes, dialect);
+    let mut rows = Rows::new(width);
+    let mut found = Vec::new();
+    loop {
+        let filled = parser.fill(&mut rows, STRIDE);
+        found.extend((0..rows.len()).map(|row| rows.range(row)));
+        if filled.is_ok() && rows.len() == 0 {
+            return found;
+        }
+    }
+}
+
 /// The bad rows that fields which fit no column make; the fault that stands first in the file is told of each. A field
 /// that its column is to be widened for ends the reading, unless its row is bad anyhow.
 fn misfits(

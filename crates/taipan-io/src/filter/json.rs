@@ -6,7 +6,7 @@ use super::{Filter, Filtered, Rejects, spelled};
 use crate::ahead::Ahead;
 use crate::error::{Error, Result};
 use crate::input::Input;
-use crate::json::{self, MAX_DEPTH, Selector, Tally, on_one_line};
+use crate::json::{self, Found, Selector, Tally, on_one_line};
 use crate::reject::Reject;
 
 /// How far the beginning of a file is looked at to see how its records are laid out.
@@ -57,7 +57,7 @@ pub(super) fn run(
     let mut parts = Ahead::new(input.read_once().blocks(Some(&[]))?, move |blocks, block| {
         let mut kept = Vec::new();
         let done = blocks.work(block, |bytes, found, refused| {
-            selector.select(bytes, &found.records, MAX_DEPTH, refused, |record| {
+            selector.select(bytes, &found.records, refused, |record| {
                 kept.extend_from_slice(&between);
                 if lines {
                     on_one_line(record, &mut kept);
@@ -130,7 +130,9 @@ impl Frame {
     /// An array whose records are as far apart as the first two here.
     fn of_array(beginning: &[u8]) -> Self {
         let mut splitter = json::Splitter::default();
-        let (records, ..) = json::split(&mut splitter, beginning, false);
+        let mut found = Found::default();
+        json::split(&mut splitter, beginning, false, &mut found);
+        let records = found.records;
         let blanks = |from: usize, to: usize| {
             let gap = beginning.get(from..to).unwrap_or_default();
             gap.iter().copied().filter(u8::is_ascii_whitespace).collect::<Vec<u8>>()

@@ -113,6 +113,10 @@ impl Filter {
     ) -> Result<Filtered> {
         let rejects = Rejects { limit: self.input.options().reject_limit(), count: 0, sink: reject };
         match (self.input.format(), self.output) {
+            // A record is not all there is of a row: its key stands before it.
+            (Format::Json, output) if self.input.is_keyed() => {
+                batches::run(self, output.unwrap_or(Output::Json), writer, rejects)
+            }
             (Format::Json, None) => json::run(self, json::Shape::AsRead, writer, rejects),
             (Format::Json, Some(Output::Json)) => json::run(self, json::Shape::Array, writer, rejects),
             (Format::Json, Some(Output::NdJson)) => json::run(self, json::Shape::Lines, writer, rejects),

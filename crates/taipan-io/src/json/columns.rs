@@ -125,6 +125,23 @@ impl Column {
         }
     }
 
+    /// Appends a text that is no value of its own, such as a key. False as with [`push`](Self::push).
+    pub(super) fn push_text(&mut self, text: &[u8]) -> bool {
+        match self {
+            Self::Boolean(values) => values.push_found(match text {
+                b"true" => Some(true),
+                b"false" => Some(false),
+                _ => None,
+            }),
+            Self::Int64(values) => values.push_found(value::int(text)),
+            Self::Float64(values) => values.push_found(value::float(text)),
+            Self::Date32(values) => values.push_found(value::date(text)),
+            Self::Timestamp(values) => values.push_found(value::timestamp(text)),
+            Self::Utf8(texts) => texts.push(text),
+            Self::Struct(_) | Self::List(_) => false,
+        }
+    }
+
     /// The same where there may be no value, which is null.
     #[inline]
     pub(super) fn push_found(&mut self, walk: &Walk, place: Option<usize>) -> bool {

@@ -103,12 +103,6 @@ const TRAILING_COMMA: &str = "trailing comma before `}` or `]`";
 const NUMBER: &str = "invalid number";
 const SURROGATE: &str = "half a surrogate pair is escaped alone";
 
-impl Default for Machine {
-    fn default() -> Self {
-        Self::new(MAX_DEPTH)
-    }
-}
-
 impl Machine {
     /// A machine before a value, which may have blanks before it.
     pub(crate) fn new(limit: u32) -> Self {

@@ -1,9 +1,11 @@
 //! JSON: from bytes to a schema, and from blocks of records to record batches.
 //!
-//! An object is a row, its keys the columns; any other value is a row with the one column `value`.
+//! An object is a row, its keys the columns; any other value is a row with the one column `value`. Of an object keyed by id
+//! each member is a row, and its key the first column.
 
 mod brackets;
 mod columns;
+mod keyed;
 mod machine;
 #[cfg(test)]
 mod oracle;
@@ -21,12 +23,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
 use self::columns::{Column, Keys};
-pub(crate) use self::machine::MAX_DEPTH;
+pub(crate) use self::keyed::is_keyed;
+use self::keyed::{KeyColumn, key_name};
 pub(crate) use self::pointer::{Located, Pointer};
 use self::records::{Records, each};
 pub(crate) use self::select::{Selector, Tally, on_one_line};
@@ -38,6 +41,7 @@ use self::walk::Walk;
 use crate::error::{ErrorKind, Fault, Misfit, excerpt};
 use crate::infer::join;
 use crate::reject::Refused;
+pub(crate) use crate::xml::Found;
 
 /// The column of a record that is no object.
 const VALUE: &str = "value";
@@ -55,8 +59,13 @@ pub(crate) struct Inferred {
 
 /// Infers the schema from the first bytes of a file, behind a byte order mark; nothing if they do not reach to the end
 /// of the first record. `whole` says that they are all there is.
-pub(crate) fn infer(sample: &[u8], whole: bool, refused: &mut Refused) -> Result<Option<Inferred>, Fault> {
-    let (records, flaw) = split_past_flaws(sample, whole, refused.takes());
+pub(crate) fn infer(
+    sample: &[u8],
+    whole: bool,
+    keyed: bool,
+    refused: &mut Refused,
+) -> Result<Option<Inferred>, Fault> {
+    let (records, flaw) = split_past_flaws(sample, whole, keyed, refused);
     // A fault inside a record stands before one found behind it.
     let members = shape(sample, &records, refused)?;
     if let Some(fault) = flaw {
@@ -65,24 +74,35 @@ pub(crate) fn infer(sample: &[u8], whole: bool, refused: &mut Refused) -> Result
     if records.is_empty() && !whole {
         return Ok(None);
     }
-    let schema = Arc::new(Schema::new(members.fields()));
+    let fields = members.fields();
+    let key = keyed.then(|| Arc::new(Field::new(key_name(&fields), DataType::Utf8, true)));
+    let schema = Arc::new(Schema::new(key.into_iter().chain(fields.iter().cloned()).collect::<Vec<_>>()));
     Ok(Some(Inferred { schema, rows: records.len() as u64 }))
 }
 
 /// The records of a sample and the fault behind them. Who sets bad records aside has those behind the line of a fault too,
 /// as the block reader will see them.
-fn split_past_flaws(sample: &[u8], whole: bool, takes: bool) -> (Vec<Range<usize>>, Option<Fault>) {
-    let mut splitter = Splitter::default();
+fn split_past_flaws(
+    sample: &[u8],
+    whole: bool,
+    keyed: bool,
+    refused: &Refused,
+) -> (Vec<Range<usize>>, Option<Fault>) {
+    let mut splitter = Splitter::new(refused.depth());
+    if keyed {
+        splitter = splitter.keyed();
+    }
     let mut all = Vec::new();
     let mut from = 0;
     loop {
         let rest = sample.get(from..).unwrap_or_default();
-        let (records, position, flaw) = split(&mut splitter, rest, whole);
-        all.extend(records.into_iter().map(|record| from + record.start..from + record.end));
+        let mut found = Found::default();
+        let (position, flaw) = split(&mut splitter, rest, whole, &mut found);
+        all.extend(found.records.into_iter().map(|record| from + record.start..from + record.end));
         let bad = rest.get(position..).unwrap_or_default();
         match flaw {
             // Without a single byte there is nothing to set aside.
-            Some(_) if takes && !bad.is_empty() => match memchr::memchr(b'\n', bad) {
+            Some(_) if refused.takes() && !bad.is_empty() => match memchr::memchr(b'\n', bad) {
                 Some(end) => from += position + end + 1,
                 None => return (all, None),
             },
@@ -91,15 +111,18 @@ fn split_past_flaws(sample: &[u8], whole: bool, takes: bool) -> (Vec<Range<usize
     }
 }
 
-/// The records in these bytes, where the rest begins that is none yet, and the fault behind them if there is one.
-pub(crate) fn split(splitter: &mut Splitter, bytes: &[u8], last: bool) -> (Vec<Range<usize>>, usize, Option<Fault>) {
+/// Finds the records in these bytes; answers where the rest begins that is none yet, and the fault behind them if there is
+/// one.
+pub(crate) fn split(splitter: &mut Splitter, bytes: &[u8], last: bool, found: &mut Found) -> (usize, Option<Fault>) {
     let mut position = 0;
-    let mut records = Vec::new();
     loop {
         match splitter.next(bytes, &mut position, last) {
-            Ok(Some(record)) => records.push(record),
-            Ok(None) => return (records, position, None),
-            Err(flaw) => return (records, position, Some(fault(flaw))),
+            Ok(Some(record)) => {
+                found.records.push(record);
+                found.keys.extend(splitter.key());
+            }
+            Ok(None) => return (position, None),
+            Err(flaw) => return (position, Some(fault(flaw))),
         }
     }
 }
@@ -107,7 +130,7 @@ pub(crate) fn split(splitter: &mut Splitter, bytes: &[u8], last: bool) -> (Vec<R
 /// Converts the projected members of records; all of each is checked, whatever the projection.
 pub(crate) fn parse(
     bytes: &[u8],
-    records: &[Range<usize>],
+    found: &Found,
     file: &Schema,
     projection: &[usize],
     schema: &SchemaRef,
@@ -115,6 +138,7 @@ pub(crate) fn parse(
 ) -> Result<RecordBatch, Fault> {
     let keys = Keys::new(file.fields());
     let mut rows = Rows {
+        key: (!found.keys.is_empty()).then(|| KeyColumn::new(bytes, found)),
         file,
         projection,
         places: vec![None; keys.len()],
@@ -123,7 +147,7 @@ pub(crate) fn parse(
         columns: schema.fields().iter().map(|field| Column::new(field.data_type())).collect(),
         count: 0,
     };
-    each(bytes, records, MAX_DEPTH, refused, &mut rows)?;
+    each(bytes, &found.records, refused, &mut rows)?;
     let columns: Vec<ArrayRef> = rows.columns.into_iter().map(Column::finish).collect::<Result<_, _>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows.count));
     Ok(RecordBatch::try_new_with_options(schema.clone(), columns, &options)?)
@@ -131,6 +155,8 @@ pub(crate) fn parse(
 
 /// Rows under construction.
 struct Rows<'a> {
+    /// The keys of the records, which are the file's first column.
+    key: Option<KeyColumn<'a>>,
     file: &'a Schema,
     projection: &'a [usize],
     keys: Keys,
@@ -167,8 +193,23 @@ impl Records for Rows<'_> {
             let key = String::from_utf8_lossy(&key);
             return refused.take(range.clone(), misfit(&key, walk, k, DataType::Null, range.start));
         }
+        if let Some(key) = &mut self.key {
+            key.enter(&range);
+            if self.places.first().is_some_and(Option::is_some) {
+                let message = format!("`{}` is the key of the record, and a member of it too", self.file.field(0).name());
+                return refused.take(range.clone(), Fault::on_column(range.start, ErrorKind::Syntax(message)));
+            }
+        }
         for (i, &index) in self.projection.iter().enumerate() {
             let Some(column) = self.columns.get_mut(i) else { continue };
+            if let (0, Some(key)) = (index, &self.key) {
+                if !column.push_text(key.text()) {
+                    let fault = key.misfit(self.file.field(0));
+                    self.columns.iter_mut().for_each(|column| column.truncate(self.count));
+                    return refused.take(range, fault);
+                }
+                continue;
+            }
             let place = self.places.get(index).copied().flatten();
             if !column.push_found(walk, place) {
                 let k = place.unwrap_or_default();
@@ -192,13 +233,13 @@ pub(crate) fn survey(
     refused: &mut Refused,
 ) -> Result<Members, Fault> {
     let mut observer = Observer(known);
-    each(bytes, records, MAX_DEPTH, refused, &mut observer)?;
+    each(bytes, records, refused, &mut observer)?;
     Ok(observer.0)
 }
 
 /// Checks records.
 pub(crate) fn check(bytes: &[u8], records: &[Range<usize>], refused: &mut Refused) -> Result<(), Fault> {
-    each(bytes, records, MAX_DEPTH, refused, &mut Checker)
+    each(bytes, records, refused, &mut Checker)
 }
 
 fn shape(bytes: &[u8], records: &[Range<usize>], refused: &Refused) -> Result<Members, Fault> {
@@ -262,7 +303,7 @@ fn misfit(key: &str, walk: &Walk, k: usize, from: DataType, at: usize) -> Fault 
 fn fault(flaw: Flaw) -> Fault {
     match flaw {
         Flaw::Unexpected { at, message } => Fault::on_column(at, ErrorKind::Syntax(message)),
-        Flaw::TooDeep { at } => Fault::on_column(at, ErrorKind::TooDeep),
+        Flaw::TooDeep { at, levels } => Fault::on_column(at, ErrorKind::TooDeep { levels: levels as usize }),
         Flaw::Empty => Fault::on_line(0, ErrorKind::Empty),
     }
 }

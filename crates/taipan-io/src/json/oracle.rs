@@ -127,7 +127,13 @@ fn rows(batch: &RecordBatch) -> Vec<Value> {
 }
 
 fn found(bytes: &[u8]) -> Vec<Range<usize>> {
-    split(&mut Splitter::default(), bytes, true).0
+    let mut found = Found::default();
+    split(&mut Splitter::default(), bytes, true, &mut found);
+    found.records
+}
+
+fn records_of(records: &[Range<usize>]) -> Found {
+    Found { records: records.to_vec(), ..Found::default() }
 }
 
 /// Infers and reads the records of a text, bad ones left out, and compares all of it with serde_json.
@@ -135,7 +141,7 @@ fn check(bytes: &[u8]) {
     let given = Given::default();
     let shown = String::from_utf8_lossy(bytes);
     let records = found(bytes);
-    let mut refused = Refused::new(OnError::Reject, &given);
+    let mut refused = Refused::new(OnError::Reject, &given, 1024);
     let members = survey(bytes, &records, super::Members::default(), &mut refused).unwrap();
     let good: Vec<_> = records.iter().filter(|record| is_valid(&bytes[(*record).clone()])).cloned().collect();
     let bad: Vec<_> = refused.into_bad().into_iter().map(|bad| bad.record).collect();
@@ -148,16 +154,16 @@ fn check(bytes: &[u8]) {
         assert!((first.start..=first.end).contains(&fault.at), "{} of {first:?}: {shown}", fault.at);
     }
     let schema = Arc::new(Schema::new(members.fields()));
-    let mut refused = Refused::new(OnError::Reject, &given);
+    let mut refused = Refused::new(OnError::Reject, &given, 1024);
     let all: Vec<usize> = (0..schema.fields().len()).collect();
-    let batch = parse(bytes, &records, &schema, &all, &schema, &mut refused).unwrap();
+    let batch = parse(bytes, &records_of(&records), &schema, &all, &schema, &mut refused).unwrap();
     assert_eq!(refused.into_bad().len(), bad.len(), "{shown}");
     let expected: Vec<_> = good.iter().map(|range| record(&bytes[range.clone()], &schema)).collect();
     assert_eq!(rows(&batch).into_iter().map(Some).collect::<Vec<_>>(), expected, "{schema}: {shown}");
 }
 
 fn check_records(bytes: &[u8], records: &[Range<usize>], given: &Given) -> Result<(), Fault> {
-    super::check(bytes, records, &mut Refused::new(OnError::Fail, given))
+    super::check(bytes, records, &mut Refused::new(OnError::Fail, given, 1024))
 }
 
 /// Reads records with types that were given: what does not fit is a reject, and leaves nothing behind.
@@ -169,8 +175,8 @@ fn check_given(bytes: &[u8], schema: &Schema) {
     let schema = Arc::new(schema.clone());
     for projection in [(0..schema.fields().len()).collect::<Vec<_>>(), vec![1]] {
         let projected = Arc::new(schema.project(&projection).unwrap());
-        let mut refused = Refused::new(OnError::Reject, &given);
-        let batch = parse(bytes, &records, &schema, &projection, &projected, &mut refused).unwrap();
+        let mut refused = Refused::new(OnError::Reject, &given, 1024);
+        let batch = parse(bytes, &records_of(&records), &schema, &projection, &projected, &mut refused).unwrap();
         // A value that is not asked for need not fit, but its name must be known.
         let fits = |range: &Range<usize>| {
             let record = &bytes[range.clone()];

@@ -1,5 +1,5 @@
-//! An array inside a document, by its path: what surrounds it is checked and then blanked, so that whoever reads on sees
-//! an array alone, every byte of it where it stands in the file.
+//! An array inside a document, or an object of records, by its path: what surrounds it is checked and then blanked, so that
+//! whoever reads on sees it alone, every byte of it where it stands in the file.
 //!
 //! What breaks the grammar outside the array is left as it is, for the next reader to stumble over at its place.
 
@@ -12,18 +12,20 @@ use super::machine::{Machine, Step};
 pub(crate) struct Pointer {
     text: String,
     steps: Vec<String>,
+    /// How deep the document around it may be nested.
+    depth: u32,
 }
 
 impl Pointer {
     /// A JSON pointer (RFC 6901) such as `/data/items`, or keys with dots or slashes between them. Nothing if it names no
     /// step.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str, depth: u32) -> Option<Self> {
         let steps: Vec<String> = match text.strip_prefix('/') {
             Some(pointer) => pointer.split('/').map(|step| step.replace("~1", "/").replace("~0", "~")).collect(),
             None if text.contains('/') => text.split('/').map(str::to_owned).collect(),
             None => text.split('.').map(str::to_owned).collect(),
         };
-        (!text.is_empty() && text != "/").then(|| Self { text: text.to_owned(), steps })
+        (!text.is_empty() && text != "/").then(|| Self { text: text.to_owned(), steps, depth })
     }
 }
 
@@ -65,6 +67,8 @@ struct Finder {
     /// Bytes seen, as far as a byte order mark reaches.
     seen: usize,
     found: bool,
+    /// It is an object that was found.
+    object: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -93,15 +97,17 @@ struct Text {
 
 impl Finder {
     fn new(pointer: Pointer) -> Self {
+        let machine = Machine::new(pointer.depth);
         Self {
             pointer,
-            machine: Machine::default(),
+            machine,
             mode: Mode::Outside,
             open: Vec::new(),
             key: Vec::new(),
             string: None,
             seen: 0,
             found: false,
+            object: false,
         }
     }
 
@@ -187,10 +193,11 @@ impl Finder {
     fn value(&mut self, byte: u8) -> io::Result<bool> {
         let on_path = !self.found && self.leads_here();
         if on_path && self.open.len() == self.pointer.steps.len() {
-            if byte != b'[' {
-                return Err(self.lost(if byte == b'{' { "is an object, no array" } else { "is no array" }));
+            if byte != b'[' && byte != b'{' {
+                return Err(self.lost("is no array, nor an object"));
             }
             self.found = true;
+            self.object = byte == b'{';
             self.mode = Mode::Inside(1);
             return Ok(true);
         }
@@ -247,8 +254,8 @@ impl Finder {
                 b']' | b'}' => {
                     open -= 1;
                     if open == 0 {
-                        // As far as the document is concerned the array is an empty one.
-                        let closed = self.machine.read(b']');
+                        // As far as the document is concerned there is nothing in it.
+                        let closed = self.machine.read(if self.object { b'}' } else { b']' });
                         self.mode = if closed.is_ok() { Mode::Outside } else { Mode::Broken };
                         return at;
                     }
@@ -284,7 +291,7 @@ mod tests {
 
     /// What is left of a document, read in pieces of so many bytes.
     fn located(document: &str, pointer: &str, piece: usize) -> Result<String, String> {
-        let mut reader = Located::new(document.as_bytes(), Pointer::parse(pointer).unwrap());
+        let mut reader = Located::new(document.as_bytes(), Pointer::parse(pointer, 1024).unwrap());
         let mut left = Vec::new();
         let mut buffer = vec![0; piece];
         loop {
@@ -333,8 +340,9 @@ mod tests {
             (r#"{"x":[1]"#, "/x", Err("the document ends too early")),
             (r#"{"y" 1,"x":[1]}"#, "/x", Err("`/x` was not found before a fault in the document")),
             (r#"{"y":[1]}"#, "/x", Err("`/x` is not in the document")),
-            (r#"{"x":{"a":1}}"#, "/x", Err("`/x` is an object, no array")),
-            (r#"{"x":5}"#, "/x", Err("`/x` is no array")),
+            (r#"{"x":{"a":1}}"#, "/x", Ok("     {\"a\":1} ")),
+            (r#"{"x":{"a":{"b":[}]}},"y":2}"#, "/x", Ok("     {\"a\":{\"b\":[}]}}      }")),
+            (r#"{"x":5}"#, "/x", Err("`/x` is no array, nor an object")),
             ("[1]", "/x", Err("`/x` is not in the document")),
         ] {
             for piece in [1, 3, 1000] {

@@ -34,12 +34,11 @@ thread_local! {
 pub(super) fn each(
     bytes: &[u8],
     records: &[Range<usize>],
-    limit: u32,
     refused: &mut Refused,
     with: &mut impl Records,
 ) -> Result<(), Fault> {
     let mut structure = STRUCTURE.take();
-    let done = each_along(&mut structure, bytes, records, limit, refused, with);
+    let done = each_along(&mut structure, bytes, records, refused, with);
     if structure.at.capacity() <= KEPT {
         STRUCTURE.set(structure);
     }
@@ -50,10 +49,10 @@ fn each_along(
     structure: &mut Structure,
     bytes: &[u8],
     records: &[Range<usize>],
-    limit: u32,
     refused: &mut Refused,
     with: &mut impl Records,
 ) -> Result<(), Fault> {
+    let limit = refused.depth();
     let (Some(first), Some(last)) = (records.first(), records.last()) else { return Ok(()) };
     let text = bytes.get(first.start..last.end).unwrap_or_default();
     let mut done = 0;
@@ -73,7 +72,7 @@ fn each_along(
     for range in records.iter().skip(done) {
         let text = bytes.get(range.clone()).unwrap_or_default();
         if let Err((at, what)) = machine::check(text, limit) {
-            refused.take(range.clone(), fault(range.start + at, what))?;
+            refused.take(range.clone(), fault(range.start + at, what, limit))?;
             continue;
         }
         let walk = structure.find(text).is_ok().then(|| Walk::new(text, structure, limit));
@@ -87,10 +86,10 @@ fn each_along(
 }
 
 /// The fault that the plain path found.
-fn fault(at: usize, what: What) -> Fault {
+fn fault(at: usize, what: What, limit: u32) -> Fault {
     let kind = match what {
         What::Syntax(message) => ErrorKind::Syntax(message.to_owned()),
-        What::TooDeep => ErrorKind::TooDeep,
+        What::TooDeep => ErrorKind::TooDeep { levels: limit as usize },
         What::Encoding => ErrorKind::Encoding,
     };
     Fault::on_column(at, kind)

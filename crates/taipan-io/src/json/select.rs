@@ -38,7 +38,6 @@ impl Selector {
         &self,
         bytes: &[u8],
         records: &[Range<usize>],
-        limit: u32,
         refused: &mut Refused,
         keep: impl FnMut(&[u8]),
     ) -> Result<Tally, Fault> {
@@ -50,7 +49,7 @@ impl Selector {
             tally: Tally { seen: vec![false; fields], ..Tally::default() },
             keep,
         };
-        each(bytes, records, limit, refused, &mut selection)?;
+        each(bytes, records, refused, &mut selection)?;
         Ok(selection.tally)
     }
 }

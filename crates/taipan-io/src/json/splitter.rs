@@ -11,9 +11,15 @@ use super::brackets::{self, TooDeep};
 use super::machine::{self, MAX_DEPTH, What};
 
 /// Finds records one after another; keeps what was seen between them, so that files can come in parts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct Splitter {
     state: State,
+    /// How deep a record may be nested.
+    limit: u32,
+    /// The records are the members of one object.
+    keyed: bool,
+    /// Where the key of the last record is, with its quotes.
+    key: Range<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -29,7 +35,13 @@ enum State {
     After,
     /// Among values that stand one after another.
     Sequence,
-    /// After the `]` of the array.
+    /// In an object of records, just after `{`.
+    FirstMember,
+    /// In an object of records, after a comma.
+    NextMember,
+    /// In an object of records, after a member.
+    AfterMember,
+    /// After the bracket that closes the array or object of records.
     End,
 }
 
@@ -42,12 +54,34 @@ pub(crate) enum Flaw {
     },
     TooDeep {
         at: usize,
+        levels: u32,
     },
     /// There is no value at all.
     Empty,
 }
 
+impl Default for Splitter {
+    fn default() -> Self {
+        Self::new(MAX_DEPTH)
+    }
+}
+
 impl Splitter {
+    /// A splitter before the first byte, of records nested no deeper than `limit`.
+    pub(crate) fn new(limit: u32) -> Self {
+        Self { state: State::Start, limit, keyed: false, key: 0..0 }
+    }
+
+    /// The same for a document that is one object, whose members are the records.
+    pub(crate) fn keyed(self) -> Self {
+        Self { keyed: true, ..self }
+    }
+
+    /// Where the key of the record that came last is, with its quotes.
+    pub(crate) fn key(&self) -> Option<Range<usize>> {
+        self.keyed.then(|| self.key.clone())
+    }
+
     /// The next record from `position` on, which moves behind it. Nothing when the bytes end before a record does, and
     /// then `position` is where the part that comes next must begin. `last` says that none comes.
     pub(crate) fn next(
@@ -69,6 +103,15 @@ impl Splitter {
                 Err(Flaw::Unexpected { at, message: format!("expected {expected}, found {found}") })
             };
             let next = match (self.state, byte) {
+                (State::Start, b'{') if self.keyed => State::FirstMember,
+                (State::FirstMember | State::AfterMember, b'}') => State::End,
+                (State::AfterMember, b',') => State::NextMember,
+                (State::AfterMember, _) => return unexpected("`,` or `}`"),
+                (State::NextMember, b'}') => {
+                    return Err(Flaw::Unexpected { at, message: "trailing comma before `}`".to_owned() });
+                }
+                (State::FirstMember | State::NextMember, b'"') => return self.member(bytes, position, last),
+                (State::FirstMember | State::NextMember, _) => return unexpected("a key in quotes"),
                 (State::Start, b'[') => State::First,
                 (State::First | State::After, b']') => State::End,
                 (State::After, b',') => State::Next,
@@ -76,6 +119,7 @@ impl Splitter {
                 (State::Next, b']') => {
                     return Err(Flaw::Unexpected { at, message: "trailing comma before `]`".to_owned() });
                 }
+                (State::End, _) if self.keyed => return unexpected("nothing after the end of the object"),
                 (State::End, _) => return unexpected("nothing after the end of the array"),
                 (_, b',' | b']' | b'}' | b':') => return unexpected("a value"),
                 (State::Start | State::Sequence, _) => {
@@ -88,6 +132,59 @@ impl Splitter {
         }
     }
 
+    /// A key and, as the record, its value. `position` stays before the key unless all of it is there.
+    fn member(
+        &mut self,
+        bytes: &[u8],
+        position: &mut usize,
+        last: bool,
+    ) -> Result<Option<Range<usize>>, Flaw> {
+        let start = *position;
+        let cut_off = |what: &str| match last {
+            true => Err(Flaw::Unexpected { at: start, message: what.to_owned() }),
+            false => Ok(None),
+        };
+        let Some(end) = string_end(bytes, start) else {
+            return cut_off("the string that starts here is not closed");
+        };
+        let key = bytes.get(start..end).unwrap_or_default();
+        if let Err((at, what)) = machine::check(key, self.limit) {
+            let message = match what {
+                What::Syntax(message) => message.to_owned(),
+                What::TooDeep | What::Encoding => "invalid UTF-8".to_owned(),
+            };
+            return Err(Flaw::Unexpected { at: start + at, message });
+        }
+        let blanks = |from: usize| {
+            let rest = bytes.get(from..).unwrap_or_default();
+            from + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
+        };
+        let colon = blanks(end);
+        match bytes.get(colon) {
+            None => return cut_off("expected `:` after a key"),
+            Some(b':') => {}
+            Some(_) => {
+                let message = format!("expected `:` after a key, found {}", found(bytes, colon));
+                return Err(Flaw::Unexpected { at: colon, message });
+            }
+        }
+        let mut at = blanks(colon + 1);
+        match bytes.get(at) {
+            None => return cut_off("expected a value after `:`"),
+            Some(b',' | b']' | b'}' | b':') => {
+                let message = format!("expected a value, found {}", found(bytes, at));
+                return Err(Flaw::Unexpected { at, message });
+            }
+            Some(_) => {}
+        }
+        let value = self.value(bytes, &mut at, last, State::AfterMember)?;
+        if value.is_some() {
+            *position = at;
+            self.key = start..end;
+        }
+        Ok(value)
+    }
+
     fn value(
         &mut self,
         bytes: &[u8],
@@ -97,7 +194,7 @@ impl Splitter {
     ) -> Result<Option<Range<usize>>, Flaw> {
         let start = *position;
         let (end, too_deep) = match bytes.get(start) {
-            Some(b'{' | b'[') => match brackets::end(bytes, start, MAX_DEPTH) {
+            Some(b'{' | b'[') => match brackets::end(bytes, start, self.limit) {
                 Ok(end) => (end, None),
                 Err(TooDeep(at)) => (Some(at), Some(at)),
             },
@@ -105,10 +202,10 @@ impl Splitter {
             _ => (scalar_end(bytes, start).or(last.then_some(bytes.len())), None),
         };
         if after == State::Sequence {
-            broken_off(bytes, start, end.unwrap_or(bytes.len()))?;
+            broken_off(bytes, start, end.unwrap_or(bytes.len()), self.limit)?;
         }
         if let Some(at) = too_deep {
-            return Err(Flaw::TooDeep { at });
+            return Err(Flaw::TooDeep { at, levels: self.limit });
         }
         match end {
             Some(end) => {
@@ -135,20 +232,23 @@ impl Splitter {
             State::First | State::Next | State::After => {
                 Err(Flaw::Unexpected { at, message: "the array is not closed: expected `]`".to_owned() })
             }
+            State::FirstMember | State::NextMember | State::AfterMember => {
+                Err(Flaw::Unexpected { at, message: "the object is not closed: expected `}`".to_owned() })
+            }
         }
     }
 }
 
 /// Fails if a line of the value breaks off and the next one begins another, which shall not be lost with it. This is known
 /// where a line begins with an object that the value has no room for.
-fn broken_off(bytes: &[u8], start: usize, end: usize) -> Result<(), Flaw> {
+fn broken_off(bytes: &[u8], start: usize, end: usize, limit: u32) -> Result<(), Flaw> {
     let value = bytes.get(start..end).unwrap_or_default();
     let mut newlines = memchr::memchr_iter(b'\n', value).peekable();
     // Most values are on one line.
     if newlines.peek().is_none() {
         return Ok(());
     }
-    let mut machine = machine::Machine::new(MAX_DEPTH);
+    let mut machine = machine::Machine::new(limit);
     let mut read = 0;
     for newline in newlines.filter(|newline| value.get(newline + 1) == Some(&b'{')) {
         while read < newline + 2 {
@@ -270,7 +370,7 @@ mod tests {
         assert_eq!(split(b" \n", 1), Err(Flaw::Empty));
         let depth = |levels: usize| split(["[".repeat(levels), "]".repeat(levels)].concat().as_bytes(), 1 << 20);
         assert!(depth(1025).is_ok());
-        assert_eq!(depth(1026), Err(Flaw::TooDeep { at: 1025 }));
+        assert_eq!(depth(1026), Err(Flaw::TooDeep { at: 1025, levels: 1024 }));
     }
 
     proptest! {

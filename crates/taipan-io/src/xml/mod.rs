@@ -263,11 +263,7 @@ pub(crate) fn fault(flaw: Flaw) -> Fault {
     match flaw.cause {
         Cause::Syntax(message) => Fault::on_column(flaw.at, ErrorKind::Syntax(message)),
         Cause::Encoding => Fault::on_column(flaw.at, ErrorKind::Encoding),
-        Cause::TooDeep(MAX_DEPTH) => Fault::on_column(flaw.at, ErrorKind::TooDeep),
-        Cause::TooDeep(depth) => {
-            let message = format!("nested deeper than {depth} levels");
-            Fault::on_column(flaw.at, ErrorKind::Syntax(message))
-        }
+        Cause::TooDeep(levels) => Fault::on_column(flaw.at, ErrorKind::TooDeep { levels }),
         Cause::Empty => Fault::on_line(0, ErrorKind::Empty),
     }
 }

@@ -34,7 +34,7 @@ fn is_well_formed_in_records(document: &[u8], path: &str, step: usize) -> bool {
         let last = given == document.len();
         let piece = &document[done..given];
         let (end, flaw) = splitter.split(piece, last, &mut found);
-        let refused = &mut Refused::new(OnError::Fail, &given_types);
+        let refused = &mut Refused::new(OnError::Fail, &given_types, 1024);
         if super::check(piece, &found, refused).is_err() || flaw.is_some() {
             return false;
         }

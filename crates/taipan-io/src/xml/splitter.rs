@@ -60,6 +60,8 @@ pub(crate) struct Found {
     pub(crate) records: Vec<Range<usize>>,
     /// What surrounds the records from each of these on.
     pub(crate) contexts: Vec<(usize, Arc<Context>)>,
+    /// Of an object of JSON that is read by its members: their keys, with quotes.
+    pub(crate) keys: Vec<Range<usize>>,
 }
 
 impl Found {

@@ -25,9 +25,20 @@ const LEVELS: usize = 24;
 pub(crate) struct Cells {
     spreads: (Spread, Spread),
     planes: usize,
-    first: Vec<(f64, f64, usize)>,
+    /// Whether each row has a value, whose mean in a cell is its colour.
+    valued: bool,
+    first: Vec<First>,
     grid: Option<Grid>,
     rows: u64,
+}
+
+/// One of the rows that fix the first range.
+#[derive(Debug, Clone, Copy)]
+struct First {
+    x: f64,
+    y: f64,
+    plane: usize,
+    value: f64,
 }
 
 #[derive(Debug, Clone)]
@@ -36,24 +47,37 @@ struct Grid {
     cell: (f64, f64),
     /// For each plane the counts, row by row from the bottom.
     counts: Vec<Vec<u32>>,
+    /// The sums of the values in each cell; none if rows have no values.
+    sums: Vec<f64>,
 }
 
 impl Cells {
     /// An empty grid with a plane for each group.
     pub(crate) fn new(spreads: (Spread, Spread), planes: usize) -> Self {
-        Self { spreads, planes: planes.max(1), first: Vec::new(), grid: None, rows: 0 }
+        Self { spreads, planes: planes.max(1), valued: false, first: Vec::new(), grid: None, rows: 0 }
+    }
+
+    /// The same for rows that have values; those of the last plane are without one.
+    pub(crate) fn valued(mut self) -> Self {
+        self.valued = true;
+        self
     }
 
     /// Counts a row, which must have a place on both axes.
     pub(crate) fn push(&mut self, x: f64, y: f64, plane: usize) {
+        self.push_valued(x, y, plane, 0.0);
+    }
+
+    /// Counts a row that has a value.
+    pub(crate) fn push_valued(&mut self, x: f64, y: f64, plane: usize, value: f64) {
         let (x, y) = (self.spreads.0.forward(x), self.spreads.1.forward(y));
         self.rows += 1;
         let plane = plane.min(self.planes - 1);
         if let Some(grid) = &mut self.grid {
-            grid.push(x, y, plane);
+            grid.push(First { x, y, plane, value });
             return;
         }
-        self.first.push((x, y, plane));
+        self.first.push(First { x, y, plane, value });
         if self.first.len() >= FIRST {
             self.settle();
         }
@@ -62,7 +86,7 @@ impl Cells {
     fn settle(&mut self) {
         let range = |values: &mut dyn Iterator<Item = f64>| bounds(values).map(|(lo, hi)| apart(lo, hi));
         let Some(((x0, x1), (y0, y1))) =
-            range(&mut self.first.iter().map(|p| p.0)).zip(range(&mut self.first.iter().map(|p| p.1)))
+            range(&mut self.first.iter().map(|p| p.x)).zip(range(&mut self.first.iter().map(|p| p.y)))
         else {
             return;
         };
@@ -71,16 +95,17 @@ impl Cells {
             origin: (x0, y0),
             cell: (cell(x0, x1), cell(y0, y1)),
             counts: vec![vec![0; SIDE * SIDE]; self.planes],
+            sums: vec![0.0; if self.valued { SIDE * SIDE } else { 0 }],
         };
-        for (x, y, plane) in self.first.drain(..) {
-            grid.push(x, y, plane);
+        for row in self.first.drain(..) {
+            grid.push(row);
         }
         self.grid = Some(grid);
     }
 }
 
 impl Grid {
-    fn push(&mut self, x: f64, y: f64, plane: usize) {
+    fn push(&mut self, First { x, y, plane, value }: First) {
         let column = loop {
             let place = (x - self.origin.0) / self.cell.0;
             if (0.0..SIDE as f64).contains(&place) {
@@ -98,6 +123,9 @@ impl Grid {
         if let Some(count) = self.counts.get_mut(plane).and_then(|plane| plane.get_mut(row * SIDE + column)) {
             *count = count.saturating_add(1);
         }
+        if let Some(sum) = self.sums.get_mut(row * SIDE + column) {
+            *sum += value;
+        }
     }
 
     /// Doubles the range; the rows counted so far move to its far half if it grows `downwards`.
@@ -111,17 +139,26 @@ impl Grid {
         }
         *cell *= 2.0;
         let shift = if downwards { SIDE / 2 } else { 0 };
+        let to = |index: usize| {
+            let (column, row) = (index % SIDE, index / SIDE);
+            match way {
+                Way::Across => row * SIDE + column / 2 + shift,
+                Way::Up => (row / 2 + shift) * SIDE + column,
+            }
+        };
         for plane in &mut self.counts {
             let mut wider = vec![0u32; SIDE * SIDE];
             for (index, count) in plane.iter().enumerate().filter(|(_, c)| **c > 0) {
-                let (column, row) = (index % SIDE, index / SIDE);
-                let to = match way {
-                    Way::Across => row * SIDE + column / 2 + shift,
-                    Way::Up => (row / 2 + shift) * SIDE + column,
-                };
-                wider[to] = wider[to].saturating_add(*count);
+                wider[to(index)] = wider[to(index)].saturating_add(*count);
             }
             *plane = wider;
+        }
+        if !self.sums.is_empty() {
+            let mut wider = vec![0.0; SIDE * SIDE];
+            for (index, sum) in self.sums.iter().enumerate() {
+                wider[to(index)] += sum;
+            }
+            self.sums = wider;
         }
     }
 }
@@ -165,6 +202,94 @@ impl Cells {
 /// Cells coloured by how many rows they hold and by the mix of their groups, cells that stand alone as points, and what
 /// the colours mean.
 pub(crate) fn marks(cells: &Cells, groups: &[Group], look: &Look) -> (Vec<Mark>, Option<Block>) {
+    paint(cells, |merged| {
+        let most = (0..merged.side * merged.side).map(|cell| merged.total(cell)).max().unwrap_or(1).max(1);
+        let shades = Shades { groups, look, most };
+        let legend = shades.legend();
+        (Paint::Counts(shades), legend)
+    })
+}
+
+/// Cells coloured by the mean of their rows' values, cells that stand alone as points, and the scale of colours.
+pub(crate) fn mean_marks(cells: &Cells, title: &str, look: &Look) -> (Vec<Mark>, Option<Block>) {
+    paint(cells, |merged| {
+        let all = 0..merged.side * merged.side;
+        let (lo, hi) = bounds(all.clone().filter_map(|cell| merged.mean(cell))).unwrap_or((0.0, 0.0));
+        let without = all.into_iter().any(|cell| merged.total(cell) > 0 && merged.mean(cell).is_none());
+        let colors = (0..64).map(|step| look.sequential(f64::from(step) / 63.0)).collect();
+        let content = Content::Bar { lo, hi, colors, missing: without.then_some(look.missing) };
+        (Paint::Means { lo, hi, look }, Block { title: format!("mean {title}"), content })
+    })
+}
+
+/// Neighbouring cells as one.
+struct Merged {
+    side: usize,
+    planes: usize,
+    counts: Vec<u64>,
+    sums: Vec<f64>,
+}
+
+impl Merged {
+    fn of(grid: &Grid) -> Self {
+        let (side, planes) = (SIDE / MERGED, grid.counts.len());
+        let to = |index: usize| index / SIDE / MERGED * side + index % SIDE / MERGED;
+        let mut counts = vec![0u64; side * side * planes];
+        for (plane, of_plane) in grid.counts.iter().enumerate() {
+            for (index, count) in of_plane.iter().enumerate().filter(|(_, c)| **c > 0) {
+                counts[to(index) * planes + plane] += u64::from(*count);
+            }
+        }
+        let mut sums = vec![0.0; if grid.sums.is_empty() { 0 } else { side * side }];
+        for (index, sum) in grid.sums.iter().enumerate() {
+            sums[to(index)] += sum;
+        }
+        Self { side, planes, counts, sums }
+    }
+
+    fn counts(&self, cell: usize) -> &[u64] {
+        self.counts.get(cell * self.planes..(cell + 1) * self.planes).unwrap_or_default()
+    }
+
+    fn total(&self, cell: usize) -> u64 {
+        self.counts(cell).iter().sum()
+    }
+
+    /// The mean of the rows that have a value, which are those of all planes but the last.
+    fn mean(&self, cell: usize) -> Option<f64> {
+        let valued: u64 = self.counts(cell).split_last().map_or(0, |(_, valued)| valued.iter().sum());
+        (valued > 0).then(|| self.sums.get(cell).map(|sum| sum / valued as f64)).flatten()
+    }
+}
+
+/// How cells are coloured.
+enum Paint<'g> {
+    Counts(Shades<'g>),
+    Means { lo: f64, hi: f64, look: &'g Look },
+}
+
+impl Paint<'_> {
+    /// The colour and opacity of a cell.
+    fn of(&self, merged: &Merged, cell: usize) -> (Rgb, f64) {
+        match self {
+            Self::Counts(shades) => shades.of(merged.counts(cell), merged.total(cell)),
+            Self::Means { .. } => (self.full(merged, cell), 1.0),
+        }
+    }
+
+    /// The colour of a cell that must be seen, however few its rows.
+    fn full(&self, merged: &Merged, cell: usize) -> Rgb {
+        match self {
+            Self::Counts(shades) => shades.full(merged.counts(cell)),
+            Self::Means { lo, hi, look } => merged.mean(cell).map_or(look.missing, |mean| {
+                let share = if hi > lo { (mean - lo) / (hi - lo) } else { 0.5 };
+                look.sequential((share * 63.0).round() / 63.0)
+            }),
+        }
+    }
+}
+
+fn paint<'g>(cells: &Cells, paint: impl FnOnce(&Merged) -> (Paint<'g>, Block)) -> (Vec<Mark>, Option<Block>) {
     let mut settled;
     let mut cells = cells;
     if cells.grid.is_none() {
@@ -173,18 +298,10 @@ pub(crate) fn marks(cells: &Cells, groups: &[Group], look: &Look) -> (Vec<Mark>,
         cells = &settled;
     }
     let (spreads, Some(grid)) = (cells.spreads, &cells.grid) else { return (Vec::new(), None) };
-    let side = SIDE / MERGED;
-    let planes = grid.counts.len();
-    let mut counts = vec![0u64; side * side * planes];
-    for (plane, of_plane) in grid.counts.iter().enumerate() {
-        for (index, count) in of_plane.iter().enumerate().filter(|(_, c)| **c > 0) {
-            let (column, row) = (index % SIDE / MERGED, index / SIDE / MERGED);
-            counts[(row * side + column) * planes + plane] += u64::from(*count);
-        }
-    }
-    let total = |row: usize, column: usize| -> u64 { counts[(row * side + column) * planes..][..planes].iter().sum() };
-    let most = (0..side * side).map(|i| total(i / side, i % side)).max().unwrap_or(1).max(1);
-    let shades = Shades { groups, look, most };
+    let merged = Merged::of(grid);
+    let (paint, legend) = paint(&merged);
+    let side = merged.side;
+    let total = |row: usize, column: usize| merged.total(row * side + column);
     let x = |column: f64| spreads.0.back(grid.origin.0 + grid.cell.0 * column * MERGED as f64);
     let y = |row: f64| spreads.1.back(grid.origin.1 + grid.cell.1 * row * MERGED as f64);
 
@@ -199,12 +316,11 @@ pub(crate) fn marks(cells: &Cells, groups: &[Group], look: &Look) -> (Vec<Mark>,
                 column += 1;
                 continue;
             }
-            let own = &counts[(row * side + column) * planes..][..planes];
-            let shade = shades.of(own, here);
+            let shade = paint.of(&merged, row * side + column);
             let neighbours = around(row, column, side).filter(|(r, c)| total(*r, *c) > 0).count();
             if neighbours <= 2 {
                 // A lonely cell is an outlier: it must be seen, however small its cell.
-                let color = shades.full(own);
+                let color = paint.full(&merged, row * side + column);
                 alone.entry(color.0).or_default().push((x(column as f64 + 0.5), y(row as f64 + 0.5)));
                 column += 1;
                 continue;
@@ -213,7 +329,7 @@ pub(crate) fn marks(cells: &Cells, groups: &[Group], look: &Look) -> (Vec<Mark>,
             let mut end = column + 1;
             while end < side {
                 let next = total(row, end);
-                let same = next > 0 && shades.of(&counts[(row * side + end) * planes..][..planes], next) == shade;
+                let same = next > 0 && paint.of(&merged, row * side + end) == shade;
                 if !same || around(row, end, side).filter(|(r, c)| total(*r, *c) > 0).count() <= 2 {
                     break;
                 }
@@ -243,7 +359,7 @@ pub(crate) fn marks(cells: &Cells, groups: &[Group], look: &Look) -> (Vec<Mark>,
             series: None,
         }));
     }
-    (marks, Some(shades.legend()))
+    (marks, Some(legend))
 }
 
 fn around(row: usize, column: usize, side: usize) -> impl Iterator<Item = (usize, usize)> {

@@ -26,7 +26,7 @@ use crate::scale::{Extent, Spread};
 use crate::text;
 use crate::theme::Look;
 
-pub(crate) use cells::{Cells, marks as cell_marks};
+pub(crate) use cells::{Cells, marks as cell_marks, mean_marks};
 pub(crate) use matrix::{Matrix, ramp, short};
 
 use histogram::Bins;

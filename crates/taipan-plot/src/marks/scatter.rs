@@ -84,19 +84,29 @@ fn rest(groups: &[Group], index: usize) -> bool {
     groups.get(index).is_some_and(|g| g.rest)
 }
 
-/// Cells instead of points: their colour tells how many rows they hold, or the mix of their groups.
+/// Cells instead of points: their colour tells how many rows they hold, or the mix of their groups, or the mean of their
+/// values.
 pub(super) fn crowd(
     view: &View<'_>,
     rows: &[(usize, f64, f64)],
     spreads: (Spread, Spread),
     legend: &mut Vec<Block>,
 ) -> Vec<Mark> {
-    let groups = view.groups();
-    let mut cells = Cells::new(spreads, groups.len());
-    for (row, x, y) in rows {
-        cells.push(*x, *y, view.coloring.group(*row));
-    }
-    let (mark, block) = cells::marks(&cells, &groups, view.look);
+    let (mark, block) = if let Coloring::Scale(scale) = &view.coloring {
+        let mut cells = Cells::new(spreads, 2).valued();
+        for (row, x, y) in rows {
+            let value = scale.of_row.get(*row).copied().flatten();
+            cells.push_valued(*x, *y, usize::from(value.is_none()), value.unwrap_or_default());
+        }
+        cells::mean_marks(&cells, &scale.title, view.look)
+    } else {
+        let groups = view.groups();
+        let mut cells = Cells::new(spreads, groups.len());
+        for (row, x, y) in rows {
+            cells.push(*x, *y, view.coloring.group(*row));
+        }
+        cells::marks(&cells, &groups, view.look)
+    };
     legend.extend(block);
     mark
 }

@@ -39,9 +39,11 @@ use crate::access::Verb;
 use crate::docs;
 use crate::rights::Asker;
 
-static ASSETS: [Asset; 3] = [
+static ASSETS: [Asset; 5] = [
     Asset::hashed("app.css", include_bytes!("../../assets/app.css")),
     Asset::hashed("app.js", include_bytes!("../../assets/app.js")),
+    Asset::hashed("picture.js", taipan::plotting::SCRIPT.as_bytes()),
+    Asset::hashed("plot.js", include_bytes!("../../assets/plot.js")),
     Asset::fixed("favicon.svg", include_bytes!("../../assets/icon.svg")),
 ];
 

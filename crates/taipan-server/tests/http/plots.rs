@@ -24,9 +24,23 @@ async fn plots_are_listed_and_drawn() {
     assert_eq!(known.header("etag"), Some(etag));
     let _ = site.client.get("/plots/ages.svg?theme=dark").header("if-none-match", etag).await.assert_status(200);
 
+    // What the script of the page takes instead: the same picture with what it needs.
+    let interactive = site.client.get("/plots/ages.svg?theme=dark&interactive=true").await.assert_status(200);
+    assert!(interactive.text().contains("data-x=") && !dark.text().contains("data-x="), "{}", interactive.text());
+    let page = site.client.get("/admin/plots/ages").browser().await.assert_status(200).text();
+    assert!(page.contains("data-plot=\"") && page.contains("<img src="), "{page}");
+    let scripts: Vec<&str> =
+        page.split("<script src=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(scripts.len(), 3, "{scripts:?}");
+    for script in scripts {
+        let served = site.client.get(&script.replace("&#x2f;", "/")).await.assert_status(200);
+        assert!(served.header("content-type").is_some_and(|kind| kind.contains("javascript")), "{script}");
+    }
+
     for (path, status, message) in [
         ("/plots/age.svg", 404, "no plot 'age'"),
         ("/plots/ages.png", 404, "no plot file 'ages.png'"),
+        ("/plots/ages.svg?interactive=1", 400, "interactive is true or false, not '1'"),
         ("/plots/ages.svg?theme=blue", 400, "no theme 'blue': theme is light or dark"),
     ] {
         assert_eq!(site.client.get(path).await.assert_status(status).json()["message"], message, "{path}");

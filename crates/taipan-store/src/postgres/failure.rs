@@ -135,6 +135,14 @@ impl Failure {
         Failure::Lost(io::Error::new(io::ErrorKind::InvalidData, "an answer that is not PostgreSQL's"))
     }
 
+    /// The row of a COPY that is at fault, counted from 1: one that breaks a rule, or holds a value that is none of its
+    /// column's type, or that a trigger does not let pass.
+    pub(super) fn row(&self) -> Option<u64> {
+        let Failure::Refused(refusal) = self else { return None };
+        let of_a_row = ["22", "23"].iter().any(|class| refusal.code.starts_with(class)) || refusal.code == "P0001";
+        if of_a_row { refusal.row() } else { None }
+    }
+
     /// As this crate's error, about a table where one is meant.
     pub(super) fn error(self, table: &str) -> Error {
         let kind = match self {

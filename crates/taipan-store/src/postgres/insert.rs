@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Schema};
 use arrow::record_batch::RecordBatch;
 
@@ -18,7 +19,7 @@ use crate::schema::{self, LONGEST_PLAIN};
 use crate::sql::quoted;
 use crate::table::Table;
 use crate::target::{self, Target};
-use crate::write::{Kept, Mode, NewColumns, WriteError, WriteOptions};
+use crate::write::{self, Kept, Mode, NewColumns, Refuse, WriteError, WriteOptions};
 
 /// A table that goes waits for those who read it; not for ever, since one of them may be waiting for this.
 const BOUNDED: &str = "SET LOCAL lock_timeout = '30s'";
@@ -53,6 +54,7 @@ impl Database {
         schema: &Schema,
         options: &WriteOptions,
         batches: impl Iterator<Item = Result<RecordBatch, E>>,
+        mut refuse: Option<Refuse<'_, E>>,
         keep: impl FnOnce(u64) -> Result<Kept, E>,
     ) -> Result<u64, WriteError<E>> {
         names::check_table(name)?;
@@ -70,11 +72,18 @@ impl Database {
         self.retried(&mut loan, |connection| connection.batch("BEGIN")).map_err(failed)?;
         let connection: &mut Connection = &mut loan;
         let mut write = self.begin(connection, name, &mut columns, options)?;
+        if refuse.is_some() {
+            // Judged at the end, a rule that can wait would be broken by no single row.
+            connection.batch("SET CONSTRAINTS ALL IMMEDIATE").map_err(failed)?;
+        } else {
+            write.copy(connection).map_err(failed)?;
+        }
         for batch in batches {
-            match batch {
-                Ok(batch) => write.push(connection, &columns, &batch).map_err(|error| write.placed(error))?,
-                Err(error) => {
-                    connection.copy_fail().map_err(failed)?;
+            match (batch, &mut refuse) {
+                (Ok(batch), None) => write.push(connection, &columns, &batch).map_err(|error| write.placed(error))?,
+                (Ok(batch), Some(refuse)) => write.push_past(connection, &columns, &batch, refuse)?,
+                (Err(error), _) => {
+                    write.give_up(connection).map_err(failed)?;
                     return Err(WriteError::Input(error));
                 }
             }
@@ -82,7 +91,7 @@ impl Database {
         let kept = match keep(write.rows) {
             Ok(kept) => kept,
             Err(error) => {
-                connection.copy_fail().map_err(failed)?;
+                write.give_up(connection).map_err(failed)?;
                 return Err(WriteError::Input(error));
             }
         };
@@ -170,11 +179,8 @@ impl Database {
         let listed: Vec<String> = columns.iter().map(|target| quoted(&target.name)).collect();
         let form = if is_binary { "binary" } else { "text" };
         let copy = format!("COPY {relation} ({}) FROM STDIN (FORMAT {form})", listed.join(", "));
-        connection.copy_in(&copy).map_err(failed)?;
-        if is_binary {
-            connection.copy_data(|out| out.extend_from_slice(copy::HEADER)).map_err(failed)?;
-        }
-        Ok(TableWrite { database: self, table: name, relation, replaced, key, is_binary, rows: 0 })
+        let (table, is_copying) = (name, false);
+        Ok(TableWrite { database: self, table, relation, replaced, key, copy, is_binary, is_copying, rows: 0, seen: 0 })
     }
 }
 
@@ -187,34 +193,119 @@ struct TableWrite<'a> {
     replaced: Option<String>,
     /// The integer key, which the server counts on from.
     key: Option<String>,
+    /// The statement that takes rows.
+    copy: String,
     is_binary: bool,
+    /// It takes rows at present.
+    is_copying: bool,
+    /// Rows written.
     rows: u64,
+    /// Rows that came, those refused among them.
+    seen: u64,
 }
 
 impl TableWrite<'_> {
+    /// Begins to send rows.
+    fn copy(&mut self, connection: &mut Connection) -> Result<(), Failure> {
+        connection.copy_in(&self.copy)?;
+        self.is_copying = true;
+        if self.is_binary {
+            connection.copy_data(|out| out.extend_from_slice(copy::HEADER))?;
+        }
+        Ok(())
+    }
+
+    /// Says that all rows were sent.
+    fn copied(&mut self, connection: &mut Connection) -> Result<(), Failure> {
+        if self.is_binary {
+            connection.copy_data(|out| out.extend_from_slice(&copy::TRAILER))?;
+        }
+        self.is_copying = false;
+        connection.copy_done().map(|_| ())
+    }
+
+    /// Ends the rows so that none is kept.
+    fn give_up(&mut self, connection: &mut Connection) -> Result<(), Failure> {
+        if self.is_copying { connection.copy_fail() } else { Ok(()) }
+    }
+
     fn push(&mut self, connection: &mut Connection, columns: &[Target], batch: &RecordBatch) -> Result<()> {
+        let cells = match self.cells(columns, batch, self.seen) {
+            Ok(cells) => cells,
+            Err(error) => return Err(given_up(connection, error)),
+        };
+        self.send(connection, &cells, batch.num_rows()).map_err(|failure| self.database.failure(failure, self.table))?;
+        self.seen += batch.num_rows() as u64;
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    /// Sends the rows of a batch that are not refused.
+    fn push_past<E>(
+        &mut self,
+        connection: &mut Connection,
+        columns: &[Target],
+        batch: &RecordBatch,
+        refuse: Refuse<'_, E>,
+    ) -> Result<(), WriteError<E>> {
+        let seen = self.seen;
+        let attempt = |part: &RecordBatch, before: u64| self.attempt(connection, columns, part, before);
+        let rows = write::write_past(batch, seen, refuse, attempt)?;
+        self.seen += batch.num_rows() as u64;
+        self.rows += rows;
+        Ok(())
+    }
+
+    /// Sends all of these rows or none.
+    fn attempt(
+        &mut self,
+        connection: &mut Connection,
+        columns: &[Target],
+        part: &RecordBatch,
+        before: u64,
+    ) -> Result<()> {
+        let cells = self.cells(columns, part, before)?;
+        let mut sent = || {
+            connection.batch("SAVEPOINT taipan_part")?;
+            self.copy(connection)?;
+            self.send(connection, &cells, part.num_rows())?;
+            self.copied(connection)?;
+            connection.batch("RELEASE SAVEPOINT taipan_part")
+        };
+        let Err(failure) = sent() else { return Ok(()) };
+        self.is_copying = false;
+        let row = failure.row().map(|row| before + row);
+        let error = self.placed(self.database.failure(failure, self.table)).of_row(row);
+        if write::is_of_a_row(&error) {
+            let back = "ROLLBACK TO SAVEPOINT taipan_part; RELEASE SAVEPOINT taipan_part";
+            connection.batch(back).map_err(|failure| self.database.failure(failure, self.table))?;
+        }
+        Err(error)
+    }
+
+    /// The columns of rows, of which so many came before.
+    fn cells(&self, columns: &[Target], batch: &RecordBatch, before: u64) -> Result<Vec<Column>> {
         let same = batch.schema_ref().fields().iter().map(|field| field.data_type());
         if !same.eq(columns.iter().map(|target| &target.data_type)) {
             let message = format!("table \"{}\": a batch has not the schema of the rest", self.table);
-            return Err(given_up(connection, Error::unsupported(message)));
+            return Err(Error::unsupported(message));
         }
-        let mut cells = Vec::with_capacity(columns.len());
-        for (target, array) in columns.iter().zip(batch.columns()) {
-            let place = Place { table: self.table, column: &target.name, rows_before: self.rows };
-            match Column::new(place, array, target.kind) {
-                Ok(column) => cells.push(column),
-                Err(error) => return Err(given_up(connection, error)),
-            }
-        }
+        let column = |(target, array): (&Target, &ArrayRef)| {
+            Column::new(Place { table: self.table, column: &target.name, rows_before: before }, array, target.kind)
+        };
+        columns.iter().zip(batch.columns()).map(column).collect()
+    }
+
+    fn send(&self, connection: &mut Connection, cells: &[Column], rows: usize) -> Result<(), Failure> {
         let count = (cells.len() as i16).to_be_bytes();
         let mut row = 0;
-        while row < batch.num_rows() {
-            let filled = connection.copy_data(|out| {
+        while row < rows {
+            connection.copy_data(|out| {
                 let end = out.len() + (64 << 10);
-                while row < batch.num_rows() && out.len() < end {
+                while row < rows && out.len() < end {
                     if self.is_binary {
                         out.extend_from_slice(&count);
-                        for column in &cells {
+                        for column in cells {
                             column.put_binary(out, row);
                         }
                     } else {
@@ -228,10 +319,8 @@ impl TableWrite<'_> {
                     }
                     row += 1;
                 }
-            });
-            filled.map_err(|failure| self.database.failure(failure, self.table))?;
+            })?;
         }
-        self.rows += batch.num_rows() as u64;
         Ok(())
     }
 
@@ -256,10 +345,9 @@ impl TableWrite<'_> {
     }
 
     fn end(&mut self, connection: &mut Connection, options: &WriteOptions, kept: &Kept) -> Result<u64, Failure> {
-        if self.is_binary {
-            connection.copy_data(|out| out.extend_from_slice(&copy::TRAILER))?;
+        if self.is_copying {
+            self.copied(connection)?;
         }
-        connection.copy_done()?;
         if let Some(key) = &self.key {
             let (relation, key) = (&self.relation, quoted(key));
             let sequence = "SELECT setval(pg_get_serial_sequence($1, $2)::regclass, max, true) FROM \

@@ -18,7 +18,7 @@ use crate::sqlite::writer::Writer;
 use crate::sqlite::{Database, failure};
 use crate::table::Table;
 use crate::target::{self, Target};
-use crate::write::{Kept, Mode, NewColumns, WriteOptions};
+use crate::write::{self, Kept, Mode, NewColumns, Refuse, WriteError, WriteOptions};
 
 /// The values that one INSERT binds, about: more rows a statement save calls, too many lose the processor's cache.
 const VALUES: usize = 250;
@@ -37,13 +37,22 @@ pub(crate) struct TableWrite<'c> {
     indexes: Vec<String>,
     origin: Option<Origin>,
     catalog: std::sync::Arc<Catalog>,
+    /// Rows written.
     rows: u64,
+    /// Rows that came, those refused among them.
+    seen: u64,
     transaction: Transaction<'c>,
 }
 
 impl Writer<'_> {
-    /// Begins to write a table.
-    pub(crate) fn write_table(&self, name: &str, schema: &Schema, options: &WriteOptions) -> Result<TableWrite<'_>> {
+    /// Begins to write a table, maybe past the rows that are refused.
+    pub(crate) fn write_table(
+        &self,
+        name: &str,
+        schema: &Schema,
+        options: &WriteOptions,
+        past_refused: bool,
+    ) -> Result<TableWrite<'_>> {
         names::check_table(name)?;
         let mut columns = target::targets(name, schema)?;
         for wanted in options.primary_key.iter().chain(&options.indexes) {
@@ -52,6 +61,10 @@ impl Writer<'_> {
         let (transaction, catalog) = self.begin()?;
         let failed = |error| self.database.refusal(error, name);
         let existing = existing(&catalog, name, options.mode)?;
+        if past_refused && options.mode == Mode::Append {
+            // Judged at the end, a reference to a row that is not there would be no single row's fault.
+            transaction.pragma_update(None, "defer_foreign_keys", false).map_err(failed)?;
+        }
         let row_id = match existing {
             Some(table) if options.mode == Mode::Append => {
                 let adds = options.new_columns == NewColumns::Add;
@@ -87,6 +100,7 @@ impl Writer<'_> {
             origin: options.origin.clone(),
             catalog,
             rows: 0,
+            seen: 0,
             transaction,
         })
     }
@@ -95,6 +109,39 @@ impl Writer<'_> {
 impl TableWrite<'_> {
     /// Inserts the rows of a batch.
     pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.insert(batch, self.seen)?;
+        self.seen += batch.num_rows() as u64;
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    /// Inserts the rows of a batch that are not refused.
+    pub(crate) fn push_past<E>(&mut self, batch: &RecordBatch, refuse: Refuse<'_, E>) -> Result<(), WriteError<E>> {
+        let seen = self.seen;
+        let rows = write::write_past(batch, seen, refuse, |part, before| self.attempt(part, before))?;
+        self.seen += batch.num_rows() as u64;
+        self.rows += rows;
+        Ok(())
+    }
+
+    /// Inserts all of these rows or none.
+    fn attempt(&mut self, part: &RecordBatch, before: u64) -> Result<()> {
+        self.run("SAVEPOINT taipan_part")?;
+        let inserted = self.insert(part, before);
+        if inserted.is_err() {
+            self.run("ROLLBACK TO taipan_part")?;
+        }
+        self.run("RELEASE taipan_part")?;
+        inserted
+    }
+
+    fn run(&self, sql: &str) -> Result<()> {
+        let run = self.transaction.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
+        run.map(|_| ()).map_err(|error| self.database.failure(error))
+    }
+
+    /// Inserts rows, of which so many came before.
+    fn insert(&mut self, batch: &RecordBatch, before: u64) -> Result<()> {
         let same = batch.schema_ref().fields().iter().map(|field| field.data_type());
         if !same.eq(self.columns.iter().map(|target| &target.data_type)) {
             return Err(Error::unsupported(format!(
@@ -104,13 +151,14 @@ impl TableWrite<'_> {
         }
         let mut cells = Vec::with_capacity(self.columns.len());
         for (target, array) in self.columns.iter().zip(batch.columns()) {
-            let place = Place { table: &self.table, column: &target.name, rows_before: self.rows };
+            let place = Place { table: &self.table, column: &target.name, rows_before: before };
             cells.push(Cells::new(place, array, target.kind)?);
         }
         if let Some(key) = self.row_id
             && let Some(row) = cells.get(key).and_then(Cells::first_null)
         {
-            return Err(self.constraint(Violation::Null, Some(self.columns[key].name.clone()), &cells, row));
+            let column = Some(self.columns[key].name.clone());
+            return Err(self.constraint(Violation::Null, column, &cells, (row, before)));
         }
         let (mut row, end) = (0, batch.num_rows());
         while row < end {
@@ -130,14 +178,15 @@ impl TableWrite<'_> {
             for row in row..next {
                 if let Err(error) = execute(&mut self.one, &cells, row..row + 1) {
                     return Err(match failure::violation(&error, &self.table) {
-                        Some((violation, column)) => self.constraint(violation, column, &cells, row).because(error),
+                        Some((violation, column)) => {
+                            self.constraint(violation, column, &cells, (row, before)).because(error)
+                        }
                         None => self.database.failure(error),
                     });
                 }
             }
             row = next;
         }
-        self.rows += end as u64;
         Ok(())
     }
 
@@ -167,13 +216,19 @@ impl TableWrite<'_> {
         Ok(rows)
     }
 
-    fn constraint(&self, violation: Violation, column: Option<String>, cells: &[Cells], row: usize) -> Error {
+    fn constraint(
+        &self,
+        violation: Violation,
+        column: Option<String>,
+        cells: &[Cells],
+        (row, before): (usize, u64),
+    ) -> Error {
         let position = column.as_ref().and_then(|column| self.columns.iter().position(|at| at.name == *column));
         let value = match violation {
             Violation::Null => None,
             _ => position.and_then(|at| cells.get(at)).map(|cells| shorten(&cells.cell(row).text())),
         };
-        let row = Some(self.rows + row as u64 + 1);
+        let row = Some(before + row as u64 + 1);
         Error::new(ErrorKind::Constraint { table: self.table.clone(), column, value, row, violation })
     }
 }

@@ -36,7 +36,7 @@ use tempfile::TempDir;
 use crate::artifact::Artifact;
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::table::Table;
-use crate::write::{Kept, WriteError, WriteOptions};
+use crate::write::{Kept, Refuse, WriteError, WriteOptions};
 use catalog::Catalog;
 use connection::Location;
 use pool::{Pool, Reader};
@@ -98,12 +98,17 @@ impl Database {
         schema: &Schema,
         options: &WriteOptions,
         batches: impl Iterator<Item = Result<RecordBatch, E>>,
+        mut refuse: Option<Refuse<'_, E>>,
         keep: impl FnOnce(u64) -> Result<Kept, E>,
     ) -> Result<u64, WriteError<E>> {
         let writer = self.writer()?;
-        let mut write = writer.write_table(name, schema, options)?;
+        let mut write = writer.write_table(name, schema, options, refuse.is_some())?;
         for batch in batches {
-            write.push(&batch.map_err(WriteError::Input)?)?;
+            let batch = batch.map_err(WriteError::Input)?;
+            match &mut refuse {
+                Some(refuse) => write.push_past(&batch, refuse)?,
+                None => write.push(&batch)?,
+            }
         }
         let kept = keep(write.rows()).map_err(WriteError::Input)?;
         Ok(write.finish(kept)?)

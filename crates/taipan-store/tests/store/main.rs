@@ -20,6 +20,7 @@ mod open;
 mod oracle;
 mod postgres;
 mod read;
+mod refused;
 mod roundtrip;
 mod sample;
 mod stream;

@@ -15,6 +15,9 @@ use crate::error::{Error, Result};
 
 const KIND: &str = "import";
 
+/// Rows that the database refused before a checkpoint, so that a run that goes on from there knows them.
+const REFUSED: &str = "import-refused";
+
 /// The word for a table that no import made.
 const OWN: &str = "own";
 
@@ -31,6 +34,11 @@ pub(super) struct Task {
     pub(super) target: Target,
     /// Rows of the file that are in the table already.
     pub(super) done: u64,
+    /// Rows of the file that were seen for them, and those of them that the database refused.
+    pub(super) seen: u64,
+    pub(super) refused: Vec<Refusal>,
+    /// In how many pieces these are kept.
+    pub(super) pieces: u64,
     generation: String,
     /// Rows of other files in the table, and how many files these are.
     others: (u64, u64),
@@ -49,12 +57,35 @@ pub(super) enum Target {
     Existing(std::sync::Arc<Table>),
 }
 
+/// A row that the database refused: its number among the good ones of the file, counted from 0, and why.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Refusal(pub(super) u64, pub(super) String);
+
 /// How much of a file is in the table.
 #[derive(Serialize, Deserialize)]
 struct Record {
     generation: String,
     rows: u64,
     whole: bool,
+    /// Rows of the file that were seen for them, if these are more.
+    #[serde(default)]
+    seen: u64,
+    /// In how many pieces the others are kept, which the database refused.
+    #[serde(default)]
+    pieces: u64,
+}
+
+/// How far a file is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reached {
+    /// Rows in the table.
+    pub(super) rows: u64,
+    /// Rows of the file that were seen for them.
+    pub(super) seen: u64,
+    /// In how many pieces the refused ones are kept.
+    pub(super) pieces: u64,
+    /// Nothing is to follow.
+    pub(super) whole: bool,
 }
 
 /// What there is of a table, and of a file in it.
@@ -81,7 +112,8 @@ impl Step {
             // The content's hash is taken before the content is read: of a file that changes meanwhile, the next import sees it.
             let fingerprint = fingerprint.with_content(path)?;
             let (key, source) = (key.clone(), source.clone());
-            Ok(Self::Write(Task { target, done, generation, others, key, source, fingerprint }))
+            let (seen, refused, pieces) = (done, Vec::new(), 0);
+            Ok(Self::Write(Task { target, done, seen, refused, pieces, generation, others, key, source, fingerprint }))
         };
         let Some(known) = Known::find(store, table, &source, &key)? else {
             return task(Target::New, 0, unique(), (0, 0));
@@ -110,7 +142,11 @@ impl Step {
             if !record.whole && same && options.checkpoint.is_some() {
                 let others =
                     (origin.map_or(0, |origin| origin.rows.saturating_sub(record.rows)), inputs.saturating_sub(1));
-                return task(Target::Existing(known.table), record.rows, record.generation.clone(), others);
+                let step = task(Target::Existing(known.table), record.rows, record.generation.clone(), others)?;
+                let Self::Write(task) = step else { return Ok(step) };
+                let refused = refused(store, &key, record.pieces)?;
+                let (seen, pieces) = (record.seen.max(record.rows), record.pieces);
+                return Ok(Self::Write(Task { seen, refused, pieces, ..task }));
             }
         }
         match options.existing {
@@ -158,10 +194,49 @@ impl Known {
     }
 }
 
+/// The rows that were refused, as earlier runs have kept them.
+fn refused(store: &Store, key: &str, pieces: u64) -> Result<Vec<Refusal>> {
+    let mut all = Vec::new();
+    for piece in 0..pieces {
+        let kept = store.artifact(REFUSED, &piece_name(key, piece))?;
+        all.extend(kept.map(|kept| serde_json::from_slice::<Vec<Refusal>>(&kept.bytes)).transpose().map_err(|_| {
+            Error::invalid("what was kept of an import that was cut short cannot be read")
+                .with_hint("--replace makes the table anew")
+        })?.unwrap_or_default());
+    }
+    Ok(all)
+}
+
+fn piece_name(key: &str, piece: u64) -> String {
+    format!("{key}\n{piece}")
+}
+
 impl Task {
+    /// What is to be kept of rows that were refused before a checkpoint.
+    pub(super) fn kept_refused(&self, piece: u64, refused: &[Refusal]) -> Artifact {
+        Artifact {
+            kind: REFUSED.to_owned(),
+            name: piece_name(&self.key, piece),
+            fingerprint: self.fingerprint.clone(),
+            // Numbers and words cannot fail to be written.
+            bytes: serde_json::to_vec(refused).unwrap_or_default(),
+        }
+    }
+
+    /// Lets go of what was kept of refused rows, once the file is whole.
+    ///
+    /// Errors: the database cannot be written.
+    pub(super) fn forget_refused(&self, store: &Store, pieces: u64) -> Result<()> {
+        for piece in 0..pieces {
+            store.drop_artifact(REFUSED, &piece_name(&self.key, piece))?;
+        }
+        Ok(())
+    }
+
     /// What is to be kept with the rows when so many are in the table.
-    pub(super) fn kept(&self, rows: u64, whole: bool) -> Kept {
-        let record = Record { generation: self.generation.clone(), rows, whole };
+    pub(super) fn kept(&self, reached: Reached) -> Kept {
+        let Reached { rows, seen, pieces, whole } = reached;
+        let record = Record { generation: self.generation.clone(), rows, whole, seen, pieces };
         let artifact = Artifact {
             kind: KIND.to_owned(),
             name: self.key.clone(),

@@ -6,17 +6,18 @@ mod fingerprint;
 mod ledger;
 mod reader;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use arrow::record_batch::RecordBatch;
 use taipan_io::{ErrorKind as InputErrorKind, Input, ReadOptions, RejectFile, table_name};
-use taipan_store::{ErrorKind as StoreErrorKind, Mode, NewColumns, Store, WriteError, WriteOptions};
+use taipan_store::{ErrorKind as StoreErrorKind, Kept, Mode, NewColumns, Store, WriteError, WriteOptions};
 
 use self::columns::Columns;
 use self::fingerprint::Fingerprint;
 pub(crate) use self::fingerprint::hex;
-use self::ledger::{Step, Target, Task};
+use self::ledger::{Reached, Refusal, Step, Target, Task};
 use self::reader::{Progress, Reader, Rejects};
 use crate::error::{Error, Result};
 
@@ -257,10 +258,10 @@ impl Import<'_> {
                 columns.input = columns.input.read_once();
             }
             let rejects = self.rejects();
-            let key = keys.last().cloned().flatten();
+            let key = Key { name: keys.last().cloned().flatten(), is_guess: keys.len() > 1 };
             let written = match self.options.checkpoint {
-                None => self.write_whole(&columns, key, &rejects),
-                Some(rows) => self.write_pieces(&columns, key, rows, &rejects),
+                None => self.write_whole(&columns, &key, &rejects),
+                Some(rows) => self.write_pieces(&columns, &key, rows, &rejects),
             };
             match written {
                 Ok(rows) => {
@@ -338,33 +339,44 @@ impl Import<'_> {
         }
     }
 
-    fn write_options(&self, mode: Mode, key: Option<String>) -> WriteOptions {
+    fn write_options(&self, mode: Mode, key: Option<&Key>) -> WriteOptions {
         let new_columns = if self.options.drift == Drift::Add { NewColumns::Add } else { NewColumns::Refuse };
-        WriteOptions { primary_key: key, ..WriteOptions::default().mode(mode).new_columns(new_columns) }
+        let primary_key = key.and_then(|key| key.name.clone());
+        WriteOptions { primary_key, ..WriteOptions::default().mode(mode).new_columns(new_columns) }
     }
 
     /// All rows in one transaction.
-    fn write_whole(&self, columns: &Columns, key: Option<String>, rejects: &Rejects) -> Written {
-        let mut reader = Reader::new(columns, 0, rejects, self.progress).map_err(WriteError::Input)?;
+    fn write_whole(&self, columns: &Columns, key: &Key, rejects: &Rejects) -> Written {
+        let reader = Reader::new(columns, (0, &[]), rejects, self.progress).map_err(WriteError::Input)?;
         let indexes = self.options.indexes.clone();
-        let options = WriteOptions { indexes, ..self.write_options(self.mode(), key) };
-        let rows = reader.take(u64::MAX);
-        self.store.write_table_and_keep(self.table, &columns.schema, &options, rows, |rows| {
+        let options = WriteOptions { indexes, ..self.write_options(self.mode(), Some(key)) };
+        let keep = |rows, _: &[Refusal]| {
             rejects.commit()?;
-            Ok(self.task.kept(rows, true))
-        })
+            Ok(self.task.kept(Reached { rows, seen: reader.seen(), pieces: 0, whole: true }))
+        };
+        self.write_rows(columns, &options, key, (&reader, u64::MAX), keep)
     }
 
     /// So many rows in each transaction, with what is recorded of them, and then the end.
-    fn write_pieces(&self, columns: &Columns, key: Option<String>, size: u64, rejects: &Rejects) -> Written {
-        let mut done = self.task.done;
-        let mut reader = Reader::new(columns, done, rejects, self.progress).map_err(WriteError::Input)?;
+    fn write_pieces(&self, columns: &Columns, key: &Key, size: u64, rejects: &Rejects) -> Written {
+        let (mut done, mut pieces) = (self.task.done, self.task.pieces);
+        let before = (self.task.seen, &*self.task.refused);
+        let reader = Reader::new(columns, before, rejects, self.progress).map_err(WriteError::Input)?;
         let mut mode = self.mode();
         while !reader.has_ended() {
-            let options = self.write_options(mode, key.clone());
-            let before = done;
-            let keep = |rows| Ok(self.task.kept(before + rows, false));
-            done += self.store.write_table_and_keep(self.table, &columns.schema, &options, reader.take(size), keep)?;
+            let options = self.write_options(mode, Some(key));
+            let keep = |rows, refused: &[Refusal]| {
+                let mut kept_refused = None;
+                if !refused.is_empty() {
+                    kept_refused = Some(self.task.kept_refused(pieces, refused));
+                    pieces += 1;
+                }
+                let reached = Reached { rows: done + rows, seen: reader.seen(), pieces, whole: false };
+                let mut kept = self.task.kept(reached);
+                kept.artifacts.extend(kept_refused);
+                Ok(kept)
+            };
+            done += self.write_rows(columns, &options, key, (&reader, size), keep)?;
             mode = Mode::Append;
         }
         let indexes = self.options.indexes.clone();
@@ -372,10 +384,48 @@ impl Import<'_> {
         let none = std::iter::empty::<taipan_io::Result<RecordBatch>>();
         self.store.write_table_and_keep(self.table, &columns.schema, &options, none, |_| {
             rejects.commit()?;
-            Ok(self.task.kept(done, true))
+            Ok(self.task.kept(Reached { rows: done, seen: reader.seen(), pieces: 0, whole: true }))
         })?;
+        // The table is whole; what is left behind is in nobody's way.
+        let _ = self.task.forget_refused(self.store, pieces);
         Ok(done)
     }
+
+    /// At most so many rows in one transaction; those that the database refuses are rejects, if bad records are. `keep` is
+    /// told the rows written, and those refused.
+    fn write_rows(
+        &self,
+        columns: &Columns,
+        options: &WriteOptions,
+        key: &Key,
+        (reader, most): (&Reader, u64),
+        keep: impl FnOnce(u64, &[Refusal]) -> taipan_io::Result<Kept>,
+    ) -> Written {
+        let (schema, rows) = (&columns.schema, reader.take(most));
+        if !columns.input.sets_aside() {
+            return self.store.write_table_and_keep(self.table, schema, options, rows, |rows| keep(rows, &[]));
+        }
+        let refused = RefCell::new(Vec::new());
+        let refuse = |row, error: taipan_store::Error| {
+            // A key that was only a guess makes no row a bad one.
+            if key.is_guess && matches!(error.kind(), StoreErrorKind::Constraint { .. }) {
+                return Err(WriteError::Store(error));
+            }
+            let refusal = reader.refuse(row, &error).map_err(WriteError::Input)?;
+            if self.options.checkpoint.is_some() {
+                refused.borrow_mut().push(refusal);
+            }
+            Ok(())
+        };
+        self.store.write_table_past(self.table, schema, options, rows, refuse, |rows| keep(rows, &refused.borrow()))
+    }
+}
+
+/// The primary key of a table that is made.
+struct Key {
+    name: Option<String>,
+    /// Whether it was asked for by nobody, so that the table may do without.
+    is_guess: bool,
 }
 
 /// The rows of a file in the table, or why there are none.

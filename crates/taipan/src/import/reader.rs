@@ -5,59 +5,117 @@ use std::path::PathBuf;
 
 use arrow::record_batch::RecordBatch;
 use taipan_io::{Batches, Reject, RejectFile, Result};
+use taipan_store::ErrorKind as StoreErrorKind;
 
 use super::columns::Columns;
+use super::ledger::Refusal;
+
+/// Rows that were handed out last.
+#[derive(Default)]
+struct Last {
+    /// The first one's number in its batch, and in the file.
+    in_batch: usize,
+    in_file: u64,
+    /// How many came before it in the same piece.
+    in_piece: u64,
+}
 
 /// Told the bytes read so far, and how many there are.
 pub(super) type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
 
 /// Reads a file once, from its first row or a later one.
-pub(super) struct Reader<'a> {
+pub(super) struct Reader<'a>(RefCell<Reading<'a>>);
+
+struct Reading<'a> {
     batches: Batches,
     rejects: &'a Rejects,
     progress: Progress<'a>,
     total: u64,
     /// Rows that are in the table already.
     skip: u64,
-    /// What is left of a batch that the last piece took a part of.
-    rest: Option<RecordBatch>,
+    /// Rows among these that the database refused then.
+    refused: &'a [Refusal],
+    /// What is left of a batch that the last piece took a part of, and its first row in the whole batch.
+    rest: Option<(usize, RecordBatch)>,
+    last: Last,
+    /// Rows of the file that were handed out or skipped.
+    seen: u64,
     ended: bool,
 }
 
 impl<'a> Reader<'a> {
-    /// Begins behind the first `skip` rows. The rejects among and before them are told again.
-    pub(super) fn new(columns: &Columns, skip: u64, rejects: &'a Rejects, progress: Progress<'a>) -> Result<Self> {
-        let batches = columns.input.batches(Some(&columns.projection))?;
-        let total = columns.input.len_bytes().unwrap_or(0);
-        Ok(Self { batches, rejects, progress, total, skip, rest: None, ended: false })
+    /// Begins behind the first `skip` rows. The rejects among and before them are told again, and those of them that the
+    /// database `refused`.
+    pub(super) fn new(
+        columns: &Columns,
+        (skip, refused): (u64, &'a [Refusal]),
+        rejects: &'a Rejects,
+        progress: Progress<'a>,
+    ) -> Result<Self> {
+        let (input, projection) = (&columns.input, Some(&*columns.projection));
+        let batches =
+            if input.sets_aside() { input.batches_to_refuse(projection)? } else { input.batches(projection)? };
+        let total = input.len_bytes().unwrap_or(0);
+        let (rest, last, seen, ended) = (None, Last::default(), 0, false);
+        Ok(Self(RefCell::new(Reading { batches, rejects, progress, total, skip, refused, rest, last, seen, ended })))
     }
 
     /// At most so many of the next rows.
-    pub(super) fn take(&mut self, rows: u64) -> impl Iterator<Item = Result<RecordBatch>> {
+    pub(super) fn take(&self, rows: u64) -> impl Iterator<Item = Result<RecordBatch>> {
         let mut missing = rows;
         std::iter::from_fn(move || {
             if missing == 0 {
                 return None;
             }
-            let batch = match self.next()? {
+            let mut reading = self.0.borrow_mut();
+            let (first, batch) = match reading.next()? {
                 Ok(batch) => batch,
                 Err(error) => return Some(Err(error)),
             };
             let taken = (batch.num_rows() as u64).min(missing) as usize;
             if taken < batch.num_rows() {
-                self.rest = Some(batch.slice(taken, batch.num_rows() - taken));
+                reading.rest = Some((first + taken, batch.slice(taken, batch.num_rows() - taken)));
             }
+            reading.last = Last { in_batch: first, in_file: reading.seen, in_piece: rows - missing };
             missing -= taken as u64;
+            reading.seen += taken as u64;
             Some(Ok(batch.slice(0, taken)))
         })
     }
 
-    /// Whether there is no further row.
-    pub(super) fn has_ended(&self) -> bool {
-        self.ended
+    /// Rejects a row that the database refused, among those handed out last. `row` is counted from 1 in the piece.
+    pub(super) fn refuse(&self, row: u64, error: &taipan_store::Error) -> Result<Refusal> {
+        let mut reading = self.0.borrow_mut();
+        let in_slice = row.saturating_sub(reading.last.in_piece + 1);
+        let refusal = Refusal(reading.last.in_file + in_slice, reason(error));
+        let in_batch = reading.last.in_batch + in_slice as usize;
+        reading.batches.reject(in_batch, refusal.1.clone())?;
+        Ok(refusal)
     }
 
-    fn next(&mut self) -> Option<Result<RecordBatch>> {
+    /// Rows of the file that were handed out or skipped.
+    pub(super) fn seen(&self) -> u64 {
+        self.0.borrow().seen
+    }
+
+    /// Whether there is no further row.
+    pub(super) fn has_ended(&self) -> bool {
+        self.0.borrow().ended
+    }
+}
+
+/// Why the database refused a row, without the row's number among those written, which says nothing of the file.
+fn reason(error: &taipan_store::Error) -> String {
+    let mut kind = error.kind().clone();
+    if let StoreErrorKind::Constraint { row, .. } | StoreErrorKind::InvalidValue { row, .. } = &mut kind {
+        *row = None;
+    }
+    kind.to_string()
+}
+
+impl Reading<'_> {
+    /// The next rows, and the first one's number in its batch.
+    fn next(&mut self) -> Option<Result<(usize, RecordBatch)>> {
         if let Some(rest) = self.rest.take() {
             return Some(Ok(rest));
         }
@@ -76,10 +134,20 @@ impl<'a> Reader<'a> {
                 Err(error) => return Some(Err(error)),
             };
             let skipped = (batch.num_rows() as u64).min(self.skip);
+            let seen = self.seen;
             self.skip -= skipped;
+            self.seen += skipped;
+            let known = self.refused.iter().take_while(|refusal| refusal.0 < self.seen).count();
+            let (known, later) = self.refused.split_at(known);
+            self.refused = later;
+            for Refusal(row, reason) in known {
+                if let Err(error) = self.batches.reject(row.saturating_sub(seen) as usize, reason.clone()) {
+                    return Some(Err(error));
+                }
+            }
             let skipped = skipped as usize;
             if skipped < batch.num_rows() {
-                return Some(Ok(batch.slice(skipped, batch.num_rows() - skipped)));
+                return Some(Ok((skipped, batch.slice(skipped, batch.num_rows() - skipped))));
             }
         }
     }

@@ -272,6 +272,8 @@ pub struct NamedPlot {
     pub svg: Arc<str>,
     /// The picture for a dark page, SVG.
     pub dark: Arc<str>,
+    /// Both once more, as [`taipan_plot::SCRIPT`] makes them interactive.
+    pub interactive: [Arc<str>; 2],
 }
 
 /// Draws a plot of `relation`. A scatter of more than 100,000 rows is drawn as they come, in bounded memory.
@@ -357,6 +359,8 @@ fn pictures(batch: &RecordBatch, relation: &Relation, options: &PlotOptions, the
 /// Takes batches into a crowd.
 struct Taker {
     crowd: Crowd,
+    /// Whether the colours are of numbers.
+    by_numbers: bool,
 }
 
 impl Taker {
@@ -374,14 +378,26 @@ impl Taker {
             Some((name.clone(), kind))
         };
         let (x, y) = (axis(&options.x, options.log_x)?, axis(&options.y, options.log_y)?);
-        let crowd = Crowd::new(x.0, y.0, options.color.clone()).axes(x.1, y.1);
-        Some(Self { crowd })
+        let mut crowd = Crowd::new(x.0, y.0, options.color.clone()).axes(x.1, y.1);
+        let color = options.color.as_ref().and_then(|name| schema.field_with_name(name).ok());
+        let by_numbers = color.is_some_and(|field| field.data_type().is_numeric() || series::is_time(field.data_type()));
+        if by_numbers {
+            crowd = crowd.by_numbers();
+        }
+        Some(Self { crowd, by_numbers })
     }
 
     fn take_in(&mut self, batch: &RecordBatch, options: &PlotOptions) -> Result<()> {
         let column = |name: &Option<String>| name.as_ref().and_then(|name| batch.column_by_name(name));
         let (Some(x), Some(y)) = (column(&options.x), column(&options.y)) else { return Ok(()) };
         let (x, y) = (numbers_of(x)?, numbers_of(y)?);
+        if let (true, Some(color)) = (self.by_numbers, column(&options.color)) {
+            let color = numbers_of(color)?;
+            for ((x, y), color) in x.iter().zip(&y).zip(&color) {
+                self.crowd.push_number(*x, *y, *color);
+            }
+            return Ok(());
+        }
         let color = column(&options.color).map(series::texts_of).transpose()?;
         for row in 0..batch.num_rows() {
             let color = color.as_ref().and_then(|c| c.get(row));
