@@ -244,11 +244,15 @@ fn rows_that_the_database_refuses_are_rejects() {
         "in.ndjson",
         "{\"id\":1,\"name\":\"a\",\"n\":1}\n{\"id\":2,\"name\":\"b\",\"n\":200}\n\n{\"id\":1,\"name\":\"c\",\"n\":3}\n{\"id\":7,\"name\":\"g\"}\n",
     );
-    place.write("in.xml", "<r><i><id>1</id><name>a</name></i>\n<i><id>1</id><name>c</name></i>\n<i><id>7</id><name>g</name></i></r>");
+    place.write(
+        "in.xml",
+        "<r><i><id>1</id><name>a</name></i>\n<i><id>1</id><name>c</name></i>\n<i><id>7</id><name>g</name></i></r>",
+    );
     place.ok(&["convert", "in.ndjson", "in.parquet"]);
     for url in databases(&place, &RULES) {
         let import = |file: &str, more: &[&str]| {
-            let common = ["import", file, "--db", &url, "--table", "t", "--rejects", "bad.ndjson", "--on-drift", "ignore"];
+            let common =
+                ["import", file, "--db", &url, "--table", "t", "--rejects", "bad.ndjson", "--on-drift", "ignore"];
             place.run(&[&common[..], more].concat())
         };
         let rejects = || -> Vec<(u64, String, String)> {
@@ -290,8 +294,10 @@ fn rows_that_the_database_refuses_are_rejects() {
             let ran = import(file, &["--on-error", "reject", "--record", "i"][..if file == "in.xml" { 4 } else { 2 }]);
             assert_eq!(ran.code, 0, "{url}: {}", ran.stderr);
             assert_eq!(there(), "id,name\n1,a\n7,g\n", "{url}: {file}");
-            let of_file: Vec<(u64, String, String)> =
-                rejects().into_iter().filter(|(_, _, raw)| raw.starts_with(if file == "in.xml" { "<i>" } else { "{" })).collect();
+            let of_file: Vec<(u64, String, String)> = rejects()
+                .into_iter()
+                .filter(|(_, _, raw)| raw.starts_with(if file == "in.xml" { "<i>" } else { "{" }))
+                .collect();
             assert_eq!(of_file.iter().map(|(line, ..)| *line).collect::<Vec<_>>(), lines, "{url}: {file}: {of_file:?}");
             std::fs::remove_file(place.path("bad.ndjson")).unwrap();
         }
@@ -302,12 +308,24 @@ fn rows_that_the_database_refuses_are_rejects() {
 #[test]
 fn what_was_refused_before_a_checkpoint_is_told_by_the_run_that_ends() {
     let place = Workplace::new();
-    let text: String = (0..30_000).map(|id| format!("{},n,{},\n", id, if id % 7 == 3 { 100 + id } else { id % 100 })).collect();
+    let text: String =
+        (0..30_000).map(|id| format!("{},n,{},\n", id, if id % 7 == 3 { 100 + id } else { id % 100 })).collect();
     place.write("in.csv", format!("id,name,n,parent\n{text}"));
     let refused = (0..30_000).filter(|id| id % 7 == 3).count();
     for url in databases(&place, &RULES) {
         let import = [
-            "import", "in.csv", "--db", &url, "--table", "t", "--on-error", "reject", "--checkpoint", "1000", "--rejects", "bad.ndjson",
+            "import",
+            "in.csv",
+            "--db",
+            &url,
+            "--table",
+            "t",
+            "--on-error",
+            "reject",
+            "--checkpoint",
+            "1000",
+            "--rejects",
+            "bad.ndjson",
         ];
         let mut cut_short = 0;
         let started = Instant::now();
@@ -324,7 +342,8 @@ fn what_was_refused_before_a_checkpoint_is_told_by_the_run_that_ends() {
                 cut_short += usize::from(!killed(&place, &import, all * (random(100) as u32) / 100));
             }
             place.ok(&import);
-            let counted = place.ok(&["query", "SELECT count(*), count(DISTINCT id) FROM t", "--db", &url, "--format", "csv"]);
+            let counted =
+                place.ok(&["query", "SELECT count(*), count(DISTINCT id) FROM t", "--db", &url, "--format", "csv"]);
             let rows = 30_001 - refused;
             assert!(counted.ends_with(&format!("\n{rows},{rows}\n")), "{url}: {counted}");
             assert_eq!(place.read("bad.ndjson").lines().count(), refused, "{url}");

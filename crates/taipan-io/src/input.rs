@@ -359,7 +359,10 @@ impl Input {
             }
             if format == Ok(Format::Json)
                 && !source.is_pointed()
-                && let Some(pointer) = options.record.as_ref().and_then(|record| json::Pointer::parse(&record.text, options.refused().depth()))
+                && let Some(pointer) = options
+                    .record
+                    .as_ref()
+                    .and_then(|record| json::Pointer::parse(&record.text, options.refused().depth()))
             {
                 source = source.pointed(pointer);
                 bytes = source.bytes(0)?;

@@ -1,5 +1,7 @@
 //! The chart description: what the caller says, checked once, then drawn.
 
+use std::convert::Infallible;
+
 use crate::error::{ErrorKind, Result};
 use crate::kind::Kind;
 use crate::marks;
@@ -18,31 +20,95 @@ pub enum Data {
     Times(Vec<f64>),
 }
 
-/// A chart description. Build it, then [`draw`](Chart::draw) it, any number of times.
+/// A chart description whose columns are of a type: a [`Chart`] with their values, or one that names them.
+///
+/// What is said of a chart beside its columns is the same for both: each option stands here once.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Chart {
-    pub(crate) kind: Kind,
-    pub(crate) title: Option<String>,
-    pub(crate) x: Option<Column>,
-    pub(crate) y: Option<Column>,
-    pub(crate) color: Option<Column>,
-    pub(crate) size_by: Option<Column>,
-    pub(crate) style: Option<Column>,
-    pub(crate) facet: Option<Column>,
-    pub(crate) columns: Vec<Column>,
-    pub(crate) theme: Theme,
-    pub(crate) size: Option<(u32, u32)>,
-    pub(crate) log_x: bool,
-    pub(crate) log_y: bool,
-    pub(crate) fit: bool,
-    pub(crate) bins: Option<usize>,
+pub struct ChartOf<C> {
+    /// What is drawn.
+    pub kind: Kind,
+    /// The title above the picture.
+    pub title: Option<String>,
+    /// The column of the horizontal axis.
+    pub x: Option<C>,
+    /// The column of the vertical axis.
+    pub y: Option<C>,
+    /// The column that colours the marks; of a heatmap the one whose mean is shown.
+    pub color: Option<C>,
+    /// The column that gives points their size.
+    pub size_by: Option<C>,
+    /// The column that gives points their marker, or lines their dash.
+    pub style: Option<C>,
+    /// The column whose values get a panel each.
+    pub facet: Option<C>,
+    /// The columns of a correlation matrix or a pair plot.
+    pub columns: Vec<C>,
+    /// The page that the picture is for.
+    pub theme: Theme,
+    /// Width and height in CSS pixels.
+    pub size: Option<(u32, u32)>,
+    /// Whether x is shown by its logarithm.
+    pub log_x: bool,
+    /// Whether y is shown by its logarithm.
+    pub log_y: bool,
+    /// Whether a scatter shows the least-squares line.
+    pub fit: bool,
+    /// The number of a histogram's bars.
+    pub bins: Option<usize>,
+    /// The parameter of a validation curve.
+    pub parameter: Option<String>,
+    /// The values of that parameter.
+    pub values: Vec<f64>,
 }
 
-/// A column and its name.
+/// A chart description. Build it, then [`draw`](Chart::draw) it, any number of times.
+pub type Chart = ChartOf<Column>;
+
+/// A column of a chart: what it is called, and its values.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Column {
+pub struct Column {
     pub(crate) label: String,
     pub(crate) data: Data,
+}
+
+/// What a column is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// The place along the horizontal axis.
+    X,
+    /// The place along the vertical axis.
+    Y,
+    /// The colour of the marks.
+    Color,
+    /// The size of points.
+    Size,
+    /// The marker of points, or the dash of lines.
+    Style,
+    /// The panel.
+    Facet,
+}
+
+impl Field {
+    /// All of them.
+    pub const ALL: [Self; 6] = [Self::X, Self::Y, Self::Color, Self::Size, Self::Style, Self::Facet];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::X => "x",
+            Self::Y => "y",
+            Self::Color => "color",
+            Self::Size => "size",
+            Self::Style => "style",
+            Self::Facet => "facet",
+        }
+    }
+}
+
+impl Column {
+    /// Values under a name.
+    pub fn new(label: impl Into<String>, data: Data) -> Self {
+        Self { label: label.into(), data }
+    }
 }
 
 impl Data {
@@ -75,7 +141,7 @@ impl Data {
     }
 }
 
-impl Chart {
+impl<C> ChartOf<C> {
     /// A chart of this kind: 720 x 480 pixels (more for a grid of plots), light, as yet without columns.
     pub fn new(kind: Kind) -> Self {
         Self {
@@ -94,6 +160,8 @@ impl Chart {
             log_y: false,
             fit: false,
             bins: None,
+            parameter: None,
+            values: Vec::new(),
         }
     }
 
@@ -104,56 +172,31 @@ impl Chart {
         self
     }
 
-    /// The column along the horizontal axis; its name is the axis title.
+    /// The column for a field, or none.
     #[must_use]
-    pub fn x(mut self, label: impl Into<String>, data: Data) -> Self {
-        self.x = Some(Column { label: label.into(), data });
+    pub fn set(mut self, field: Field, column: impl Into<Option<C>>) -> Self {
+        let place = match field {
+            Field::X => &mut self.x,
+            Field::Y => &mut self.y,
+            Field::Color => &mut self.color,
+            Field::Size => &mut self.size_by,
+            Field::Style => &mut self.style,
+            Field::Facet => &mut self.facet,
+        };
+        *place = column.into();
         self
     }
 
-    /// The column along the vertical axis. A histogram and a density have none.
-    #[must_use]
-    pub fn y(mut self, label: impl Into<String>, data: Data) -> Self {
-        self.y = Some(Column { label: label.into(), data });
-        self
-    }
-
-    /// The column that gives each row its colour: texts are categories; up to 8 different numbers are ordered
-    /// categories; more numbers are a colour scale (scatter) or ranges (the other kinds). Of more than 12 texts
-    /// the 12 most frequent get colours. Rows without a value are drawn in grey. A heatmap shows the mean of this
-    /// column in each cell.
-    #[must_use]
-    pub fn color(mut self, label: impl Into<String>, data: Data) -> Self {
-        self.color = Some(Column { label: label.into(), data });
-        self
-    }
-
-    /// The column of numbers that gives each point of a scatter its area.
-    #[must_use]
-    pub fn size_by(mut self, label: impl Into<String>, data: Data) -> Self {
-        self.size_by = Some(Column { label: label.into(), data });
-        self
-    }
-
-    /// The column whose categories get markers of their own (scatter) or dashes (line).
-    #[must_use]
-    pub fn style(mut self, label: impl Into<String>, data: Data) -> Self {
-        self.style = Some(Column { label: label.into(), data });
-        self
-    }
-
-    /// The column whose categories get a panel each, on the same axes. Of more than 16 the most frequent are shown.
-    #[must_use]
-    pub fn facet(mut self, label: impl Into<String>, data: Data) -> Self {
-        self.facet = Some(Column { label: label.into(), data });
-        self
-    }
-
-    /// One more column of numbers for a correlation matrix or a pair plot, which take no x and y.
-    #[must_use]
-    pub fn column(mut self, label: impl Into<String>, data: Data) -> Self {
-        self.columns.push(Column { label: label.into(), data });
-        self
+    /// The column for a field.
+    pub fn get(&self, field: Field) -> Option<&C> {
+        match field {
+            Field::X => self.x.as_ref(),
+            Field::Y => self.y.as_ref(),
+            Field::Color => self.color.as_ref(),
+            Field::Size => self.size_by.as_ref(),
+            Field::Style => self.style.as_ref(),
+            Field::Facet => self.facet.as_ref(),
+        }
     }
 
     /// Also draws the least-squares line of a scatter with the 95 % confidence band of its mean.
@@ -198,6 +241,161 @@ impl Chart {
         self
     }
 
+    /// The parameter of a validation curve and its values.
+    #[must_use]
+    pub fn parameter(mut self, name: impl Into<String>, values: Vec<f64>) -> Self {
+        (self.parameter, self.values) = (Some(name.into()), values);
+        self
+    }
+
+    /// The same chart of other columns, each made of one of these.
+    ///
+    /// # Errors
+    /// The first that `column` answers.
+    pub fn try_map<D, E>(
+        &self,
+        mut column: impl FnMut(&C) -> std::result::Result<D, E>,
+    ) -> std::result::Result<ChartOf<D>, E> {
+        let columns = self.columns.iter().map(&mut column).collect::<std::result::Result<_, _>>()?;
+        let mut chart = ChartOf {
+            kind: self.kind,
+            title: self.title.clone(),
+            x: None,
+            y: None,
+            color: None,
+            size_by: None,
+            style: None,
+            facet: None,
+            columns,
+            theme: self.theme,
+            size: self.size,
+            log_x: self.log_x,
+            log_y: self.log_y,
+            fit: self.fit,
+            bins: self.bins,
+            parameter: self.parameter.clone(),
+            values: self.values.clone(),
+        };
+        for field in Field::ALL {
+            chart = chart.set(field, self.get(field).map(&mut column).transpose()?);
+        }
+        Ok(chart)
+    }
+
+    /// A picture that was drawn elsewhere, with the title and size of this chart where it has them.
+    #[must_use]
+    pub fn framed(&self, picture: Picture) -> Picture {
+        let picture = match &self.title {
+            Some(title) => picture.titled(title),
+            None => picture,
+        };
+        match self.size {
+            Some((width, height)) => picture.sized(width, height),
+            None => picture,
+        }
+    }
+
+    /// The columns given, by field.
+    pub(crate) fn given(&self) -> impl Iterator<Item = (&'static str, &C)> {
+        let named = Field::ALL.into_iter().filter_map(|field| Some((field.name(), self.get(field)?)));
+        named.chain(self.columns.iter().map(|column| ("column", column)))
+    }
+}
+
+/// A chart that names its columns.
+impl ChartOf<String> {
+    /// The column of the horizontal axis.
+    #[must_use]
+    pub fn x(self, column: impl Into<String>) -> Self {
+        self.set(Field::X, column.into())
+    }
+
+    /// The column of the vertical axis.
+    #[must_use]
+    pub fn y(self, column: impl Into<String>) -> Self {
+        self.set(Field::Y, column.into())
+    }
+
+    /// The column that colours the marks; of a heatmap the one whose mean is shown.
+    #[must_use]
+    pub fn color(self, column: impl Into<String>) -> Self {
+        self.set(Field::Color, column.into())
+    }
+
+    /// The column that gives points their size.
+    #[must_use]
+    pub fn size_by(self, column: impl Into<String>) -> Self {
+        self.set(Field::Size, column.into())
+    }
+
+    /// The column that gives points their marker, or lines their dash.
+    #[must_use]
+    pub fn style(self, column: impl Into<String>) -> Self {
+        self.set(Field::Style, column.into())
+    }
+
+    /// The column whose values get a panel each.
+    #[must_use]
+    pub fn facet(self, column: impl Into<String>) -> Self {
+        self.set(Field::Facet, column.into())
+    }
+
+    /// The columns of a correlation matrix or a pair plot; those of numbers when there are none.
+    #[must_use]
+    pub fn columns(mut self, columns: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.columns = columns.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+/// A chart with the values of its columns.
+impl Chart {
+    /// The column along the horizontal axis; its name is the axis title.
+    #[must_use]
+    pub fn x(self, label: impl Into<String>, data: Data) -> Self {
+        self.set(Field::X, Column::new(label, data))
+    }
+
+    /// The column along the vertical axis. A histogram and a density have none.
+    #[must_use]
+    pub fn y(self, label: impl Into<String>, data: Data) -> Self {
+        self.set(Field::Y, Column::new(label, data))
+    }
+
+    /// The column that gives each row its colour: texts are categories; up to 8 different numbers are ordered
+    /// categories; more numbers are a colour scale (scatter) or ranges (the other kinds). Of more than 12 texts
+    /// the 12 most frequent get colours. Rows without a value are drawn in grey. A heatmap shows the mean of this
+    /// column in each cell.
+    #[must_use]
+    pub fn color(self, label: impl Into<String>, data: Data) -> Self {
+        self.set(Field::Color, Column::new(label, data))
+    }
+
+    /// The column of numbers that gives each point of a scatter its area.
+    #[must_use]
+    pub fn size_by(self, label: impl Into<String>, data: Data) -> Self {
+        self.set(Field::Size, Column::new(label, data))
+    }
+
+    /// The column whose categories get markers of their own (scatter) or dashes (line).
+    #[must_use]
+    pub fn style(self, label: impl Into<String>, data: Data) -> Self {
+        self.set(Field::Style, Column::new(label, data))
+    }
+
+    /// The column whose categories get a panel each, on the same axes. Of more than 16 the most frequent are shown.
+    #[must_use]
+    pub fn facet(self, label: impl Into<String>, data: Data) -> Self {
+        self.set(Field::Facet, Column::new(label, data))
+    }
+
+    /// One more column of numbers for a correlation matrix or a pair plot, which take no x and y.
+    #[must_use]
+    pub fn column(mut self, label: impl Into<String>, data: Data) -> Self {
+        self.columns.push(Column::new(label, data));
+        self
+    }
+
     /// The picture as SVG text.
     ///
     /// # Errors
@@ -234,36 +432,11 @@ impl Chart {
         self.given().next().map_or(0, |(_, column)| column.data.len())
     }
 
-    /// The columns given, by field.
-    pub(crate) fn given(&self) -> impl Iterator<Item = (&'static str, &Column)> {
-        let fields = [
-            ("x", &self.x),
-            ("y", &self.y),
-            ("color", &self.color),
-            ("size", &self.size_by),
-            ("style", &self.style),
-            ("facet", &self.facet),
-        ];
-        let named = fields.into_iter().filter_map(|(field, column)| Some((field, column.as_ref()?)));
-        named.chain(self.columns.iter().map(|column| ("column", column)))
-    }
-
     /// The chart of some of the rows.
     pub(crate) fn rows(&self, rows: &[usize]) -> Self {
-        let of = |column: &Option<Column>| {
-            column.as_ref().map(|c| Column { label: c.label.clone(), data: c.data.rows(rows) })
-        };
-        Self {
-            title: None,
-            x: of(&self.x),
-            y: of(&self.y),
-            color: of(&self.color),
-            size_by: of(&self.size_by),
-            style: of(&self.style),
-            facet: None,
-            columns: Vec::new(),
-            ..*self
-        }
+        let of = |column: &Column| Ok::<_, Infallible>(Column::new(&column.label, column.data.rows(rows)));
+        let Ok(part) = self.try_map(of);
+        Self { title: None, facet: None, columns: Vec::new(), ..part }
     }
 
     /// How x is spread along its axis.

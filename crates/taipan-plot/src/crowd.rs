@@ -227,12 +227,7 @@ impl Crowd {
 
 /// A group in the legend.
 fn entry(group: &Group) -> Entry {
-    Entry {
-        words: group.label.clone(),
-        color: group.color,
-        swatch: Swatch::Dot(Marker::Circle, 5.0),
-        series: None,
-    }
+    Entry { words: group.label.clone(), color: group.color, swatch: Swatch::Dot(Marker::Circle, 5.0), series: None }
 }
 
 #[cfg(test)]

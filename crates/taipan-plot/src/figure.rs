@@ -43,6 +43,8 @@ pub(crate) struct Side {
     pub(crate) label: String,
     pub(crate) shown: Shown,
     pub(crate) grid: bool,
+    /// What the ticks measure, if it is not the marks of this panel but those of its row.
+    pub(crate) ticks: Option<Extent>,
 }
 
 /// How much of an axis is drawn.
@@ -336,7 +338,7 @@ impl Dash {
 
 impl Default for Side {
     fn default() -> Self {
-        Self { extent: None, label: String::new(), shown: Shown::Full, grid: true }
+        Self { extent: None, label: String::new(), shown: Shown::Full, grid: true, ticks: None }
     }
 }
 

@@ -256,7 +256,14 @@ fn axis(side: &Side, direction: Direction, pixels: f64, spacing: f64, longest: f
             axis.turn = 0.0;
             axis
         }
-        Some(extent) => Axis::new(extent, direction, pixels, spacing, longest),
+        Some(extent) => {
+            let mut axis = Axis::new(extent, direction, pixels, spacing, longest);
+            if let Some(measured) = &side.ticks {
+                let of_row = Axis::new(measured, direction, pixels, spacing, longest);
+                (axis.ticks, axis.label_width) = (of_row.ticks, of_row.label_width);
+            }
+            axis
+        }
         None => Axis::empty(),
     }
 }

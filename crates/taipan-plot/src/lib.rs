@@ -47,7 +47,7 @@ mod text;
 mod theme;
 mod time;
 
-pub use chart::{Chart, Data};
+pub use chart::{Chart, ChartOf, Column, Data, Field};
 pub use crowd::{AxisKind, Crowd};
 pub use error::{Error, ErrorKind, Result};
 pub use html::{SCRIPT, script_hash};

@@ -476,7 +476,13 @@ impl Canvas {
 
 fn axis(side: &Side, direction: Direction, pixels: f64, spacing: f64) -> Axis {
     match &side.extent {
-        Some(extent) => Axis::new(extent, direction, pixels, spacing, 1e4),
+        Some(extent) => {
+            let mut axis = Axis::new(extent, direction, pixels, spacing, 1e4);
+            if let Some(measured) = &side.ticks {
+                axis.ticks = Axis::new(measured, direction, pixels, spacing, 1e4).ticks;
+            }
+            axis
+        }
         None => Axis::empty(),
     }
 }

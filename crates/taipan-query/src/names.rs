@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::sql::sqlparser::ast::{
-    ExcludeSelectItem, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, ObjectNamePart, Query, Select,
-    SelectItem, SetExpr, Statement, TableFactor, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    AccessExpr, ExcludeSelectItem, Expr, Function, FunctionArguments, Ident, JoinConstraint, JoinOperator, ObjectName,
+    ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement, TableFactor, VisitMut, VisitorMut,
+    WildcardAdditionalOptions,
 };
 
 /// The name nearest to `wanted`, when one is near enough to be meant.
@@ -34,7 +35,7 @@ pub(crate) fn resolve(statement: &mut Statement, columns: &[String]) {
     }
     let _ = statement.visit(&mut AliasCollector(&mut resolver));
     let _ = statement.visit(&mut resolver);
-    let _ = statement.visit(&mut Namer);
+    let _ = statement.visit(&mut Namer(&resolver));
 }
 
 /// The schema with repeated names made different (`n`, `n_2`), as `SELECT *` over a join may give them: whoever reads
@@ -139,6 +140,9 @@ impl VisitorMut for Resolver {
     }
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Some(column) = self.unreserved(expr) {
+            *expr = column;
+        }
         match expr {
             Expr::Identifier(ident) => {
                 self.columns.fix(ident);
@@ -157,6 +161,40 @@ impl VisitorMut for Resolver {
 }
 
 impl Resolver {
+    /// A word that SQL has a function for, such as `user`, as the column of that name, with the fields within it.
+    fn unreserved(&self, expr: &Expr) -> Option<Expr> {
+        let (function, fields) = match expr {
+            Expr::Function(function) => (function, [].as_slice()),
+            Expr::CompoundFieldAccess { root, access_chain } => match &**root {
+                Expr::Function(function) => (function, access_chain.as_slice()),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let Function { name, args: FunctionArguments::None, over: None, .. } = function else { return None };
+        let [ObjectNamePart::Identifier(name)] = name.0.as_slice() else { return None };
+        let mut name = name.clone();
+        if !self.columns.fix(&mut name) {
+            return None;
+        }
+        let field = |access: &AccessExpr| match access {
+            AccessExpr::Dot(Expr::Identifier(field)) => Some(field.clone()),
+            _ => None,
+        };
+        let fields = fields.iter().map(field).collect::<Option<Vec<Ident>>>()?;
+        if fields.is_empty() {
+            return Some(Expr::Identifier(name));
+        }
+        Some(Expr::CompoundIdentifier(std::iter::once(name).chain(fields).collect()))
+    }
+
+    /// The parts of a name that lead from a column to a field within it, if they do.
+    fn field<'p>(&self, parts: &'p [Ident]) -> Option<&'p [Ident]> {
+        let first = usize::from(parts.first().is_some_and(|first| self.relations.exact.contains(&first.value)));
+        let parts = parts.get(first..).filter(|parts| parts.len() > 1)?;
+        self.columns.exact.contains(&parts.first()?.value).then_some(parts)
+    }
+
     fn fix_options(&self, options: &mut WildcardAdditionalOptions) {
         if let Some(except) = &mut options.opt_except {
             self.columns.fix(&mut except.first_element);
@@ -239,51 +277,56 @@ impl VisitorMut for AliasCollector<'_> {
 
 /// Names computed columns by their text; the planner would put the tables' names, which are paths, into them. A text
 /// or column that is there twice gets a number.
-struct Namer;
+struct Namer<'r>(&'r Resolver);
 
-impl VisitorMut for Namer {
+impl VisitorMut for Namer<'_> {
     type Break = ();
 
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
-        name_columns(&mut query.body);
+        self.name_columns(&mut query.body);
         ControlFlow::Continue(())
     }
 }
 
-fn name_columns(body: &mut SetExpr) {
-    match body {
-        // The first query of a union names its columns.
-        SetExpr::SetOperation { left, .. } => name_columns(left),
-        SetExpr::Select(select) => {
-            let mut seen = Seen::default();
-            for item in &mut select.projection {
-                let (expr, computed) = match item {
-                    SelectItem::ExprWithAlias { alias, .. } => {
-                        seen.0.insert(alias.value.clone());
-                        continue;
-                    }
-                    SelectItem::UnnamedExpr(expr) => match expr {
-                        Expr::Identifier(_) | Expr::CompoundIdentifier(_) => (expr, false),
-                        _ => (expr, true),
-                    },
-                    _ => continue,
-                };
-                let text = match &*expr {
-                    Expr::Identifier(ident) => ident.value.clone(),
-                    // The same column of two tables is two columns to the planner.
-                    Expr::CompoundIdentifier(parts) => {
-                        parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".")
-                    }
-                    expr => expr.to_string(),
-                };
-                let name = seen.unique(&text);
-                if computed || name != text {
-                    let alias = Ident::with_quote('"', name);
-                    *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+impl Namer<'_> {
+    fn name_columns(&self, body: &mut SetExpr) {
+        match body {
+            // The first query of a union names its columns.
+            SetExpr::SetOperation { left, .. } => self.name_columns(left),
+            SetExpr::Select(select) => {
+                let mut seen = Seen::default();
+                for item in &mut select.projection {
+                    self.name(item, &mut seen);
                 }
             }
+            _ => {}
         }
-        _ => {}
+    }
+
+    fn name(&self, item: &mut SelectItem, seen: &mut Seen) {
+        let expr = match item {
+            SelectItem::ExprWithAlias { alias, .. } => {
+                seen.0.insert(alias.value.clone());
+                return;
+            }
+            SelectItem::UnnamedExpr(expr) => expr,
+            _ => return,
+        };
+        let joined = |parts: &[Ident]| parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".");
+        let (text, computed) = match &*expr {
+            Expr::Identifier(ident) => (ident.value.clone(), false),
+            Expr::CompoundIdentifier(parts) => match self.0.field(parts) {
+                Some(field) => (joined(field), true),
+                // The same column of two tables is two columns to the planner.
+                None => (joined(parts), false),
+            },
+            expr => (expr.to_string(), true),
+        };
+        let name = seen.unique(&text);
+        if computed || name != text {
+            let alias = Ident::with_quote('"', name);
+            *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias };
+        }
     }
 }
 
@@ -301,7 +344,10 @@ mod tests {
             ("SELECT h.AREA FROM houses AS h WHERE PRICE > 1", "SELECT h.Area FROM houses AS h WHERE price > 1"),
             ("SELECT H.area FROM houses AS h", "SELECT h.Area FROM houses AS h"),
             ("SELECT Day.area FROM houses AS Day", "SELECT Day.Area FROM houses AS Day"),
-            ("SELECT AREA.width FROM houses", "SELECT Area.width FROM houses"),
+            ("SELECT AREA.width FROM houses", "SELECT Area.width AS \"Area.width\" FROM houses"),
+            ("SELECT h.AREA.width FROM houses h", "SELECT h.Area.width AS \"Area.width\" FROM houses h"),
+            ("SELECT user.age, USER FROM houses", "SELECT user.age AS \"user.age\", user FROM houses"),
+            ("SELECT current_user FROM houses", "SELECT current_user AS \"current_user\" FROM houses"),
             ("SELECT DAY FROM houses", "SELECT DAY FROM houses"),
             ("SELECT * EXCEPT (PRICE) FROM houses", "SELECT * EXCEPT (price) FROM houses"),
             ("SELECT 1 AS a FROM x JOIN y USING(AREA)", "SELECT 1 AS a FROM x JOIN y USING(Area)"),
@@ -313,7 +359,7 @@ mod tests {
             ("SELECT sum(area) AS AREA FROM h WHERE area > 1", "SELECT sum(Area) AS AREA FROM h WHERE Area > 1"),
         ] {
             let mut statement = Parser::parse_sql(&GenericDialect, sql).unwrap().remove(0);
-            resolve(&mut statement, &["Area".into(), "price".into(), "day".into(), "Day".into()]);
+            resolve(&mut statement, &["Area".into(), "price".into(), "day".into(), "Day".into(), "user".into()]);
             assert_eq!(statement.to_string(), expected);
         }
     }

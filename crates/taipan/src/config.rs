@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use taipan_io::{OnError, ReadOptions};
 use taipan_learn::metrics::Scoring;
 use taipan_learn::{ParamValue, registry};
+use taipan_plot::Field;
 use taipan_store::resource::Classes;
 use toml::Spanned;
 
@@ -19,7 +20,7 @@ use crate::classes;
 pub use crate::classes::{ClassConfig, FieldConfig, IndexConfig};
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::model::TrainOptions;
-use crate::picture::PlotOptions;
+use crate::picture::{PlotOptions, empty};
 
 /// The name of the app file in a folder.
 pub const FILE_NAME: &str = "taipan.toml";
@@ -179,20 +180,21 @@ impl PlotConfig {
             (None, None) => None,
             (width, height) => Some((width.unwrap_or(720), height.unwrap_or(480))),
         };
-        Ok(PlotOptions::new(self.kind.get_ref().parse()?)
-            .x(self.x.clone())
-            .y(self.y.clone())
-            .color(self.color.clone())
-            .size_by(self.size.clone())
-            .style(self.style.clone())
-            .facet(self.facet.clone())
-            .columns(self.columns.clone())
-            .title(self.title.clone())
+        let mut options = PlotOptions::new(self.kind.get_ref().parse()?)
+            .set(Field::X, self.x.clone())
+            .set(Field::Y, self.y.clone())
+            .set(Field::Color, self.color.clone())
+            .set(Field::Size, self.size.clone())
+            .set(Field::Style, self.style.clone())
+            .set(Field::Facet, self.facet.clone())
+            .columns(&self.columns)
             .fit(self.fit)
-            .log(self.log_x, self.log_y)
-            .bins(self.bins)
-            .size(size)
-            .parameter(self.parameter.clone(), self.values.clone()))
+            .log_x(self.log_x)
+            .log_y(self.log_y)
+            .bins(self.bins);
+        (options.title, options.size) = (self.title.clone(), size);
+        (options.parameter, options.values) = (self.parameter.clone(), self.values.clone());
+        Ok(options)
     }
 }
 
@@ -382,7 +384,7 @@ impl Source<'_> {
     /// Draws the plot without data, which finds a missing or superfluous column.
     fn check_plot(plot: &PlotConfig) -> taipan_plot::Result<()> {
         let options = plot.options()?;
-        if plot.model.is_some() { Ok(()) } else { options.empty().picture().map(drop) }
+        if plot.model.is_some() { Ok(()) } else { empty(&options).and_then(|chart| chart.picture()).map(drop) }
     }
 
     fn check_model(&self, model: &ModelConfig) -> Result<()> {

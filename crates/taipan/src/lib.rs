@@ -44,7 +44,7 @@ pub use model::{
     BestParams, Evaluation, Input, NamedModel, Prediction, Searched, TrainOptions, answer_schema, attribute_json,
     class_names, evaluate, export_onnx, inputs, load_model, predict, search, train, transform,
 };
-pub use picture::{NamedPlot, PlotOptions, plot, plot_model, png};
+pub use picture::{NamedPlot, PlotOptions, plot, plot_batch, plot_model, png};
 pub use project::{Drawn, NewStore, Project, ProjectOptions, Trained, open_database};
 pub use relation::Relation;
 pub use report::Report;

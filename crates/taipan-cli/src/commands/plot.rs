@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Result, bail};
 use taipan::io::AtomicFile;
-use taipan::plotting::{Ink, Kind, Picture, Theme};
+use taipan::plotting::{Field, Ink, Kind, Picture, Theme};
 use taipan::{Error, PlotOptions, Relation};
 
 use super::{engine, relation};
@@ -66,21 +66,22 @@ fn options(args: &Plot, kind: Kind) -> Result<PlotOptions> {
             (Some(name.clone()), values)
         }
     };
-    Ok(PlotOptions::new(kind)
-        .x(args.x.clone())
-        .y(args.y.clone())
-        .color(args.color.clone())
-        .size_by(args.size.clone())
-        .style(args.style.clone())
-        .facet(args.facet.clone())
-        .columns(args.columns.clone())
-        .title(args.title.clone())
+    let mut options = PlotOptions::new(kind)
+        .set(Field::X, args.x.clone())
+        .set(Field::Y, args.y.clone())
+        .set(Field::Color, args.color.clone())
+        .set(Field::Size, args.size.clone())
+        .set(Field::Style, args.style.clone())
+        .set(Field::Facet, args.facet.clone())
+        .columns(&args.columns)
         .fit(args.fit)
-        .log(args.log_x, args.log_y)
+        .log_x(args.log_x)
+        .log_y(args.log_y)
         .bins(args.bins)
-        .parameter(parameter, values)
-        .size(size)
-        .theme(theme))
+        .theme(theme);
+    (options.title, options.size) = (args.title.clone(), size);
+    (options.parameter, options.values) = (parameter, values);
+    Ok(options)
 }
 
 fn form(path: &Path) -> Result<Form> {

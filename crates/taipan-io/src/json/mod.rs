@@ -59,12 +59,7 @@ pub(crate) struct Inferred {
 
 /// Infers the schema from the first bytes of a file, behind a byte order mark; nothing if they do not reach to the end
 /// of the first record. `whole` says that they are all there is.
-pub(crate) fn infer(
-    sample: &[u8],
-    whole: bool,
-    keyed: bool,
-    refused: &mut Refused,
-) -> Result<Option<Inferred>, Fault> {
+pub(crate) fn infer(sample: &[u8], whole: bool, keyed: bool, refused: &mut Refused) -> Result<Option<Inferred>, Fault> {
     let (records, flaw) = split_past_flaws(sample, whole, keyed, refused);
     // A fault inside a record stands before one found behind it.
     let members = shape(sample, &records, refused)?;
@@ -82,12 +77,7 @@ pub(crate) fn infer(
 
 /// The records of a sample and the fault behind them. Who sets bad records aside has those behind the line of a fault too,
 /// as the block reader will see them.
-fn split_past_flaws(
-    sample: &[u8],
-    whole: bool,
-    keyed: bool,
-    refused: &Refused,
-) -> (Vec<Range<usize>>, Option<Fault>) {
+fn split_past_flaws(sample: &[u8], whole: bool, keyed: bool, refused: &Refused) -> (Vec<Range<usize>>, Option<Fault>) {
     let mut splitter = Splitter::new(refused.depth());
     if keyed {
         splitter = splitter.keyed();
@@ -196,7 +186,8 @@ impl Records for Rows<'_> {
         if let Some(key) = &mut self.key {
             key.enter(&range);
             if self.places.first().is_some_and(Option::is_some) {
-                let message = format!("`{}` is the key of the record, and a member of it too", self.file.field(0).name());
+                let message =
+                    format!("`{}` is the key of the record, and a member of it too", self.file.field(0).name());
                 return refused.take(range.clone(), Fault::on_column(range.start, ErrorKind::Syntax(message)));
             }
         }

@@ -45,10 +45,11 @@ pub(super) fn figure(view: &View<'_>) -> Result<Figure> {
                     tip: b.tip,
                     series: b.series,
                 });
-                // Its height is a count, which the ticks of its row do not measure.
+                // Its height is a count; the ticks beside the first one measure the points of its row.
                 panel.y = Side::new((top > 0).then(|| from_zero(0.0, top as f64, true)), label(column == 0, line))
-                    .shown(Shown::Line)
+                    .shown(shown(column == 0))
                     .plain();
+                panel.y.ticks = extents[line].clone();
                 panel.x.grid = false;
                 panel.marks =
                     vec![Mark::Rectangles(Rectangles { all: all.collect(), rim: Rim::Apart, on_zero: Some(Foot::X) })];

@@ -29,8 +29,7 @@ async fn plots_are_listed_and_drawn() {
     assert!(interactive.text().contains("data-x=") && !dark.text().contains("data-x="), "{}", interactive.text());
     let page = site.client.get("/admin/plots/ages").browser().await.assert_status(200).text();
     assert!(page.contains("data-plot=\"") && page.contains("<img src="), "{page}");
-    let scripts: Vec<&str> =
-        page.split("<script src=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let scripts: Vec<&str> = page.split("<script src=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
     assert_eq!(scripts.len(), 3, "{scripts:?}");
     for script in scripts {
         let served = site.client.get(&script.replace("&#x2f;", "/")).await.assert_status(200);

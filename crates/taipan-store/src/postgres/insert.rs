@@ -234,7 +234,8 @@ impl TableWrite<'_> {
             Ok(cells) => cells,
             Err(error) => return Err(given_up(connection, error)),
         };
-        self.send(connection, &cells, batch.num_rows()).map_err(|failure| self.database.failure(failure, self.table))?;
+        self.send(connection, &cells, batch.num_rows())
+            .map_err(|failure| self.database.failure(failure, self.table))?;
         self.seen += batch.num_rows() as u64;
         self.rows += batch.num_rows() as u64;
         Ok(())

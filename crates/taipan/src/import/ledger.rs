@@ -199,10 +199,15 @@ fn refused(store: &Store, key: &str, pieces: u64) -> Result<Vec<Refusal>> {
     let mut all = Vec::new();
     for piece in 0..pieces {
         let kept = store.artifact(REFUSED, &piece_name(key, piece))?;
-        all.extend(kept.map(|kept| serde_json::from_slice::<Vec<Refusal>>(&kept.bytes)).transpose().map_err(|_| {
-            Error::invalid("what was kept of an import that was cut short cannot be read")
-                .with_hint("--replace makes the table anew")
-        })?.unwrap_or_default());
+        all.extend(
+            kept.map(|kept| serde_json::from_slice::<Vec<Refusal>>(&kept.bytes))
+                .transpose()
+                .map_err(|_| {
+                    Error::invalid("what was kept of an import that was cut short cannot be read")
+                        .with_hint("--replace makes the table anew")
+                })?
+                .unwrap_or_default(),
+        );
     }
     Ok(all)
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use taipan_learn::Model;
-use taipan_plot::{AxisKind, Chart, Crowd, Kind, Picture, Theme};
+use taipan_plot::{AxisKind, Chart, Column, Crowd, Data, Field, Kind, Picture, Theme};
 use taipan_query::Engine;
 
 use crate::error::{Error, Result};
@@ -35,228 +35,59 @@ const MOST_CORRELATED: usize = 30;
 /// A pair plot of more columns has panels too small to read.
 const MOST_PAIRED: usize = 8;
 
-/// Gives a chart one of its columns.
-type SetField = fn(Chart, String, taipan_plot::Data) -> Chart;
+/// What to draw, and how: a chart that names the columns of a relation. A correlation matrix or a pair plot that names none
+/// takes those of numbers.
+///
+/// ```
+/// use taipan::{PlotOptions, plotting::Kind};
+///
+/// let options = PlotOptions::new(Kind::Scatter).x("total_bill").y("tip").color("day").title("Tips");
+/// assert_eq!(options.x.as_deref(), Some("total_bill"));
+/// ```
+pub type PlotOptions = taipan_plot::ChartOf<String>;
 
-/// What to draw, and how.
-#[derive(Debug, Clone)]
-pub struct PlotOptions {
-    pub(crate) kind: Kind,
-    pub(crate) x: Option<String>,
-    pub(crate) y: Option<String>,
-    pub(crate) color: Option<String>,
-    size_by: Option<String>,
-    style: Option<String>,
-    facet: Option<String>,
-    columns: Vec<String>,
-    title: Option<String>,
-    pub(crate) theme: Theme,
-    size: Option<(u32, u32)>,
-    log_x: bool,
-    log_y: bool,
-    fit: bool,
-    bins: Option<usize>,
-    pub(crate) parameter: Option<String>,
-    pub(crate) values: Vec<f64>,
+/// The chart without data, which says whether its fields suit the kind.
+pub(crate) fn empty(options: &PlotOptions) -> taipan_plot::Result<Chart> {
+    let none = |name: &String| Ok(Column::new(name, Data::Numbers(Vec::new())));
+    if takes_columns(options) && options.columns.is_empty() {
+        return options.clone().columns(["a", "b"]).try_map(none);
+    }
+    options.try_map(none)
 }
 
-impl PlotOptions {
-    /// A plot of this kind.
-    pub fn new(kind: Kind) -> Self {
-        Self {
-            kind,
-            x: None,
-            y: None,
-            color: None,
-            size_by: None,
-            style: None,
-            facet: None,
-            columns: Vec::new(),
-            title: None,
-            theme: Theme::Light,
-            size: None,
-            log_x: false,
-            log_y: false,
-            fit: false,
-            bins: None,
-            parameter: None,
-            values: Vec::new(),
+fn takes_columns(options: &PlotOptions) -> bool {
+    matches!(options.kind, Kind::Correlation | Kind::Pair)
+}
+
+/// The columns to read, those of numbers where the kind takes several and none is named.
+fn wanted(options: &PlotOptions, schema: &SchemaRef) -> Vec<String> {
+    if takes_columns(options) && options.columns.is_empty() {
+        let most = if options.kind == Kind::Pair { MOST_PAIRED } else { MOST_CORRELATED };
+        let numeric = schema.fields().iter().filter(|field| field.data_type().is_numeric());
+        let mut wanted: Vec<String> = numeric
+            .map(|field| field.name().clone())
+            .filter(|name| Some(name) != options.color.as_ref())
+            .take(most)
+            .collect();
+        wanted.extend(options.color.clone());
+        return wanted;
+    }
+    let mut wanted: Vec<String> = Vec::new();
+    for column in Field::ALL.into_iter().filter_map(|field| options.get(field)).chain(&options.columns) {
+        if !wanted.contains(column) {
+            wanted.push(column.clone());
         }
     }
+    wanted
+}
 
-    /// The column of the horizontal axis.
-    #[must_use]
-    pub fn x(mut self, column: Option<String>) -> Self {
-        self.x = column;
-        self
-    }
-
-    /// The column of the vertical axis.
-    #[must_use]
-    pub fn y(mut self, column: Option<String>) -> Self {
-        self.y = column;
-        self
-    }
-
-    /// The column that colours the marks; of a heatmap the one whose mean is shown.
-    #[must_use]
-    pub fn color(mut self, column: Option<String>) -> Self {
-        self.color = column;
-        self
-    }
-
-    /// The column that gives points their size.
-    #[must_use]
-    pub fn size_by(mut self, column: Option<String>) -> Self {
-        self.size_by = column;
-        self
-    }
-
-    /// The column that gives points their marker, or lines their dash.
-    #[must_use]
-    pub fn style(mut self, column: Option<String>) -> Self {
-        self.style = column;
-        self
-    }
-
-    /// The column whose values get a panel each.
-    #[must_use]
-    pub fn facet(mut self, column: Option<String>) -> Self {
-        self.facet = column;
-        self
-    }
-
-    /// The columns of a correlation matrix or a pair plot; those of numbers when empty.
-    #[must_use]
-    pub fn columns(mut self, columns: Vec<String>) -> Self {
-        self.columns = columns;
-        self
-    }
-
-    /// The title above the picture.
-    #[must_use]
-    pub fn title(mut self, title: Option<String>) -> Self {
-        self.title = title;
-        self
-    }
-
-    /// For a light or dark page, or for print.
-    #[must_use]
-    pub fn theme(mut self, theme: Theme) -> Self {
-        self.theme = theme;
-        self
-    }
-
-    /// Width and height in CSS pixels.
-    #[must_use]
-    pub fn size(mut self, size: Option<(u32, u32)>) -> Self {
-        self.size = size;
-        self
-    }
-
-    /// Whether x and y are shown by their logarithm.
-    #[must_use]
-    pub fn log(mut self, x: bool, y: bool) -> Self {
-        (self.log_x, self.log_y) = (x, y);
-        self
-    }
-
-    /// Whether a scatter shows the least-squares line.
-    #[must_use]
-    pub fn fit(mut self, fit: bool) -> Self {
-        self.fit = fit;
-        self
-    }
-
-    /// The number of a histogram's bars.
-    #[must_use]
-    pub fn bins(mut self, bins: Option<usize>) -> Self {
-        self.bins = bins;
-        self
-    }
-
-    /// The parameter of a validation curve and its values.
-    #[must_use]
-    pub fn parameter(mut self, name: Option<String>, values: Vec<f64>) -> Self {
-        (self.parameter, self.values) = (name, values);
-        self
-    }
-
-    /// The chart without data, which says whether its fields suit the kind.
-    pub(crate) fn empty(&self) -> Chart {
-        let named = [&self.x, &self.y, &self.color, &self.size_by, &self.style, &self.facet];
-        let none = || taipan_plot::Data::Numbers(Vec::new());
-        let mut chart = self.settings();
-        let fields: [SetField; 6] = [Chart::x, Chart::y, Chart::color, Chart::size_by, Chart::style, Chart::facet];
-        for (column, set) in named.into_iter().zip(fields) {
-            if let Some(column) = column {
-                chart = set(chart, column.clone(), none());
-            }
-        }
-        let columns: &[String] = &self.columns;
-        let usual = ["a".to_owned(), "b".to_owned()];
-        let columns = if columns.is_empty() && self.takes_columns() { &usual } else { columns };
-        columns.iter().fold(chart, |chart, column| chart.column(column, none()))
-    }
-
-    fn settings(&self) -> Chart {
-        let mut chart =
-            Chart::new(self.kind).theme(self.theme).log_x(self.log_x).log_y(self.log_y).fit(self.fit).bins(self.bins);
-        if let Some(title) = &self.title {
-            chart = chart.title(title);
-        }
-        if let Some((width, height)) = self.size {
-            chart = chart.size(width, height);
-        }
-        chart
-    }
-
-    fn takes_columns(&self) -> bool {
-        matches!(self.kind, Kind::Correlation | Kind::Pair)
-    }
-
-    fn finish(&self, picture: Picture) -> Picture {
-        let picture = match &self.title {
-            Some(title) => picture.titled(title),
-            None => picture,
-        };
-        match self.size {
-            Some((width, height)) => picture.sized(width, height),
-            None => picture,
-        }
-    }
-
-    /// The columns to read, those of numbers where the kind takes several and none is named.
-    fn wanted(&self, schema: &SchemaRef) -> Vec<String> {
-        if self.takes_columns() && self.columns.is_empty() {
-            let most = if self.kind == Kind::Pair { MOST_PAIRED } else { MOST_CORRELATED };
-            let numeric = schema.fields().iter().filter(|field| field.data_type().is_numeric());
-            let mut wanted: Vec<String> = numeric
-                .map(|field| field.name().clone())
-                .filter(|name| Some(name) != self.color.as_ref())
-                .take(most)
-                .collect();
-            wanted.extend(self.color.clone());
-            return wanted;
-        }
-        let mut wanted: Vec<String> = Vec::new();
-        let named = [&self.x, &self.y, &self.color, &self.size_by, &self.style, &self.facet];
-        for column in named.into_iter().flatten().chain(&self.columns) {
-            if !wanted.contains(column) {
-                wanted.push(column.clone());
-            }
-        }
-        wanted
-    }
-
-    /// Whether rows may be counted in cells as they come.
-    fn may_crowd(&self) -> bool {
-        self.kind == Kind::Scatter
-            && self.size_by.is_none()
-            && self.style.is_none()
-            && self.facet.is_none()
-            && !self.fit
-    }
+/// Whether rows may be counted in cells as they come.
+fn may_crowd(options: &PlotOptions) -> bool {
+    options.kind == Kind::Scatter
+        && options.size_by.is_none()
+        && options.style.is_none()
+        && options.facet.is_none()
+        && !options.fit
 }
 
 /// A plot of the application, drawn.
@@ -284,6 +115,33 @@ pub fn plot(engine: &Engine, relation: &Relation, options: &PlotOptions) -> Resu
     pictures.pop().ok_or_else(|| Error::invalid("there is no theme to draw for"))
 }
 
+/// Draws a plot of rows in memory.
+///
+/// ```
+/// use taipan::arrow::array::{Float64Array, RecordBatch, StringArray};
+/// use taipan::plotting::Kind;
+/// use taipan::{PlotOptions, plot_batch};
+/// # use std::sync::Arc;
+///
+/// let rows = RecordBatch::try_from_iter([
+///     ("total_bill", Arc::new(Float64Array::from(vec![16.99, 10.34, 21.01])) as _),
+///     ("tip", Arc::new(Float64Array::from(vec![1.01, 1.66, 3.5])) as _),
+///     ("day", Arc::new(StringArray::from(vec!["Sun", "Sun", "Sat"])) as _),
+/// ])?;
+/// let options = PlotOptions::new(Kind::Scatter).x("total_bill").y("tip").color("day").title("Tips");
+/// let picture = plot_batch(&rows, &options)?;
+/// assert_eq!(picture.drawn(), 3);
+/// assert!(picture.svg().contains("Tips"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Errors: as of [`plot`].
+pub fn plot_batch(batch: &RecordBatch, options: &PlotOptions) -> Result<Picture> {
+    empty(options)?.picture()?;
+    let mut pictures = pictures(batch, "the rows", options, &[options.theme])?;
+    pictures.pop().ok_or_else(|| Error::invalid("there is no theme to draw for"))
+}
+
 /// Draws a plot of `relation`, beside whose columns stand those that `transform` makes, for each theme.
 pub(crate) fn draw(
     engine: &Engine,
@@ -293,15 +151,15 @@ pub(crate) fn draw(
     themes: &[Theme],
 ) -> Result<Vec<Picture>> {
     // Fields that do not suit the kind are told before a row is read.
-    options.empty().picture()?;
+    empty(options)?.picture()?;
     if let Some(model) = transform {
         let batch = transform_batch(model, &relation.read(engine, None)?, &relation.describe())?;
-        return pictures(&batch, relation, options, themes);
+        return pictures(&batch, &relation.describe(), options, themes);
     }
-    let wanted = if options.takes_columns() && options.columns.is_empty() {
-        options.wanted(relation.rows(engine, None)?.schema())
+    let wanted = if takes_columns(options) && options.columns.is_empty() {
+        wanted(options, relation.rows(engine, None)?.schema())
     } else {
-        options.wanted(&SchemaRef::new(arrow::datatypes::Schema::empty()))
+        wanted(options, &SchemaRef::new(arrow::datatypes::Schema::empty()))
     };
     let mut rows = relation.rows(engine, Some(&wanted))?;
     let mut batches = Vec::new();
@@ -312,47 +170,34 @@ pub(crate) fn draw(
         batches.push(batch);
         let schema = rows.schema().clone();
         if count > MOST_POINTS
-            && options.may_crowd()
+            && may_crowd(options)
             && let Some(mut taker) = Taker::new(&schema, options)
         {
             for batch in batches.drain(..).map(Ok).chain(rows.by_ref().map(|batch| batch.map_err(Error::from))) {
                 taker.take_in(&batch?, options)?;
             }
             let crowd = taker.crowd;
-            return Ok(themes.iter().map(|theme| options.finish(crowd.clone().picture(*theme))).collect());
+            return Ok(themes.iter().map(|theme| options.framed(crowd.clone().picture(*theme))).collect());
         }
     }
     let schema = rows.schema().clone();
-    pictures(&crate::relation::joined(&schema, batches)?, relation, options, themes)
+    pictures(&crate::relation::joined(&schema, batches)?, &relation.describe(), options, themes)
 }
 
-fn pictures(batch: &RecordBatch, relation: &Relation, options: &PlotOptions, themes: &[Theme]) -> Result<Vec<Picture>> {
+/// Draws the rows of a batch, which is what `of` says, for each theme.
+fn pictures(batch: &RecordBatch, of: &str, options: &PlotOptions, themes: &[Theme]) -> Result<Vec<Picture>> {
     let schema = batch.schema();
     let data = |name: &str| {
         let known = schema.fields().iter().map(|field| field.name().as_str());
         let column = batch.column_by_name(name);
-        series::data(column.ok_or_else(|| Error::unknown_column(name, &relation.describe(), known))?)
+        series::data(column.ok_or_else(|| Error::unknown_column(name, of, known))?)
     };
-    let mut chart = options.settings();
-    let fields: [(&Option<String>, SetField); 6] = [
-        (&options.x, Chart::x),
-        (&options.y, Chart::y),
-        (&options.color, Chart::color),
-        (&options.size_by, Chart::size_by),
-        (&options.style, Chart::style),
-        (&options.facet, Chart::facet),
-    ];
-    for (column, set) in fields {
-        if let Some(column) = column {
-            chart = set(chart, column.clone(), data(column)?);
-        }
+    let mut options = options.clone();
+    if takes_columns(&options) && options.columns.is_empty() {
+        options.columns = wanted(&options, &schema);
+        options.columns.retain(|column| Some(column) != options.color.as_ref());
     }
-    if options.takes_columns() {
-        let named = if options.columns.is_empty() { options.wanted(&schema) } else { options.columns.clone() };
-        for column in named.iter().filter(|c| !options.columns.is_empty() || Some(*c) != options.color.as_ref()) {
-            chart = chart.column(column, data(column)?);
-        }
-    }
+    let chart = options.try_map(|name| Ok::<_, Error>(Column::new(name, data(name)?)))?;
     Ok(themes.iter().map(|theme| chart.clone().theme(*theme).picture()).collect::<taipan_plot::Result<_>>()?)
 }
 
@@ -380,7 +225,8 @@ impl Taker {
         let (x, y) = (axis(&options.x, options.log_x)?, axis(&options.y, options.log_y)?);
         let mut crowd = Crowd::new(x.0, y.0, options.color.clone()).axes(x.1, y.1);
         let color = options.color.as_ref().and_then(|name| schema.field_with_name(name).ok());
-        let by_numbers = color.is_some_and(|field| field.data_type().is_numeric() || series::is_time(field.data_type()));
+        let by_numbers =
+            color.is_some_and(|field| field.data_type().is_numeric() || series::is_time(field.data_type()));
         if by_numbers {
             crowd = crowd.by_numbers();
         }

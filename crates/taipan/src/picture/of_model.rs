@@ -46,7 +46,7 @@ pub fn plot_model(
         Kind::Residuals => of.residuals()?,
         other => return Err(Error::invalid(format!("a {other} plot is drawn of a table, not of a model"))),
     };
-    Ok(options.finish(picture))
+    Ok(options.framed(picture))
 }
 
 /// The rows of a relation as a model sees them.
