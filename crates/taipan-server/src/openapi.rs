@@ -277,11 +277,16 @@ impl Document {
                 "name": "theme", "in": "query", "description": "The page that the picture is for.",
                 "schema": { "type": "string", "enum": ["light", "dark"], "default": "light" },
             });
+            let interactive = json!({
+                "name": "interactive", "in": "query",
+                "description": "With what the script of the plot's page needs to show values, zoom and hide series.",
+                "schema": { "type": "boolean", "default": false },
+            });
             let get = json!({
                 "operationId": self.unique("plot", name),
                 "tags": ["plots"],
                 "summary": format!("The plot {name}"),
-                "parameters": [theme],
+                "parameters": [theme, interactive],
                 "responses": {
                     "200": { "description": "The picture.", "content": { "image/svg+xml": { "schema": { "type": "string" } } } },
                     "304": { "description": "The picture has not changed." },

@@ -135,9 +135,8 @@ impl Splitter {
     /// A key and, as the record, its value. `position` stays before the key unless all of it is there.
     fn member(&mut self, bytes: &[u8], position: &mut usize, last: bool) -> Result<Option<Range<usize>>, Flaw> {
         let start = *position;
-        let cut_off = |what: &str| match last {
-            true => Err(Flaw::Unexpected { at: start, message: what.to_owned() }),
-            false => Ok(None),
+        let cut_off = |what: &str| {
+            if last { Err(Flaw::Unexpected { at: start, message: what.to_owned() }) } else { Ok(None) }
         };
         let Some(end) = string_end(bytes, start) else {
             return cut_off("the string that starts here is not closed");
