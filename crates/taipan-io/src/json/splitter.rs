@@ -104,7 +104,7 @@ impl Splitter {
             };
             let next = match (self.state, byte) {
                 (State::Start, b'{') if self.keyed => State::FirstMember,
-                (State::FirstMember | State::AfterMember, b'}') => State::End,
+                (State::FirstMember | State::AfterMember, b'}') | (State::First | State::After, b']') => State::End,
                 (State::AfterMember, b',') => State::NextMember,
                 (State::AfterMember, _) => return unexpected("`,` or `}`"),
                 (State::NextMember, b'}') => {
@@ -113,7 +113,6 @@ impl Splitter {
                 (State::FirstMember | State::NextMember, b'"') => return self.member(bytes, position, last),
                 (State::FirstMember | State::NextMember, _) => return unexpected("a key in quotes"),
                 (State::Start, b'[') => State::First,
-                (State::First | State::After, b']') => State::End,
                 (State::After, b',') => State::Next,
                 (State::After, _) => return unexpected("`,` or `]`"),
                 (State::Next, b']') => {

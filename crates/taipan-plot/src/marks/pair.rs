@@ -49,7 +49,7 @@ pub(super) fn figure(view: &View<'_>) -> Result<Figure> {
                 panel.y = Side::new((top > 0).then(|| from_zero(0.0, top as f64, true)), label(column == 0, line))
                     .shown(shown(column == 0))
                     .plain();
-                panel.y.ticks = extents[line].clone();
+                panel.y.ticks.clone_from(&extents[line]);
                 panel.x.grid = false;
                 panel.marks =
                     vec![Mark::Rectangles(Rectangles { all: all.collect(), rim: Rim::Apart, on_zero: Some(Foot::X) })];

@@ -159,7 +159,7 @@ struct Sizes {
 }
 
 const SMALLEST: f64 = 2.5;
-const LARGEST: f64 = 9.0;
+const LARGEST: f64 = 8.0;
 
 impl Sizes {
     fn of(view: &View<'_>, rows: &[(usize, f64, f64)]) -> Result<Option<Self>> {

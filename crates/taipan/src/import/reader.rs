@@ -13,11 +13,12 @@ use super::ledger::Refusal;
 /// Rows that were handed out last.
 #[derive(Default)]
 struct Last {
-    /// The first one's number in its batch, and in the file.
-    in_batch: usize,
-    in_file: u64,
+    /// The first one's number in its batch.
+    offset: usize,
+    /// Its number in the file.
+    seen: u64,
     /// How many came before it in the same piece.
-    in_piece: u64,
+    taken: u64,
 }
 
 /// Told the bytes read so far, and how many there are.
@@ -76,7 +77,7 @@ impl<'a> Reader<'a> {
             if taken < batch.num_rows() {
                 reading.rest = Some((first + taken, batch.slice(taken, batch.num_rows() - taken)));
             }
-            reading.last = Last { in_batch: first, in_file: reading.seen, in_piece: rows - missing };
+            reading.last = Last { offset: first, seen: reading.seen, taken: rows - missing };
             missing -= taken as u64;
             reading.seen += taken as u64;
             Some(Ok(batch.slice(0, taken)))
@@ -86,9 +87,9 @@ impl<'a> Reader<'a> {
     /// Rejects a row that the database refused, among those handed out last. `row` is counted from 1 in the piece.
     pub(super) fn refuse(&self, row: u64, error: &taipan_store::Error) -> Result<Refusal> {
         let mut reading = self.0.borrow_mut();
-        let in_slice = row.saturating_sub(reading.last.in_piece + 1);
-        let refusal = Refusal(reading.last.in_file + in_slice, reason(error));
-        let in_batch = reading.last.in_batch + in_slice as usize;
+        let in_slice = row.saturating_sub(reading.last.taken + 1);
+        let refusal = Refusal(reading.last.seen + in_slice, reason(error));
+        let in_batch = reading.last.offset + in_slice as usize;
         reading.batches.reject(in_batch, refusal.1.clone())?;
         Ok(refusal)
     }
