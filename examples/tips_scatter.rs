@@ -4,8 +4,7 @@ use taipan::prelude::*;
 
 fn main() -> Result<(), Error> {
     let (tips, picture): (String, String) = (argument(1, "examples/demo/tips.csv")?, argument(2, "tips.svg")?);
-    let engine = Engine::new(&EngineOptions::default())?;
-    let scatter = PlotOptions::new(PlotKind::Scatter).x(Some("total_bill".into())).y(Some("tip".into()));
-    std::fs::write(picture, plot(&engine, &Relation::parse(&tips), &scatter)?.svg())?;
+    let scatter = PlotOptions::new(PlotKind::Scatter).x("total_bill").y("tip");
+    std::fs::write(picture, read_csv(&tips)?.collect()?.plot(&scatter)?.svg())?;
     Ok(())
 }

@@ -255,9 +255,9 @@ fn precision_and_recall() -> Result<(), Error> {
 #[test]
 fn plots() -> Result<(), Error> {
     at_home();
-    let engine = Engine::new(&EngineOptions::default())?;
-    let scatter = PlotOptions::new(PlotKind::Scatter).x(Some("total_bill".into())).y(Some("tip".into()));
-    let svg = plot(&engine, &Relation::parse("examples/demo/tips.csv"), &scatter)?.svg();
+    let tips = read_csv("examples/demo/tips.csv")?.collect()?;
+    let scatter = PlotOptions::new(PlotKind::Scatter).x("total_bill").y("tip");
+    let svg = tips.plot(&scatter)?.svg();
     assert!(svg.starts_with("<svg"));
     Ok(())
 }

@@ -5,9 +5,11 @@
 //! | this one | [`PlotOptions`], [`plot`] |
 //! | `series` | columns of batches as the data of charts |
 //! | `of_model` | [`plot_model`] |
+//! | `of_frame` | `DataFrame::plot` |
 //! | `fonts` | [`png`]: fonts of the machine for letters that the built-in ones lack |
 
 mod fonts;
+mod of_frame;
 mod of_model;
 mod series;
 
