@@ -476,8 +476,27 @@ fn a_killed_import_loses_and_doubles_nothing() {
     kill_imports(6);
 }
 
+/// Two hundred rounds in all, in parts that run side by side.
 #[test]
 #[ignore = "long"]
-fn two_hundred_killed_imports_lose_and_double_nothing() {
-    kill_imports(200);
+fn killed_imports_lose_and_double_nothing_1() {
+    kill_imports(50);
+}
+
+#[test]
+#[ignore = "long"]
+fn killed_imports_lose_and_double_nothing_2() {
+    kill_imports(50);
+}
+
+#[test]
+#[ignore = "long"]
+fn killed_imports_lose_and_double_nothing_3() {
+    kill_imports(50);
+}
+
+#[test]
+#[ignore = "long"]
+fn killed_imports_lose_and_double_nothing_4() {
+    kill_imports(50);
 }
