@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use support::{Ran, Workplace};
+use taipan::store::TransactionOptions;
 
 /// The rows of a query over `d.db`, without their header.
 fn rows(place: &Workplace, sql: &str) -> String {
@@ -220,14 +221,14 @@ fn databases(place: &Workplace, statements: &[&str]) -> Vec<String> {
             let schema = format!("import_{}_{}", std::process::id(), random(u64::MAX));
             let home = taipan::store::Store::open(&server).unwrap();
             let create = format!("CREATE SCHEMA {schema}");
-            home.transaction(&Default::default(), |tx| tx.execute(&create, &[])).unwrap();
+            home.transaction(&TransactionOptions::default(), |tx| tx.execute(&create, &[])).unwrap();
             urls.push(format!("{server}?schema={schema}"));
         }
         Err(_) => eprintln!("PostgreSQL skipped: 'cargo xtask test' starts one"),
     }
     for url in &urls {
         let store = taipan::store::Store::open(url).unwrap();
-        let run = |sql: &&str| store.transaction(&Default::default(), |tx| tx.execute(sql, &[])).map(|_| ());
+        let run = |sql: &&str| store.transaction(&TransactionOptions::default(), |tx| tx.execute(sql, &[])).map(|_| ());
         statements.iter().try_for_each(run).unwrap();
     }
     urls
@@ -266,7 +267,7 @@ fn rows_that_the_database_refuses_are_rejects() {
         let there = || place.ok(&["query", "SELECT id, name FROM t ORDER BY id", "--db", &url, "--format", "csv"]);
         let clear = || {
             let store = taipan::store::Store::open(&url).unwrap();
-            store.transaction(&Default::default(), |tx| tx.execute("DELETE FROM t", &[])).unwrap();
+            store.transaction(&TransactionOptions::default(), |tx| tx.execute("DELETE FROM t", &[])).unwrap();
         };
 
         let ran = import("in.csv", &[]);
@@ -334,7 +335,7 @@ fn what_was_refused_before_a_checkpoint_is_told_by_the_run_that_ends() {
         for round in 0..6 {
             let store = taipan::store::Store::open(&url).unwrap();
             let clear = |tx: &mut taipan::store::Transaction<'_>| tx.execute("DELETE FROM t", &[]);
-            store.transaction(&Default::default(), clear).unwrap();
+            store.transaction(&TransactionOptions::default(), clear).unwrap();
             // What was recorded of the table that is gone is gone with it.
             place.write("in.csv", format!("id,name,n,parent\n{text}{},n,0,\n", 30_000 + round));
             let _ = std::fs::remove_file(place.path("bad.ndjson"));

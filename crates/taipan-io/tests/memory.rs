@@ -160,18 +160,24 @@ const JOBS: [&str; 5] = ["once", "settled", "parquet", "ndjson", "filter"];
 #[test]
 #[ignore = "long"]
 fn gigabytes_of_csv_stay_under_256_mib() {
-    JOBS.iter().for_each(|job| check_rows(job, CSV, 4 << 10, 256));
+    for job in JOBS {
+        check_rows(job, CSV, 4 << 10, 256);
+    }
 }
 
 #[test]
 #[ignore = "long"]
 fn gigabytes_of_json_stay_under_256_mib() {
-    JOBS.iter().for_each(|job| check_rows(job, LINES, 4 << 10, 256));
+    for job in JOBS {
+        check_rows(job, LINES, 4 << 10, 256);
+    }
     check_rows("filter", ARRAY, 4 << 10, 256);
 }
 
 #[test]
 #[ignore = "long"]
 fn gigabytes_of_xml_stay_under_256_mib() {
-    JOBS.iter().for_each(|job| check_rows(job, XML, 4 << 10, 256));
+    for job in JOBS {
+        check_rows(job, XML, 4 << 10, 256);
+    }
 }
