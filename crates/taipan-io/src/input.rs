@@ -123,8 +123,9 @@ impl ReadOptions {
         self
     }
 
-    /// Where the records are. In JSON the array that holds them, else the document itself: a JSON pointer such as
-    /// `/data/items`, or keys with dots between them.
+    /// Where the records are. In JSON the array that holds them, or the object whose members they are (their keys are then
+    /// the first column): a JSON pointer such as `/data/items`, or keys with dots between them; `/` is the document. Unless
+    /// it is given, a document that is one object of objects alike, on more than one line, is read by its members.
     ///
     /// Which elements of an XML document are its records, else the repeated element nearest the root that holds the data,
     /// or the root itself. `item` are all elements of that name, wherever they stand, but for those inside another;
@@ -135,7 +136,7 @@ impl ReadOptions {
     /// [`ErrorKind::InvalidOption`] if it is none of these.
     pub fn record(mut self, path: &str) -> Result<Self> {
         let record = Record { text: path.to_owned(), elements: xml::RecordPath::parse(path) };
-        if record.elements.is_none() && !(path.len() > 1 && path.starts_with('/')) {
+        if record.elements.is_none() && !path.starts_with('/') {
             return Err(Error::new(record.no_elements()));
         }
         self.record = Some(record);
@@ -690,7 +691,8 @@ fn infer_sample(
                 .format_name()
                 .extension()
                 .is_some_and(|name| name.eq_ignore_ascii_case("ndjson") || name.eq_ignore_ascii_case("jsonl"));
-            let keyed = if source.is_pointed() {
+            let named = source.is_pointed() || options.record.as_ref().is_some_and(|record| record.text == "/");
+            let keyed = if named {
                 text.trim_ascii_start().first() == Some(&b'{')
             } else {
                 !lines && json::is_keyed(text, whole, refused.depth())

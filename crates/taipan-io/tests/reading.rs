@@ -433,14 +433,19 @@ fn members_of_an_object_are_records_where_they_are_alike() {
             assert_eq!(read(text, &options.clone().block_bytes(block)).unwrap(), rows, "{text} in blocks of {block}");
         }
     }
-    let ages = "{\"12\":{\"key\":\"a\"},\"7\":{\"key\":\"b\"}}";
+    // On one line it may be a record like any other, unless it is said to be none.
+    let line = "{\"a\":{\"x\":1},\"b\":{\"x\":2}}\n";
+    assert_eq!(read(line, &plain).unwrap(), "{\"a\":{\"x\":1},\"b\":{\"x\":2}}\n");
+    let root = plain.clone().record("/").unwrap();
+    assert_eq!(read(line, &root).unwrap(), "{\"key\":\"a\",\"x\":1}\n{\"key\":\"b\",\"x\":2}\n");
+    let ages = "{\n\"12\":{\"key\":\"a\"},\"7\":{\"key\":\"b\"}}";
     let numbered = plain.clone().column("_key", arrow::datatypes::DataType::Int64);
     assert_eq!(read(ages, &numbered).unwrap(), "{\"_key\":12,\"key\":\"a\"}\n{\"_key\":7,\"key\":\"b\"}\n");
 
     // What is told by the path need not be alike.
     let prices = plain.clone().record("prices").unwrap();
     let mixed = "{\"prices\":{\"a\":1,\"b\":2.5}}";
-    assert_eq!(read(mixed, &prices).unwrap(), "{\"key\":\"a\",\"value\":1}\n{\"key\":\"b\",\"value\":2.5}\n");
+    assert_eq!(read(mixed, &prices).unwrap(), "{\"key\":\"a\",\"value\":1.0}\n{\"key\":\"b\",\"value\":2.5}\n");
 
     for (text, message) in [
         ("{\"a\":{\"x\":1},\n\"b\":{\"x\":tru}}", "in.json:2:12: "),

@@ -17,8 +17,11 @@ const KEY: &str = "key";
 /// So many members are looked into.
 const LOOKED_INTO: usize = 100;
 
+/// On one line stands what may be a record of NDJSON, unless it has so many members.
+const MANY: usize = 20;
+
 /// Whether a document is one object of records: at least two members, all of them objects that have half of their keys or
-/// more in common with the first one. `whole` says that these bytes are all there is.
+/// more in common with the first one, on more than one line or very many. `whole` says that these bytes are all there is.
 #[expect(clippy::zero_sized_map_values, reason = "of a map, serde reads the keys alone in no other way")]
 pub(crate) fn is_keyed(sample: &[u8], whole: bool, limit: u32) -> bool {
     if sample.trim_ascii_start().first() != Some(&b'{') {
@@ -29,7 +32,10 @@ pub(crate) fn is_keyed(sample: &[u8], whole: bool, limit: u32) -> bool {
     let mut first: Option<HashSet<String>> = None;
     let mut members = 0;
     while let Ok(member) = splitter.next(sample, &mut position, whole) {
-        let Some(record) = member else { return members > 1 };
+        let Some(record) = member else {
+            let lines = memchr::memchr(b'\n', sample.trim_ascii()).is_some();
+            return members > 1 && (lines || members >= MANY);
+        };
         let record = sample.get(record).unwrap_or_default();
         if record.first() != Some(&b'{') {
             return false;
@@ -110,7 +116,9 @@ mod tests {
     #[test]
     fn what_is_keyed_by_id() {
         for (text, keyed) in [
-            (r#"{"a":{"x":1},"b":{"x":2}}"#, true),
+            ("{\"a\":{\"x\":1},\n\"b\":{\"x\":2}}", true),
+            (r#"{"a":{"x":1},"b":{"x":2}}"#, false),
+            ("{\"a\":{\"x\":1},\"b\":{\"x\":2}}\n", false),
             (" {\n\"a\" : {\"x\":1,\"y\":2} , \"b\":{\"x\":2}\n}\n", true),
             (r#"{"a":{"x":1}}"#, false),
             (r#"{"a":{"x":1},"b":2}"#, false),
@@ -125,6 +133,8 @@ mod tests {
             assert_eq!(is_keyed(text.as_bytes(), true, 64), keyed, "{text}");
         }
         // Of a document that goes on, what is there decides.
-        assert!(is_keyed(br#"{"a":{"x":1},"b":{"x":2},"c":{"#, false, 64));
+        assert!(is_keyed(b"{\"a\":{\"x\":1},\n\"b\":{\"x\":2},\"c\":{", false, 64));
+        let many: Vec<String> = (0..MANY).map(|i| format!("\"{i}\":{{\"x\":{i}}}")).collect();
+        assert!(is_keyed(format!("{{{}}}\n", many.join(",")).as_bytes(), true, 64));
     }
 }

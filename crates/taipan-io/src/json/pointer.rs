@@ -341,7 +341,7 @@ mod tests {
             (r#"{"y" 1,"x":[1]}"#, "/x", Err("`/x` was not found before a fault in the document")),
             (r#"{"y":[1]}"#, "/x", Err("`/x` is not in the document")),
             (r#"{"x":{"a":1}}"#, "/x", Ok("     {\"a\":1} ")),
-            (r#"{"x":{"a":{"b":[}]}},"y":2}"#, "/x", Ok("     {\"a\":{\"b\":[}]}}      }")),
+            (r#"{"x":{"a":{"b":[}]}},"y":2}"#, "/x", Ok("     {\"a\":{\"b\":[}]} ,\"y\":2}")),
             (r#"{"x":5}"#, "/x", Err("`/x` is no array, nor an object")),
             ("[1]", "/x", Err("`/x` is not in the document")),
         ] {
