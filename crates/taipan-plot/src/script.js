@@ -46,7 +46,8 @@ const taipanPlot = svg => {
   });
   svg.addEventListener("pointerleave", () => tip.setAttribute("visibility", "hidden"));
 
-  // Legend: a click hides or shows a series.
+  // Legend: a click hides or shows a series. What holds buttons is no single image.
+  if (svg.querySelector("[data-toggle]")) svg.setAttribute("role", "group");
   for (const entry of svg.querySelectorAll("[data-toggle]")) {
     entry.style.cursor = "pointer";
     const toggle = () => {

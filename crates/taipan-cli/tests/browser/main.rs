@@ -160,10 +160,10 @@ async fn the_admin_site_lists_filters_and_draws() {
         site.until("document.querySelectorAll('.chip').length === 1").await;
 
         site.go("/").await;
-        let drawn = "const image = [...document.images].find(i => i.currentSrc.includes('/plots/tips.svg')); return image ? [image.complete, image.naturalWidth] : null;";
-        let drawn = site.run(drawn).await;
-        assert_eq!(drawn[0], true, "{drawn}");
-        assert!(drawn[1].as_u64().unwrap() > 100, "{drawn}");
+        // It comes when it is seen, and then in its own time.
+        let image = "[...document.images].find(i => i.src.includes('/plots/tips.svg'))";
+        site.run(&format!("{image}.scrollIntoView();")).await;
+        site.until(&format!("{image}.complete && {image}.naturalWidth > 100")).await;
     }
     visit!("1280,900", visit);
 }
@@ -288,6 +288,45 @@ async fn a_runaway_query_is_cancelled() {
         site.fill("#q", "SELECT nonsense").await;
         site.click("form.sql button").await;
         assert!(site.text("#sql-error").await.to_lowercase().contains("nonsense"));
+    }
+    visit!("1280,900", visit);
+}
+
+/// The page of a plot: the picture in place of its image, values where the pointer is, series that the legend hides, zoom.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plot_shows_values_hides_series_and_zooms() {
+    async fn visit(site: Site) {
+        site.go("/admin/plots/tips").await;
+        site.find("figure svg .marks circle").await;
+        let script = "
+            const svg = document.querySelector('figure svg'), seen = {};
+            const shown = () => [...svg.querySelectorAll('.marks circle')].filter(c => {
+                for (let n = c; n !== svg; n = n.parentNode) if (n.getAttribute('visibility') === 'hidden') return false;
+                return true;
+            }).length;
+            const circle = svg.querySelector('.marks circle'), box = circle.getBoundingClientRect();
+            const at = { bubbles: true, clientX: box.x + box.width / 2, clientY: box.y + box.height / 2 };
+            circle.dispatchEvent(new PointerEvent('pointermove', at));
+            seen.value = svg.lastElementChild.getAttribute('visibility') + ' ' + svg.lastElementChild.textContent;
+            seen.all = shown();
+            const entry = svg.querySelector('[data-toggle]');
+            entry.dispatchEvent(new MouseEvent('click', { bubbles: true }));
+            seen.hidden = shown();
+            entry.dispatchEvent(new MouseEvent('click', { bubbles: true }));
+            seen.back = shown();
+            const labels = () => [...svg.querySelectorAll('.x-axis text')].map(t => t.textContent).join(' ');
+            seen.before = labels();
+            circle.dispatchEvent(new WheelEvent('wheel', { ...at, deltaY: -1, cancelable: true }));
+            seen.zoomed = labels();
+            circle.dispatchEvent(new MouseEvent('dblclick', at));
+            seen.reset = labels();
+            return seen;";
+        let seen = site.run(script).await;
+        assert!(seen["value"].as_str().unwrap().starts_with("visible "), "{seen}");
+        assert!(seen["value"].as_str().unwrap().len() > "visible ".len(), "{seen}");
+        assert!(seen["all"] == 244 && seen["back"] == 244, "{seen}");
+        assert!(seen["hidden"].as_u64().unwrap() < 244, "{seen}");
+        assert!(seen["zoomed"] != seen["before"] && seen["reset"] == seen["before"], "{seen}");
     }
     visit!("1280,900", visit);
 }
