@@ -10,6 +10,12 @@ use crate::simd::dispatch;
 /// Rows in a tile.
 pub(super) const LANES: usize = 8;
 
+/// How many tiles ahead rows are announced.
+const AHEAD: usize = 3;
+
+/// Numbers that memory sends at a time.
+const LINE: usize = 8;
+
 /// A feature of each row of a tile.
 pub(super) type Lanes = [f64; LANES];
 
@@ -89,7 +95,8 @@ impl<'a> Points<'a> {
     #[inline(always)]
     pub(super) fn tiles(&self, rows: &[u32], mut work: impl FnMut(&[Lanes], &[u32])) {
         let mut tile = vec![[0.0; LANES]; self.n_features()];
-        for chunk in rows.chunks(LANES) {
+        for (number, chunk) in rows.chunks(LANES).enumerate() {
+            self.announce(rows.chunks(LANES).nth(number + AHEAD).unwrap_or_default());
             // Lanes without a row of their own repeat the last one.
             let last = chunk.len() - 1;
             let mut rows = [0; LANES];
@@ -98,6 +105,26 @@ impl<'a> Points<'a> {
             }
             self.read(rows, &mut tile);
             work(&tile, chunk);
+        }
+    }
+
+    /// Has memory send rows that will be read soon: they lie too irregularly to be sent unasked.
+    #[inline(always)]
+    fn announce(&self, rows: &[u32]) {
+        let (features, values) = (self.means.len(), self.values());
+        for &row in rows {
+            let start = row as usize * features;
+            for value in values.get(start..start + features).unwrap_or_default().iter().step_by(LINE) {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: every processor has the instruction, and it changes nothing that can be seen.
+                #[expect(unsafe_code, reason = "rows are read from memory in half the time")]
+                unsafe {
+                    use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+                    _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(value).cast());
+                }
+                #[cfg(not(target_arch = "x86_64"))]
+                let _ = value;
+            }
         }
     }
 

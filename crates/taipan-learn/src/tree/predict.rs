@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::input::{BLOCK_ROWS, Nan, check_predict};
+use crate::input::{Nan, check_predict};
 use crate::onnx::{Answer, Graph, Tensor};
 
 use super::compact::{Batch, Compact};
@@ -40,6 +40,10 @@ impl Tree {
     }
 }
 
+/// Rows that go through all trees together: as many as the second cache holds beside a large tree, since each tree is read
+/// from the third anew.
+const ROWS_AT_A_TIME: usize = 8192;
+
 /// Computes `width` numbers per row of `x`, in blocks of rows on all cores: `compute` gets rows of 32-bit floats and the
 /// space for their numbers, which starts as zeros.
 ///
@@ -54,8 +58,10 @@ pub(crate) fn by_blocks<T: Copy + Default + Send>(
 ) -> Result<Array2<T>> {
     check_predict(x, n_features, nan)?;
     let mut out = vec![T::default(); x.nrows() * width];
-    out.par_chunks_mut(BLOCK_ROWS * width).enumerate().try_for_each(|(block, out)| {
-        let start = block * BLOCK_ROWS;
+    // What a row gives does not depend on the rows beside it.
+    let block_rows = x.nrows().div_ceil(rayon::current_num_threads()).clamp(256, ROWS_AT_A_TIME);
+    out.par_chunks_mut(block_rows * width).enumerate().try_for_each(|(block, out)| {
+        let start = block * block_rows;
         let rows = rows(x.slice(s![start..start + out.len() / width, ..]), start)?;
         compute(&rows, out);
         Ok(())
