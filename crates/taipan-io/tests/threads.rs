@@ -70,6 +70,19 @@ fn check(name: &str, content: &[u8], records: usize, block: usize, sample: usize
     }
 }
 
+/// What random lines find seldom: two that break off, before one that ends where both would.
+#[test]
+fn lines_that_break_off_cost_themselves_alone() {
+    for (block, sample) in [(1, 1), (7, 30), (1 << 20, 1 << 20)] {
+        for broken in ["{\"a\":1\nnul", "{\"a\":\"x\nnul", "{\"a\":1\nnul\nnul"] {
+            let content = format!("{{\"a\":1,\"b\":\"x\"}}\n{broken}\n{{\"a\":1}}}}\n");
+            // The last line has a record, and a bracket behind it.
+            let records = content.lines().count() + 1;
+            check("t.ndjson", content.as_bytes(), records, block, sample, 2);
+        }
+    }
+}
+
 /// Records, each with its separator behind it.
 fn records(good: impl Strategy<Value = String>, bad: &[&[u8]]) -> impl Strategy<Value = Vec<Vec<u8>>> {
     let bad: Vec<Vec<u8>> = bad.iter().map(|bytes| bytes.to_vec()).collect();

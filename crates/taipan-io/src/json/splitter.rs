@@ -232,8 +232,8 @@ impl Splitter {
     }
 }
 
-/// Fails if a line of the value breaks off and the next one begins another, which shall not be lost with it. This is known
-/// where a line begins with an object that the value has no room for.
+/// Fails if a line of the value breaks off and a later one begins another, which shall not be lost with it. This is known
+/// where a line begins with an object, and the value has no room for it, or had none for a line between.
 fn broken_off(bytes: &[u8], start: usize, end: usize, limit: u32) -> Result<(), Flaw> {
     let value = bytes.get(start..end).unwrap_or_default();
     let mut newlines = memchr::memchr_iter(b'\n', value).peekable();
@@ -248,7 +248,9 @@ fn broken_off(bytes: &[u8], start: usize, end: usize, limit: u32) -> Result<(), 
             let Some(byte) = value.get(read) else { return Ok(()) };
             match machine.read(*byte) {
                 Ok(machine::Step::More) => read += 1,
-                Err(machine::Wrong { back: 0, what: What::Syntax(message) }) if read >= newline => {
+                Err(machine::Wrong { back: 0, what: What::Syntax(message) })
+                    if read >= newline || is_between_lines(value, read) =>
+                {
                     return Err(Flaw::Unexpected { at: start + read, message: message.to_owned() });
                 }
                 // Whoever parses the value says what is wrong with it.
@@ -257,6 +259,12 @@ fn broken_off(bytes: &[u8], start: usize, end: usize, limit: u32) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Whether a line ends or begins here.
+fn is_between_lines(value: &[u8], at: usize) -> bool {
+    let ends = matches!(value.get(at..), Some([b'\n', ..] | [b'\r', b'\n', ..]));
+    ends || at.checked_sub(1).and_then(|before| value.get(before)) == Some(&b'\n')
 }
 
 /// The character at an offset, as messages name it.
@@ -316,7 +324,7 @@ mod tests {
 
     #[test]
     fn shapes() {
-        let cases: [(&str, &[&str]); 12] = [
+        let cases: [(&str, &[&str]); 13] = [
             ("[]", &[]),
             (" [ 1 , \"a\" ]\n", &["1", "\"a\""]),
             ("{\"a\":1}\n{\"a\":[2]}\n", &["{\"a\":1}", "{\"a\":[2]}"]),
@@ -329,6 +337,7 @@ mod tests {
             ("{\n  \"a\": 1\n}", &["{\n  \"a\": 1\n}"]),
             ("{\"a\":[\n{\n\"b\":1},\n{}]}\n{}", &["{\"a\":[\n{\n\"b\":1},\n{}]}", "{}"]),
             ("[\"a\n{}\",\n1]", &["\"a\n{}\"", "1"]),
+            ("{\"a\":tru,\n\"b\":[\n{}]}{}", &["{\"a\":tru,\n\"b\":[\n{}]}", "{}"]),
         ];
         for (text, expected) in cases {
             let expected: Vec<Vec<u8>> = expected.iter().map(|record| record.as_bytes().to_vec()).collect();
@@ -355,6 +364,9 @@ mod tests {
             ("{\"a\":\"x\n{\"a\":\"y\"}\n{\"b", 7, "control character in a string, expected its escape"),
             ("{\"a\":1\n{\"a\":2}}", 7, "expected `,` or `}`"),
             ("\"a\n{}\"", 2, "control character in a string, expected its escape"),
+            ("{\"a\":1\nnul\n{\"a\":1}}", 7, "expected `,` or `}`"),
+            ("{\"a\":\"x\nnul\n{\"a\":\"y\"}", 7, "control character in a string, expected its escape"),
+            ("{\"a\":\"x\r\n{\"a\":\"y\"}", 7, "control character in a string, expected its escape"),
         ];
         for (text, at, message) in cases {
             let expected = Flaw::Unexpected { at, message: message.to_owned() };
