@@ -1,6 +1,7 @@
 //! `json-filter` and `json-array`: one record in ten kept of a gigabyte of JSON, whole process.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -108,8 +109,7 @@ impl Race<'_> {
         let mut first: Option<(&str, usize)> = None;
         for contender in contenders {
             cargo::run(&mut contender.command())?;
-            let kept = fs::read_to_string(&output).with_context(|| output.display().to_string())?;
-            let kept = kept.matches(DELAY).count();
+            let kept = records(&output).with_context(|| output.display().to_string())?;
             match first {
                 None => first = Some((contender.name, kept)),
                 Some((name, expected)) if expected != kept => {
@@ -125,5 +125,20 @@ impl Race<'_> {
     }
 }
 
-/// The key that every record has once.
-const DELAY: &str = "\"dep_delay\"";
+/// How many records a file holds, told by a key that each has once. The file is not held in memory, since the kernel
+/// counts what this process once held as the peak of each process that it starts.
+fn records(path: &Path) -> std::io::Result<usize> {
+    const KEY: &[u8] = b"\"dep_delay\"";
+    let mut file = fs::File::open(path)?;
+    let (mut buffer, mut held, mut count) = (vec![0; 1 << 16], 0, 0);
+    loop {
+        let read = file.read(&mut buffer[held..])?;
+        if read == 0 {
+            return Ok(count);
+        }
+        let filled = held + read;
+        count += buffer[..filled].windows(KEY.len()).filter(|window| *window == KEY).count();
+        held = filled.min(KEY.len() - 1);
+        buffer.copy_within(filled - held..filled, 0);
+    }
+}
