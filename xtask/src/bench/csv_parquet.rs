@@ -22,7 +22,7 @@ pub(crate) fn run(setting: &Setting) -> Result<Section> {
     };
     let mut contenders = Vec::new();
     if let Some(program) = &setting.taipan {
-        let arguments = ["convert", "flights5.csv", "csv-parquet-taipan.parquet", "--quiet"];
+        let arguments = ["convert", "flights5.csv", "csv-parquet-taipan.parquet", "--null", "NA", "--quiet"];
         contenders.push(contender(TAIPAN, program.clone(), &arguments));
     }
     for (name, script) in [
@@ -56,7 +56,7 @@ fn check_files(contenders: &[Contender], duckdb: &Path, folder: &Path) -> Result
         cargo::run(&mut contender.command())?;
         let word = contender.name.split(' ').next().unwrap_or_default();
         let query = format!(
-            "SELECT count(*), sum(distance), count(tailnum), min(dest), max(time_hour)::VARCHAR[:10] \
+            "SELECT count(*), sum(distance), count(tailnum), min(dest), substr(CAST(max(time_hour) AS VARCHAR), 1, 10) \
              FROM 'csv-parquet-{word}.parquet' WHERE origin = 'JFK'"
         );
         let answer = cargo::output(Command::new(duckdb).args(["-csv", "-noheader", "-c", &query]).current_dir(folder))?;
