@@ -567,7 +567,7 @@ async fn the_admin_site_shows_no_more() {
         let notes = site.page("/admin/tables/notes").await.assert_status(200).text();
         assert!(notes.contains("of ada") && !notes.contains("of bob") && !notes.contains("secret"), "{notes}");
         let record = site.page("/admin/tables/notes/1").await.assert_status(200).text();
-        assert!(record.contains("of ada") && !record.contains("\"s1\"") && !record.contains(">s1"));
+        assert!(record.contains("of ada") && !record.contains("s1"));
         for path in ["/admin/tables/notes?secret=eq.s1", "/admin/tables/notes?order=secret"] {
             assert_eq!(site.page(path).await.status(), 400, "{path}");
         }
@@ -582,23 +582,25 @@ async fn the_admin_site_shows_no_more() {
         }
 
         let new = "/admin/tables/notes/_new";
-        let fields = [("f:title", "typed"), ("f:secret", "s7"), ("f:stars", "5")];
+        let fields = [("f:title", "typed"), ("f:secret", "not for you"), ("f:stars", "5")];
         let made = site.client.submit(new, new, &fields).await.assert_status(303);
         let path = made.header("location").expect("a page").to_owned();
         assert_eq!(
             site.stored("SELECT secret FROM notes WHERE title = 'typed' AND owner = 'ada'"),
-            Stored::Text("s7".into())
+            Stored::Text("not for you".into())
         );
         let edit = format!("{path}/edit");
         let form = site.page(&edit).await.assert_status(200).text();
-        // A token in the page may have any two letters.
-        assert!(!form.contains("\"s7\"") && !form.contains(">s7") && !form.contains("f:secret"));
+        assert!(!form.contains("not for you") && !form.contains("f:secret"));
         let tag =
             form.split_once("name=\"_tag\" value=\"").and_then(|(_, rest)| rest.split_once('"')).expect("a tag").0;
         let saved = site.client.submit(&edit, &edit, &[("_tag", tag), ("f:title", "typed again")]).await;
         assert_eq!(saved.status(), 303, "{}", saved.text());
         assert_eq!(site.stored("SELECT version FROM notes WHERE title = 'typed again'"), Stored::Integer(2));
-        assert_eq!(site.stored("SELECT secret FROM notes WHERE title = 'typed again'"), Stored::Text("s7".into()));
+        assert_eq!(
+            site.stored("SELECT secret FROM notes WHERE title = 'typed again'"),
+            Stored::Text("not for you".into())
+        );
         let delete = format!("{path}/delete");
         assert_eq!(site.client.submit(&path, &delete, &[]).await.status(), 303);
         assert_eq!(site.page(&path).await.status(), 404);
