@@ -331,7 +331,7 @@ fn what_was_refused_before_a_checkpoint_is_told_by_the_run_that_ends() {
         let mut cut_short = 0;
         let started = Instant::now();
         place.ok(&import);
-        let all = started.elapsed();
+        let mut within = started.elapsed();
         for round in 0..6 {
             let store = taipan::store::Store::open(&url).unwrap();
             let clear = |tx: &mut taipan::store::Transaction<'_>| tx.execute("DELETE FROM t", &[]);
@@ -340,7 +340,7 @@ fn what_was_refused_before_a_checkpoint_is_told_by_the_run_that_ends() {
             place.write("in.csv", format!("id,name,n,parent\n{text}{},n,0,\n", 30_000 + round));
             let _ = std::fs::remove_file(place.path("bad.ndjson"));
             for _ in 0..3 {
-                cut_short += usize::from(!killed(&place, &import, all * (random(100) as u32) / 100));
+                cut_short += usize::from(!killed(&place, &import, &mut within));
             }
             place.ok(&import);
             let counted =
@@ -358,14 +358,16 @@ fn random(below: u64) -> u64 {
     RandomState::new().build_hasher().finish() % below.max(1)
 }
 
-/// Starts a command and kills it after a while, with no more to say or as Ctrl-C does; whether it had ended before.
-fn killed(place: &Workplace, arguments: &[&str], after: Duration) -> bool {
+/// Starts a command and kills it at a random moment within a time, with no more to say or as Ctrl-C does; whether it had
+/// ended before. The time follows the runs: beside other work they take longer or shorter than the first, which was timed.
+fn killed(place: &Workplace, arguments: &[&str], within: &mut Duration) -> bool {
     let mut child = place.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    thread::sleep(after);
+    thread::sleep(*within * (random(100) as u32) / 100);
     let ended = child.try_wait().unwrap().is_some_and(|status| status.success());
     let signal = ["-KILL", "-INT"][random(2) as usize];
     Command::new("kill").args([signal, &child.id().to_string()]).stderr(Stdio::null()).status().unwrap();
     child.wait().unwrap();
+    *within = if ended { *within * 4 / 5 } else { *within * 11 / 10 };
     ended
 }
 
@@ -398,15 +400,15 @@ fn kill_imports(rounds: usize) {
         place.ok(arguments);
         started.elapsed()
     };
-    let (all_plain, all_pieces) = (time(&plain), time(&pieces));
+    let (mut within_plain, mut within_pieces) = (time(&plain), time(&pieces));
     let mut cut_short = 0;
     for round in 0..rounds {
         let with_checkpoints = round % 2 == 1;
-        let (arguments, all) = if with_checkpoints { (&pieces[..], all_pieces) } else { (&plain[..], all_plain) };
+        let (arguments, within) =
+            if with_checkpoints { (&pieces[..], &mut within_pieces) } else { (&plain[..], &mut within_plain) };
         fresh();
         for _ in 0..=random(3) {
-            let after = all * (random(100) as u32) / 100;
-            let ended = killed(&place, arguments, after);
+            let ended = killed(&place, arguments, within);
             cut_short += usize::from(!ended);
             if place.path("d.db").exists() {
                 let ran = place.run(&["query", counts, "--db", "d.db", "--format", "csv"]);

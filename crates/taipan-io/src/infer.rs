@@ -52,7 +52,7 @@ impl Kind {
             Some(b'0'..=b'9' | b'-' | b'.' | b'i' | b'I') => {
                 if value::int(value).is_some() {
                     Self::Int64
-                } else if value::float(value).is_some() {
+                } else if value::is_float(value) {
                     Self::Float64
                 } else if value::date(value).is_some() {
                     Self::Date32
@@ -109,7 +109,7 @@ impl Guess {
             Kind::Int64 => value::int(value).is_some(),
             Kind::Date32 => value::date(value).is_some(),
             Kind::Timestamp => value::timestamp(value).is_some(),
-            Kind::Float64 => value::float(value).is_some(),
+            Kind::Float64 => value::is_float(value),
             Kind::Null => false,
         };
         if !known {
