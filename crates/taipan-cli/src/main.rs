@@ -3,6 +3,7 @@
 mod args;
 mod commands;
 mod interrupt;
+mod memory;
 mod message;
 mod output;
 mod progress;

@@ -87,7 +87,7 @@ impl Extent {
 impl Spread {
     /// The value as it is spread: its logarithm, or itself.
     pub(crate) fn forward(self, value: f64) -> f64 {
-        if self == Self::Log { value.log10() } else { value }
+        if self == Self::Log { logarithm(value) } else { value }
     }
 
     /// The value that is spread to `place`.
@@ -132,6 +132,12 @@ impl Spread {
     pub(crate) fn words(self, value: f64) -> String {
         if self == Self::Time { time::time(value) } else { number(value) }
     }
+}
+
+/// A call, for the compiler would take the logarithm of every value in advance and choose then.
+#[inline(never)]
+fn logarithm(value: f64) -> f64 {
+    value.log10()
 }
 
 impl Axis {

@@ -10,6 +10,7 @@ use taipan::{Outcome, Project, ProjectOptions};
 use taipan_server::{Proxies, Serving, Tls, Who, machine_name};
 
 use crate::args::{Global, Reach, Serve};
+use crate::memory::give_back;
 use crate::message::{counted, duration, print_error, printable};
 use crate::progress::FileProgress;
 
@@ -47,6 +48,7 @@ pub(crate) fn run(args: &Serve, global: &Global) -> Result<()> {
             say("administrator", &format!("set one up at {base}{path}   (once)"));
         }
         say("", &format!("ready in {}; Ctrl-C stops", duration(started.elapsed().as_secs_f64())));
+        give_back();
     })?;
     Ok(())
 }
