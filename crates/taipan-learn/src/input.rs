@@ -56,11 +56,17 @@ pub(crate) fn check_outputs<'a>(data: &Training<'a>, nan: Nan) -> Result<ArrayVi
 /// Data to predict for: the features of the training data, no infinities, and NaN only where it means missing; no rows
 /// is fine.
 pub(crate) fn check_predict(x: ArrayView2<'_, f64>, n_features: usize, nan: Nan) -> Result<()> {
-    if x.ncols() != n_features {
-        let what = "X has another number of features than the training data";
-        return Err(Error::shape(what, x.ncols(), n_features));
-    }
+    check_width(x, n_features)?;
     check_x(x, nan)
+}
+
+/// The features of the training data, whatever their values.
+pub(crate) fn check_width(x: ArrayView2<'_, f64>, n_features: usize) -> Result<()> {
+    if x.ncols() == n_features {
+        return Ok(());
+    }
+    let what = "X has another number of features than the training data";
+    Err(Error::shape(what, x.ncols(), n_features))
 }
 
 /// Refuses the first NaN or infinity of a vector.

@@ -131,15 +131,15 @@ fn digest_of<'a>(trees: impl Iterator<Item = &'a Tree>) -> String {
         whole(&mut tree.children_right().iter().map(|&v| v.into()));
         whole(&mut tree.feature().iter().map(|&v| v.into()));
         let mut real = |values: &[f64]| values.iter().for_each(|v| hash.update(v.to_le_bytes()));
-        real(tree.threshold());
-        real(tree.impurity());
-        for &v in tree.n_node_samples() {
+        real(&tree.threshold());
+        real(&tree.impurity());
+        for v in tree.n_node_samples() {
             hash.update(i64::from(v).to_le_bytes());
         }
         for v in tree.weighted_n_node_samples() {
             hash.update(v.to_le_bytes());
         }
-        for &v in tree.missing_go_to_left() {
+        for v in tree.missing_go_to_left() {
             hash.update(i64::from(v).to_le_bytes());
         }
         for v in tree.value() {
@@ -153,11 +153,11 @@ fn structure_of<'a>(trees: impl Iterator<Item = &'a Tree>) -> String {
     let mut hash = Sha256::new();
     for tree in trees {
         for values in [tree.children_left(), tree.children_right(), tree.feature()] {
-            for &v in values {
+            for v in values {
                 hash.update(i64::from(v).to_le_bytes());
             }
         }
-        for &v in tree.n_node_samples() {
+        for v in tree.n_node_samples() {
             hash.update(i64::from(v).to_le_bytes());
         }
     }
@@ -302,4 +302,9 @@ fn forests_are_the_same() {
 #[test]
 fn boosting_is_the_same() {
     all_equal("boosting");
+}
+
+#[test]
+fn boosting_from_another_estimator_is_the_same() {
+    all_equal("init");
 }

@@ -120,7 +120,7 @@ fn a_forest_node_by_node() {
     let forest = RandomForestClassifier::new().n_estimators(5).random_state(42).fit(x.view(), y.view()).unwrap();
     for (tree, expected) in forest.trees().zip(expected["trees"].as_array().unwrap()) {
         let real = |name: &str| numbers(&expected[name]);
-        let whole = |values: &[i32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>();
+        let whole = |values: Vec<i32>| values.into_iter().map(f64::from).collect::<Vec<_>>();
         let tree: &Tree = tree;
         assert_eq!(whole(tree.feature()), real("feature"));
         assert_eq!(tree.threshold(), real("threshold"));
@@ -128,7 +128,7 @@ fn a_forest_node_by_node() {
         assert_eq!(whole(tree.children_right()), real("right"));
         assert_eq!(tree.impurity(), real("impurity"));
         assert_eq!(tree.value(), real("value"));
-        assert_eq!(tree.n_node_samples().iter().map(|&n| f64::from(n)).collect::<Vec<_>>(), real("n"));
+        assert_eq!(tree.n_node_samples().into_iter().map(f64::from).collect::<Vec<_>>(), real("n"));
     }
     assert_eq!(forest.feature_importances(), numbers(&expected["importances"]));
     let proba = forest.predict_proba(x.select(Axis(0), &[50, 70, 83]).view()).unwrap();

@@ -24,9 +24,9 @@ fn summary<'a>(trees: impl Iterator<Item = &'a Tree>) -> serde_json::Value {
     let (mut nodes, mut features, mut thresholds, mut samples) = (0, 0, 0_u64, 0_u64);
     for tree in trees {
         nodes += tree.node_count();
-        features += tree.feature().iter().map(|&feature| i64::from(feature)).sum::<i64>();
-        samples += tree.n_node_samples().iter().map(|&n| u64::from(n)).sum::<u64>();
-        for threshold in tree.threshold().iter().chain(tree.impurity()).chain(tree.value()) {
+        features += tree.feature().into_iter().map(i64::from).sum::<i64>();
+        samples += tree.n_node_samples().into_iter().map(u64::from).sum::<u64>();
+        for threshold in tree.threshold().into_iter().chain(tree.impurity()).chain(tree.value()) {
             thresholds = thresholds.wrapping_add(threshold.to_bits() >> 16);
         }
     }

@@ -205,7 +205,8 @@ impl Plan<'_> {
             let by_class = by_class.transpose()?;
             prepared.weigh(by_class);
         }
-        prepared.rank(&self.shape);
+        let whole_weights = if self.bootstrap { !by_tree } else { prepared.weights.is_none() };
+        prepared.rank(&self.shape, whole_weights);
         let bootstrap = self.bootstrap.then(|| Bootstrap::new(&prepared, self.max_samples));
 
         let seeds = seeds(self.random_state, self.n_estimators);

@@ -67,10 +67,11 @@ impl ForestPredictor {
     /// # Errors
     /// See [`Predictor::predict`].
     pub fn apply(&self, x: ArrayView2<'_, f64>) -> Result<Array2<usize>> {
+        let numbers: Vec<Vec<usize>> = self.trees().map(|tree| tree.numbers().1).collect();
         by_blocks(x, self.n_features, self.trees.len(), Nan::Missing, |rows, out| {
             for (row, leaves) in rows.chunks_exact(self.n_features).zip(out.chunks_exact_mut(self.trees.len())) {
-                for (leaf, tree) in leaves.iter_mut().zip(self.trees()) {
-                    *leaf = tree.leaf(row);
+                for ((leaf, tree), numbers) in leaves.iter_mut().zip(self.trees()).zip(&numbers) {
+                    *leaf = numbers[tree.leaf(row)];
                 }
             }
         })
@@ -133,9 +134,8 @@ impl ForestPredictor {
         for (tree, &seed) in self.trees().zip(seeds) {
             for (row, _) in unseen(seed)?.into_iter().enumerate().filter(|(_, unseen)| *unseen) {
                 let leaf = tree.leaf(&rows[row * self.n_features..(row + 1) * self.n_features]);
-                for (sum, value) in sums.row_mut(row).iter_mut().zip(tree.value_of(leaf)) {
-                    *sum += value;
-                }
+                let mut sums = sums.row_mut(row);
+                tree.for_values(leaf, |at, value| sums[at] += value);
                 n_trees[row] += 1.0;
             }
         }
@@ -270,7 +270,7 @@ impl Predictor for ForestPredictor {
         if self.classes.is_empty() {
             return Err(unsupported(self, "predict_proba"));
         }
-        Ok(self.decoding().probabilities(&self.values(x)?))
+        Ok(self.decoding().probabilities(self.values(x)?))
     }
 
     fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {

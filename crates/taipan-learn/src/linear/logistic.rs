@@ -22,12 +22,12 @@ estimator! {
     ///
     /// The solvers of scikit-learn name the objective here, which all reach: `liblinear` penalises the intercept too and
     /// is for two classes. Without a penalty on absolute weights, L-BFGS takes the same steps as SciPy's. Parity with
-    /// scikit-learn: same optimum. For its `C=inf`, no penalty, there is None; to start from an earlier model, as with
-    /// its `warm_start`, there is [`fit_from`](Self::fit_from).
+    /// scikit-learn: same optimum. To start from an earlier model, as with its `warm_start`, there is
+    /// [`fit_from`](Self::fit_from).
     #[allow(non_snake_case, reason = "scikit-learn's name")]
     pub struct LogisticRegression: Classifier -> LogisticPredictor {
-        /// Inverse of the strength of the penalty; None for no penalty.
-        C: Option<f64> = 1.0, Range::above(0.0).or_none();
+        /// Inverse of the strength of the penalty; inf or None for no penalty.
+        C: Option<f64> = 1.0, Range::above(0.0).or_infinity().or_none();
         /// Share of the penalty on absolute weights; the rest is on their squares. Needs the solver saga, or liblinear for 1.
         l1_ratio: f64 = 0.0, Range::between(0.0, 1.0);
         /// Largest part of the gradient that counts as 0.
@@ -94,7 +94,7 @@ impl LogisticRegression {
         if !total.is_finite() || total == 0.0 {
             return Err(Error::overflow("the sum of the weights"));
         }
-        let products = self.l1_ratio > 0.0 && self.C.is_some();
+        let products = self.l1_ratio > 0.0 && self.strength() > 0.0;
         let loss = LogisticLoss {
             x: data.x,
             codes: &classes.codes,
@@ -109,7 +109,7 @@ impl LogisticRegression {
             },
         };
         let found = if products {
-            let strength = 1.0 / self.C.unwrap_or(f64::INFINITY);
+            let strength = self.strength();
             let of_parameters = |share: f64| {
                 let mut penalties = vec![strength * share; features + 1];
                 if self.solver != LogisticSolver::Liblinear {
@@ -137,6 +137,11 @@ impl LogisticRegression {
         })
     }
 
+    /// Strength of the penalty; 0 for none.
+    fn strength(&self) -> f64 {
+        self.C.map_or(0.0, |c| 1.0 / c)
+    }
+
     fn check_solver(&self, classes: &[f64]) -> Result<()> {
         let solver = self.solver.name();
         if classes.len() < 2 {
@@ -147,9 +152,10 @@ impl LogisticRegression {
             let allowed = format!("another solver, as y has {} classes", classes.len());
             return Err(Error::invalid(self.name(), "solver", solver, allowed));
         }
-        let allowed = match (self.l1_ratio, self.C) {
-            (_, None) if self.solver == LogisticSolver::Liblinear => "another solver, as C is None",
-            (share, Some(_)) if share > 0.0 => match self.solver {
+        let penalised = self.strength() > 0.0;
+        let allowed = match self.l1_ratio {
+            _ if !penalised && self.solver == LogisticSolver::Liblinear => "another solver, as there is no penalty",
+            share if penalised && share > 0.0 => match self.solver {
                 LogisticSolver::Saga => return Ok(()),
                 LogisticSolver::Liblinear if share >= 1.0 => return Ok(()),
                 _ => "saga, or liblinear when l1_ratio is 1, as l1_ratio is above 0",
@@ -377,6 +383,28 @@ mod tests {
             text(new().solver(LogisticSolver::Liblinear), array![0.0, 1.0, 2.0]),
             "LogisticRegression: solver = liblinear is not allowed; it must be another solver, as y has 3 classes"
         );
+        for none in [None, Some(f64::INFINITY)] {
+            assert_eq!(
+                text(new().C(none).solver(LogisticSolver::Liblinear), array![0.0, 1.0, 1.0]),
+                "LogisticRegression: solver = liblinear is not allowed; it must be another solver, as there is no penalty"
+            );
+        }
+    }
+
+    #[test]
+    fn an_infinite_c_is_no_penalty() {
+        let mut random = RandomState::new(8);
+        let x = Array2::from_shape_simple_fn((60, 2), || random.standard_normal());
+        let y: Array1<f64> = x.column(0).mapv(|v| v + random.standard_normal()).mapv(|v| (v.round()).clamp(-1.0, 1.0));
+        for (solver, l1_ratio) in [(LogisticSolver::Lbfgs, 0.0), (LogisticSolver::Saga, 0.5)] {
+            let fit = |c: Option<f64>| {
+                LogisticRegression::new().C(c).solver(solver).l1_ratio(l1_ratio).fit(x.view(), y.view()).unwrap()
+            };
+            let (none, infinite, weak) = (fit(None), fit(Some(f64::INFINITY)), fit(Some(1e12)));
+            assert_eq!(none.coef(), infinite.coef());
+            let near = weak.coef().iter().zip(none.coef()).all(|(a, b)| (a - b).abs() < 1e-2);
+            assert!(near || solver == LogisticSolver::Saga, "a penalty that is nearly none");
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@ use ndarray::Array2;
 
 use super::graph::{Graph, Setting, Tensor};
 use crate::error::{Error, Result};
-use crate::tree::Tree;
+use crate::tree::{Place, PlaceKind, Tree};
 
 /// What the leaves of each tree add, and to which column of the result.
 pub(crate) struct Leaf {
@@ -34,7 +34,7 @@ struct Side {
 
 /// The sums, over the trees, of what the leaf of each row adds: one row per sample, `columns` wide.
 ///
-/// `leaf` says what a leaf of a tree, both by number, adds.
+/// `leaf` says what a leaf of a tree, by its number among the leaves, adds.
 pub(crate) fn ensemble<'a>(
     graph: &mut Graph,
     x: &Tensor,
@@ -77,20 +77,22 @@ pub(crate) fn sums<'a>(
     let n_trees = trees.len();
     let width = trees.clone().next().map_or(0, Tree::stride);
     if width == 1 {
-        return Ok(ensemble(graph, x, trees, 1, |_, tree, node| Leaf { column: 0, weight: tree.value[node] }));
+        return Ok(ensemble(graph, x, trees, 1, |_, tree, leaf| Leaf { column: 0, weight: tree.leaf_value(leaf) }));
     }
     // The operator's leaves hold one number each: here the row of a table of all values, one column per tree.
     let mut table = Vec::new();
     let mut begins = Vec::with_capacity(n_trees);
     for tree in trees.clone() {
         begins.push(table.len() / width.max(1));
-        table.extend_from_slice(&tree.value);
+        for leaf in 0..tree.n_leaves() {
+            tree.for_values(leaf, |_, value| table.push(value));
+        }
     }
     let table = Array2::from_shape_vec((table.len() / width.max(1), width), table)
         .map_err(|error| Error::malformed("a tree has too few values").because(error))?;
-    let places = ensemble(graph, x, trees, n_trees, |number, _, node| Leaf {
+    let places = ensemble(graph, x, trees, n_trees, |number, _, leaf| Leaf {
         column: number,
-        weight: (begins.get(number).copied().unwrap_or_default() + node) as f64,
+        weight: (begins.get(number).copied().unwrap_or_default() + leaf) as f64,
     });
     let places = graph.as_integers(&places);
     let table = graph.numbers(&[table.nrows(), width], table);
@@ -101,33 +103,28 @@ pub(crate) fn sums<'a>(
 
 impl Arrays {
     fn add(&mut self, tree: &Tree, leaf: impl Fn(usize) -> Leaf) {
-        let is_leaf = |node: usize| tree.children_left[node] < 0;
-        // The numbers that nodes and leaves of this tree get, each in their own arrays.
-        let (mut nodes, mut leaves) = (self.features.len(), self.columns.len());
-        let mut numbers = Vec::with_capacity(tree.node_count());
-        for node in 0..tree.node_count() {
-            let next = if is_leaf(node) { &mut leaves } else { &mut nodes };
-            numbers.push(*next as i64);
-            *next += 1;
+        // What the first split and the first leaf of this tree are numbered, each in their own arrays.
+        let (first_split, first_leaf) = (self.features.len(), self.columns.len());
+        let numbered = |place: Place| match place.kind() {
+            PlaceKind::Split(number) => ((first_split + number) as i64, false),
+            PlaceKind::Leaf(number) => ((first_leaf + number) as i64, true),
+        };
+        self.roots.push(first_split as i64);
+        for split in tree.splits() {
+            self.node(split.feature() as i64, split.threshold(), split.missing_left());
+            let [left, right] = split.children().map(numbered);
+            self.left.to(left);
+            self.right.to(right);
         }
-        self.roots.push(self.features.len() as i64);
-        for node in 0..tree.node_count() {
-            if is_leaf(node) {
-                let leaf = leaf(node);
-                self.columns.push(leaf.column as i64);
-                self.weights.push(leaf.weight);
-                continue;
-            }
-            let [left, right] = [tree.children_left[node] as usize, tree.children_right[node] as usize];
-            self.node(i64::from(tree.feature[node]), tree.threshold[node], tree.missing_go_to_left[node]);
-            self.left.to(numbers[left], is_leaf(left));
-            self.right.to(numbers[right], is_leaf(right));
+        for leaf in (0..tree.n_leaves()).map(leaf) {
+            self.columns.push(leaf.column as i64);
+            self.weights.push(leaf.weight);
         }
-        if tree.node_count() == 1 {
+        if tree.splits().is_empty() {
             // A root that is a leaf: the operator wants a node, both of whose sides lead there.
             self.node(0, 0.0, true);
-            self.left.to(numbers[0], true);
-            self.right.to(numbers[0], true);
+            self.left.to(numbered(tree.root()));
+            self.right.to(numbered(tree.root()));
         }
     }
 
@@ -139,7 +136,7 @@ impl Arrays {
 }
 
 impl Side {
-    fn to(&mut self, number: i64, is_leaf: bool) {
+    fn to(&mut self, (number, is_leaf): (i64, bool)) {
         self.nodes.push(number);
         self.are_leaves.push(is_leaf.into());
     }

@@ -51,6 +51,8 @@ pub struct Interval {
     pub min_excluded: bool,
     /// Whether `max` itself is out.
     pub max_excluded: bool,
+    /// Whether infinity is in, although no bound reaches it.
+    pub or_infinity: bool,
 }
 
 impl Range {
@@ -66,7 +68,7 @@ impl Range {
     }
 
     const fn number(min: Option<f64>, max: Option<f64>) -> Self {
-        Self::of(RangeKind::Number(Interval { min, max, min_excluded: false, max_excluded: false }))
+        Self::of(RangeKind::Number(Interval { min, max, min_excluded: false, max_excluded: false, or_infinity: false }))
     }
 
     /// A finite number, `min` or more.
@@ -144,6 +146,15 @@ impl Range {
         self
     }
 
+    /// The same numbers, or infinity.
+    #[must_use]
+    pub const fn or_infinity(mut self) -> Self {
+        if let RangeKind::Number(interval) = &mut self.kind {
+            interval.or_infinity = true;
+        }
+        self
+    }
+
     /// The same numbers, if written with a decimal point: see [`RangeKind::Fraction`].
     #[must_use]
     pub const fn fraction(mut self) -> Self {
@@ -163,7 +174,8 @@ impl Range {
         self.or_none || matches!(self.kind, RangeKind::AnyOf(ranges) if ranges.iter().any(Self::allows_none))
     }
 
-    /// Whether `value` lies in the range. A whole number counts as a number; NaN and infinities never do.
+    /// Whether `value` lies in the range. A whole number counts as a number; NaN never does, and infinities only where the
+    /// range says so.
     pub fn allows(&self, value: &ParamValue) -> bool {
         if self.or_none && *value == ParamValue::None {
             return true;
@@ -187,8 +199,11 @@ impl Range {
 }
 
 impl Interval {
-    /// Whether the number is finite and within the bounds.
+    /// Whether the number is finite and within the bounds, or the infinity that is allowed.
     pub fn contains(&self, number: f64) -> bool {
+        if self.or_infinity && number == f64::INFINITY {
+            return true;
+        }
         let above = |min| if self.min_excluded { number > min } else { number >= min };
         let below = |max| if self.max_excluded { number < max } else { number <= max };
         number.is_finite() && self.min.is_none_or(above) && self.max.is_none_or(below)
@@ -207,7 +222,8 @@ impl fmt::Display for Interval {
                 write!(f, "a number from {min} to {max}")
             }
             (Some(min), Some(max)) => write!(f, "a number {least} {min} and {} {max}", most.trim_start_matches("of ")),
-        }
+        }?;
+        f.write_str(if self.or_infinity { " or inf" } else { "" })
     }
 }
 
@@ -246,13 +262,19 @@ mod tests {
         const WORDS: &[&str] = &["mean", "median"];
         const SPLIT: &[Range] = &[Range::integer_from(2), Range::between(0.0, 1.0).min_excluded().fraction()];
         const ANY: Range = Range::at_least(0.0);
-        let cases: [(Range, &str, &[&str], &[&str]); 11] = [
+        let cases: [(Range, &str, &[&str], &[&str]); 12] = [
             (Range::BOOLEAN, "true or false", &["true"], &["1", "None", "yes"]),
             (
                 Range::at_least(0.0),
                 "a finite number of at least 0",
                 &["0", "1", "1e300"],
                 &["-1", "-1e-9", "nan", "inf", "None", "true", "x"],
+            ),
+            (
+                Range::above(0.0).or_infinity().or_none(),
+                "a finite number above 0 or inf, or None",
+                &["1", "inf", "None"],
+                &["0", "-inf", "nan"],
             ),
             (Range::above(0.0), "a finite number above 0", &["1", "1e-300"], &["0", "0.0", "-1"]),
             (Range::between(0.0, 1.0), "a number from 0 to 1", &["0", "1"], &["1.01", "None"]),

@@ -1,15 +1,20 @@
 //! The features as a tree reads them: 32-bit floats, one column after the other.
 
+use std::sync::OnceLock;
+
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use crate::error::{Error, ErrorKind, Place, Result};
 
+use super::ranks::Ranks;
+
 /// A matrix of `f32` in column order, with a note of the columns that have missing values (NaN).
 #[derive(Debug, Clone)]
 pub(crate) struct Columns {
     n_rows: usize,
-    values: Vec<f32>,
+    /// Nothing after [`drop_values`](Columns::drop_values).
+    values: OnceLock<Vec<f32>>,
     has_missing: Vec<bool>,
 }
 
@@ -37,7 +42,7 @@ impl Columns {
         if n_rows > 0 {
             values.par_chunks_mut(n_rows).enumerate().for_each(|(feature, target)| fill(target, feature));
         }
-        let columns = Self { n_rows, has_missing: vec![false; x.ncols()], values };
+        let columns = Self { n_rows, has_missing: vec![false; x.ncols()], values: values.into() };
         columns.checked(x, missing)
     }
 
@@ -65,8 +70,25 @@ impl Columns {
         self.has_missing.len()
     }
 
+    /// The values of a feature. They must not have been dropped.
     pub(crate) fn column(&self, feature: usize) -> &[f32] {
-        &self.values[feature * self.n_rows..(feature + 1) * self.n_rows]
+        let values = self.values.get().map_or(&[][..], |values| values);
+        &values[feature * self.n_rows..(feature + 1) * self.n_rows]
+    }
+
+    /// Makes room where ranks say the same.
+    pub(crate) fn drop_values(&mut self) {
+        self.values.take();
+    }
+
+    /// The same columns, with their values again if they were dropped: equal ones, whatever the sign of a zero.
+    pub(crate) fn restored(&self, ranks: &Ranks) -> &Self {
+        self.values.get_or_init(|| {
+            let column =
+                |feature| ranks.column(feature).iter().map(move |&rank| ranks.distinct(feature)[rank as usize]);
+            (0..ranks.n_features()).flat_map(column).collect()
+        });
+        self
     }
 
     /// Whether the column has a missing value in any row.
@@ -84,7 +106,7 @@ impl Columns {
         let n_features = self.n_features();
         let values: Vec<f32> =
             (0..n_features).flat_map(|feature| rows.iter().map(move |&row| self.column(feature)[row])).collect();
-        let mut selected = Self { n_rows: rows.len(), values, has_missing: vec![false; n_features] };
+        let mut selected = Self { n_rows: rows.len(), values: values.into(), has_missing: vec![false; n_features] };
         selected.has_missing = (0..n_features).map(|f| selected.column(f).iter().any(|v| v.is_nan())).collect();
         selected
     }

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::lanes;
-use super::nodes::{LEAF, Tree};
+use super::nodes::{Place, PlaceKind, Tree};
 
 /// A tree and, where many rows make it worthwhile, its compact form.
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub(crate) struct Compact<'a> {
     packed: Option<Packed>,
 }
 
-/// Nodes in the order in which rows pass them, and what each predicts.
+/// Nodes in the order in which rows pass them, and what each leaf predicts.
 #[derive(Debug)]
 pub(super) struct Packed {
     nodes: Vec<CompactNode>,
@@ -31,11 +31,11 @@ pub(super) struct CompactNode {
     pub(super) link: u32,
 }
 
-/// Where a node of the tree is among the compact ones.
+/// Where a node of the tree is, and where among the compact ones.
 #[derive(Debug, Clone, Copy)]
 struct Placed {
     at: usize,
-    id: usize,
+    place: Place,
 }
 
 /// Levels that lie one after the other; below, a subtree follows its pair of roots.
@@ -52,6 +52,19 @@ const STEPS: usize = 6;
 
 /// Rows from which it pays to make trees compact.
 const MANY_ROWS: usize = 1024;
+
+/// Splits in the subtree of each split.
+fn sizes(tree: &Tree) -> Vec<u32> {
+    let mut sizes = vec![1; tree.splits().len()];
+    for (number, split) in tree.splits().iter().enumerate().rev() {
+        for child in split.children() {
+            if let PlaceKind::Split(child) = child.kind() {
+                sizes[number] += sizes[child];
+            }
+        }
+    }
+    sizes
+}
 
 /// Trees in the form that suits so many rows.
 pub(crate) fn compacted<'a>(trees: impl Iterator<Item = &'a Tree>, n_rows: usize) -> Vec<Compact<'a>> {
@@ -78,45 +91,72 @@ impl<'a> Batch<'a> {
         Self { rows, n_features, missing: rows.chunks(256).any(any_nan) }
     }
 
+    /// Whether a value is missing in any row.
+    pub(crate) fn has_missing(&self) -> bool {
+        self.missing
+    }
+
     fn n_rows(&self) -> usize {
         self.rows.len() / self.n_features
     }
 }
 
 impl Compact<'_> {
-    /// What leaves predict, by the numbers that [`for_leaves`](Self::for_leaves) gives them.
-    pub(crate) fn values(&self) -> &[f64] {
-        self.packed.as_ref().map_or(&self.tree.value, |packed| &packed.values)
-    }
-
     /// Numbers that a leaf predicts.
     pub(crate) fn stride(&self) -> usize {
         self.tree.stride()
     }
 
-    /// Calls `found` with each row's number and the place of its leaf in [`values`](Self::values).
-    #[inline(always)]
-    pub(crate) fn for_leaves(&self, batch: Batch<'_>, mut found: impl FnMut(usize, usize)) {
-        let n_features = batch.n_features;
-        match &self.packed {
-            // In the compact form nothing says where to go without a value.
-            Some(packed) if !batch.missing => {
-                let mut at = vec![0; batch.n_rows()];
-                packed.descend(batch.rows, &mut at);
-                for (row, &leaf) in at.iter().enumerate() {
-                    found(row, leaf as usize);
+    /// Adds to each row's sums what its leaf predicts.
+    pub(crate) fn add_values(&self, batch: Batch<'_>, sums: &mut [f64]) {
+        let Some(packed) = self.packed(batch) else {
+            let rows = batch.rows.chunks_exact(batch.n_features);
+            for (row, sums) in rows.zip(sums.chunks_exact_mut(self.stride())) {
+                self.tree.for_values(self.tree.leaf(row), |at, value| sums[at] += value);
+            }
+            return;
+        };
+        let leaves = packed.leaves(batch);
+        let values = &packed.values[..];
+        // Classes are mostly two, and numbers one.
+        match self.stride() {
+            1 => sums.iter_mut().zip(leaves).for_each(|(sum, leaf)| *sum += values[leaf as usize]),
+            2 => {
+                let (sums, values) = (sums.as_chunks_mut::<2>().0, values.as_chunks::<2>().0);
+                for (sums, leaf) in sums.iter_mut().zip(leaves) {
+                    let values = values[leaf as usize];
+                    sums[0] += values[0];
+                    sums[1] += values[1];
                 }
             }
-            packed => {
-                for (row, values) in batch.rows.chunks_exact(n_features).enumerate() {
-                    let leaf = match packed {
-                        None => self.tree.leaf(values),
-                        Some(packed) => packed.leaf_with_missing(self.tree, values),
-                    };
-                    found(row, leaf);
+            stride => {
+                for (sums, leaf) in sums.chunks_exact_mut(stride).zip(leaves) {
+                    let values = &values[leaf as usize * stride..(leaf as usize + 1) * stride];
+                    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
                 }
             }
         }
+    }
+
+    /// Gives each row's number and the first number that its leaf predicts.
+    #[inline]
+    pub(crate) fn for_first_values(&self, batch: Batch<'_>, mut give: impl FnMut(usize, f64)) {
+        match self.packed(batch) {
+            Some(packed) => {
+                let stride = self.stride();
+                let leaves = packed.leaves(batch).into_iter().enumerate();
+                leaves.for_each(|(row, leaf)| give(row, packed.values[leaf as usize * stride]));
+            }
+            None => {
+                let rows = batch.rows.chunks_exact(batch.n_features).enumerate();
+                rows.for_each(|(row, values)| give(row, self.tree.leaf_value(self.tree.leaf(values))));
+            }
+        }
+    }
+
+    /// The compact form, where nothing says which way to go without a value, if these rows have all.
+    fn packed(&self, batch: Batch<'_>) -> Option<&Packed> {
+        self.packed.as_ref().filter(|_| !batch.missing)
     }
 }
 
@@ -126,45 +166,52 @@ impl Packed {
         if feature_bits >= u32::BITS || tree.node_count() as u64 >= 1 << (u32::BITS - 1).min(u32::BITS - feature_bits) {
             return None;
         }
-        let is_feature = |feature: i32| usize::try_from(feature).is_ok_and(|feature| feature < tree.n_features);
-        let count = tree.node_count();
-        if !(0..count).all(|id| tree.children_left[id] == LEAF || is_feature(tree.feature[id])) {
+        if tree.splits().iter().any(|split| split.feature() >= tree.n_features) {
             return None;
         }
+        let count = tree.node_count();
         let nodes = Vec::with_capacity(count);
-        let values = Vec::with_capacity(count * tree.stride());
+        let values = vec![0.0; count * tree.stride()];
         let mut packed = Self { nodes, values, n_features: tree.n_features, feature_bits };
-        let mut level = vec![packed.place(tree, 0)];
+        let mut level = vec![packed.place(tree, tree.root())];
         for _ in 0..TOP_LEVELS {
             level = level.into_iter().filter_map(|node| packed.divide(tree, node)).flatten().collect();
         }
         level.reverse();
+        let sizes = sizes(tree);
+        let size = |placed: &Placed| match placed.place.kind() {
+            PlaceKind::Split(number) => sizes[number],
+            PlaceKind::Leaf(_) => 0,
+        };
         while let Some(node) = level.pop() {
-            if let Some([left, right]) = packed.divide(tree, node) {
-                level.extend([right, left]);
+            if let Some(mut children) = packed.divide(tree, node) {
+                // Most rows find the next nodes near: those of the larger subtree come first.
+                children.sort_unstable_by_key(size);
+                level.extend(children);
             }
         }
         Some(packed)
     }
 
     /// Adds a node of the tree, a leaf as yet.
-    fn place(&mut self, tree: &Tree, id: usize) -> Placed {
+    fn place(&mut self, tree: &Tree, place: Place) -> Placed {
         let at = self.nodes.len();
         self.nodes.push(CompactNode { threshold: f32::INFINITY, link: (at as u32) << self.feature_bits });
-        self.values.extend_from_slice(tree.value_of(id));
-        Placed { at, id }
+        if let PlaceKind::Leaf(leaf) = place.kind() {
+            let first = at * tree.stride();
+            tree.for_values(leaf, |k, value| self.values[first + k] = value);
+        }
+        Placed { at, place }
     }
 
     /// Adds the children of a node, if it has any.
-    fn divide(&mut self, tree: &Tree, Placed { at, id }: Placed) -> Option<[Placed; 2]> {
-        if tree.children_left[id] == LEAF {
-            return None;
-        }
-        let left = self.place(tree, tree.children_left[id] as usize);
-        let right = self.place(tree, tree.children_right[id] as usize);
-        let nearest = tree.threshold[id] as f32;
-        let threshold = if f64::from(nearest) > tree.threshold[id] { nearest.next_down() } else { nearest };
-        let link = (left.at as u32) << self.feature_bits | tree.feature[id] as u32;
+    fn divide(&mut self, tree: &Tree, Placed { at, place }: Placed) -> Option<[Placed; 2]> {
+        let PlaceKind::Split(number) = place.kind() else { return None };
+        let split = tree.splits()[number];
+        let [left, right] = split.children().map(|child| self.place(tree, child));
+        let nearest = split.threshold() as f32;
+        let threshold = if f64::from(nearest) > split.threshold() { nearest.next_down() } else { nearest };
+        let link = (left.at as u32) << self.feature_bits | split.feature() as u32;
         self.nodes[at] = CompactNode { threshold, link };
         Some([left, right])
     }
@@ -184,15 +231,10 @@ impl Packed {
         self.feature_bits
     }
 
-    /// The leaf of a row that may lack values: as in the tree, node by node.
-    fn leaf_with_missing(&self, tree: &Tree, row: &[f32]) -> usize {
-        let (mut at, mut id) = (0, 0);
-        while tree.children_left[id] != LEAF {
-            let next = tree.next(id, row);
-            at = (self.nodes[at].link >> self.feature_bits) as usize
-                + usize::from(next as i32 != tree.children_left[id]);
-            id = next;
-        }
+    /// The place of each row's leaf, by which `values` are ordered.
+    fn leaves(&self, batch: Batch<'_>) -> Vec<u32> {
+        let mut at = vec![0; batch.n_rows()];
+        self.descend(batch.rows, &mut at);
         at
     }
 
@@ -280,11 +322,14 @@ mod tests {
             let model = model.fit_on(&Training::outputs(x.view(), y.view())).unwrap();
             let tree = model.tree();
             let rows: Vec<f32> = new.iter().map(|value| *value as f32).collect();
-            let expected: Vec<f64> = rows.chunks_exact(p).map(|row| tree.value[tree.leaf(row)]).collect();
+            let expected: Vec<f64> = rows.chunks_exact(p).map(|row| tree.leaf_value(tree.leaf(row))).collect();
             let compact = compacted(std::iter::once(tree), usize::MAX).pop().unwrap();
             let mut found = vec![f64::NAN; new.nrows()];
-            compact.for_leaves(Batch::new(&rows, p), |row, leaf| found[row] = compact.values()[leaf]);
+            compact.for_first_values(Batch::new(&rows, p), |row, value| found[row] = value);
             prop_assert_eq!(&found, &expected);
+            let mut sums = vec![0.0; new.nrows()];
+            compact.add_values(Batch::new(&rows, p), &mut sums);
+            prop_assert_eq!(&sums, &expected);
             if !missing {
                 let packed = compact.packed.as_ref().unwrap();
                 for n_rows in [0, 1, 17, 300, new.nrows()] {

@@ -86,8 +86,9 @@ impl Prepared {
         Ok(Self { columns, ranks: None, y, classes, n_classes, weights })
     }
 
-    /// Computes ranks, where a tree of this shape reads them.
-    pub(crate) fn rank(&mut self, shape: &Shape) {
+    /// Computes ranks, where a tree of this shape reads them. With `whole_weights`, or none, they stand for the columns too
+    /// as a rule, whose values then make room.
+    pub(crate) fn rank(&mut self, shape: &Shape, whole_weights: bool) {
         if self.n_outputs() != 1 || shape.splitter != Splitter::Best {
             return;
         }
@@ -96,6 +97,9 @@ impl Prepared {
             Measure::SquaredError => Ranks::of(&self.columns, Order::Kept),
             Measure::AbsoluteError | Measure::Poisson => None,
         };
+        if whole_weights && self.ranks.is_some() && shape.monotonic_cst.is_none() {
+            self.columns.drop_values();
+        }
     }
 
     pub(crate) fn n_outputs(&self) -> usize {
@@ -175,8 +179,13 @@ pub(crate) fn n_values(n_classes: &[usize]) -> usize {
 /// # Errors
 /// `Overflow` for a number that is too large for `f32`.
 pub(crate) fn rows(x: ArrayView2<'_, f64>, first_row: usize) -> Result<Vec<f32>> {
-    let rows: Vec<f32> = x.iter().map(|&value| value as f32).collect();
-    match rows.iter().position(|value| value.is_infinite()) {
+    let rounded = |&value: &f64| value as f32;
+    let rows: Vec<f32> =
+        x.as_slice().map_or_else(|| x.iter().map(rounded).collect(), |x| x.iter().map(rounded).collect());
+    // Many at a time, and one by one only where it must be told which it is.
+    let any_infinite = |values: &[f32]| values.iter().fold(false, |any, value| any | value.is_infinite());
+    let first = rows.chunks(256).any(any_infinite).then(|| rows.iter().position(|value| value.is_infinite()));
+    match first.flatten() {
         None => Ok(rows),
         Some(at) => {
             let (row, feature) = (at / x.ncols(), at % x.ncols());

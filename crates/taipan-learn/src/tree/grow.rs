@@ -2,13 +2,13 @@
 
 use std::cmp::Ordering;
 
+use super::arrays::{NewNode, TreeArrays};
 use super::columns::Columns;
 use super::counting::CountingNodes;
 use super::criterion::{
     AbsoluteError, Criterion, Entropy, Gini, LabelCounts, LabelImpurity, Moments, Poisson, SquaredError, Targets,
 };
 use super::data::n_values;
-use super::nodes::{NewNode, Tree};
 use super::ordered::OrderedNodes;
 use super::prune::prune;
 use super::ranks::Ranks;
@@ -49,7 +49,7 @@ pub(crate) struct Source<'a> {
 }
 
 /// Grows a tree.
-pub(crate) fn grow(source: &Source<'_>, growth: &Growth) -> Tree {
+pub(crate) fn grow(source: &Source<'_>, growth: &Growth) -> TreeArrays {
     match growth.measure {
         Measure::Gini => labels::<Gini>(source, growth),
         Measure::Entropy => labels::<Entropy>(source, growth),
@@ -59,7 +59,7 @@ pub(crate) fn grow(source: &Source<'_>, growth: &Growth) -> Tree {
     }
 }
 
-fn labels<I: LabelImpurity>(source: &Source<'_>, growth: &Growth) -> Tree {
+fn labels<I: LabelImpurity>(source: &Source<'_>, growth: &Growth) -> TreeArrays {
     let stream = SplitStream::new(source.seed);
     let counting = source
         .ranks
@@ -70,7 +70,7 @@ fn labels<I: LabelImpurity>(source: &Source<'_>, growth: &Growth) -> Tree {
     }
 }
 
-fn squared_error(source: &Source<'_>, growth: &Growth) -> Tree {
+fn squared_error(source: &Source<'_>, growth: &Growth) -> TreeArrays {
     let stream = SplitStream::new(source.seed);
     let ranks = source.ranks.filter(|ranks| ranks.has_order());
     match ranks.and_then(|ranks| OrderedNodes::new(ranks, source.targets, &growth.limits, stream)) {
@@ -79,31 +79,28 @@ fn squared_error(source: &Source<'_>, growth: &Growth) -> Tree {
     }
 }
 
-fn plain<C: Criterion>(source: &Source<'_>, criterion: C, growth: &Growth) -> Tree {
+fn plain<C: Criterion>(source: &Source<'_>, criterion: C, growth: &Growth) -> TreeArrays {
     let stream = SplitStream::new(source.seed);
-    let nodes = PlainNodes::new(source.columns, source.targets.weights, criterion, &growth.limits, stream);
+    let columns = source.ranks.map_or(source.columns, |ranks| source.columns.restored(ranks));
+    let nodes = PlainNodes::new(columns, source.targets.weights, criterion, &growth.limits, stream);
     grow_from(nodes, source, growth)
 }
 
 /// Grows a tree from any source of nodes, then prunes it.
-fn grow_from(nodes: impl Nodes, source: &Source<'_>, growth: &Growth) -> Tree {
-    let tree = Tree::new(source.columns.n_features(), source.n_classes.len(), n_values(source.n_classes));
+fn grow_from(nodes: impl Nodes, source: &Source<'_>, growth: &Growth) -> TreeArrays {
+    let tree = TreeArrays::new(source.columns.n_features(), source.n_classes.len(), n_values(source.n_classes));
     let builder = Builder { nodes, growth, tree };
-    let mut tree = match growth.max_leaf_nodes {
+    let tree = match growth.max_leaf_nodes {
         None => builder.depth_first(),
         Some(max_leaf_nodes) => builder.best_first(max_leaf_nodes),
     };
-    if growth.ccp_alpha > 0.0 {
-        tree = prune(&tree, growth.ccp_alpha);
-    }
-    tree.shrink();
-    tree
+    if growth.ccp_alpha > 0.0 { prune(&tree, growth.ccp_alpha) } else { tree }
 }
 
 struct Builder<'a, N> {
     nodes: N,
     growth: &'a Growth,
-    tree: Tree,
+    tree: TreeArrays,
 }
 
 /// Samples that will be a node.
@@ -196,7 +193,7 @@ impl<N: Nodes> Builder<'_, N> {
         ]
     }
 
-    fn depth_first(mut self) -> Tree {
+    fn depth_first(mut self) -> TreeArrays {
         let mut stack = vec![self.root()];
         while let Some(task) = stack.pop() {
             let node = self.add(task);
@@ -210,7 +207,7 @@ impl<N: Nodes> Builder<'_, N> {
     }
 
     /// Splits the node whose split improves most, until there are `max_leaf_nodes` leaves.
-    fn best_first(mut self, max_leaf_nodes: usize) -> Tree {
+    fn best_first(mut self, max_leaf_nodes: usize) -> TreeArrays {
         let mut splits_left = max_leaf_nodes.saturating_sub(1);
         let mut frontier = Frontier::default();
         let root = self.root();
@@ -360,7 +357,12 @@ mod tests {
                 seed,
             };
             let fast = Source { ranks: Some(&ranks), ..plain };
-            prop_assert_eq!(grow(&fast, &growth), grow(&plain, &growth));
+            let expected = grow(&plain, &growth);
+            prop_assert_eq!(&grow(&fast, &growth), &expected);
+            let mut dropped = columns.clone();
+            dropped.drop_values();
+            prop_assert_eq!(&grow(&Source { columns: &dropped, ..fast }, &growth), &expected);
+            prop_assert_eq!(&grow(&Source { columns: dropped.restored(&ranks), ..plain }, &growth), &expected);
         }
     }
 }

@@ -10,12 +10,14 @@
 //! | `ranks`, `counting` | the same for class labels with whole weights, several times as fast |
 //! | `replay`, `ordered` | the same for numbers under the squared error |
 //! | `grow`, `prune` | the order of nodes; cost-complexity pruning |
+//! | `arrays` | the tree while it grows |
 //! | `nodes`, `predict`, `model`, `state` | the fitted tree |
 //! | `compact`, `lanes` | the form in which many rows go through it |
 //!
 //! The algorithm is CART (Breiman, Friedman, Olshen and Stone, 1984); random thresholds are those of extremely randomized
 //! trees (Geurts, Ernst and Wehenkel, 2006).
 
+mod arrays;
 mod columns;
 mod compact;
 mod counting;
@@ -43,12 +45,13 @@ use crate::random::RandomState;
 use crate::registry::{Entry, entry};
 use crate::sum::pairwise_sum;
 
+pub(crate) use arrays::{LEAF, TreeArrays};
 pub(crate) use columns::{Columns, Missing};
 pub(crate) use compact::{Batch, Compact, compacted};
 pub(crate) use criterion::Targets;
 pub(crate) use data::{Basis, Prepared, Target, n_values, rows};
 pub(crate) use grow::{Measure, Source, grow};
-pub(crate) use nodes::LEAF;
+pub(crate) use nodes::{Place, PlaceKind};
 pub(crate) use params::{MONOTONIC_RANGE, Shape, shape};
 pub(crate) use predict::{Decoding, add_values, by_blocks, single};
 pub(crate) use ranks::{Order, Ranks};
@@ -185,7 +188,7 @@ fn fit(
     shape.check(owner, prepared.columns.n_features(), &prepared.n_classes, &prepared.y)?;
     let by_class = class_weight.map(|weight| prepared.class_weights(owner, weight, Basis::Rows)).transpose()?;
     prepared.weigh(by_class);
-    prepared.rank(&shape);
+    prepared.rank(&shape, prepared.weights.is_none());
     let tree = grow_one(&prepared, &shape, prepared.weights.as_deref(), &mut RandomState::from_seed(random_state))?;
     Ok(TreePredictor { tree, classes: prepared.classes })
 }
@@ -212,5 +215,5 @@ pub(crate) fn grow_one(
     let impurity_matters = shape.measure != Measure::Poisson;
     let finite = tree.value.iter().all(|value| value.is_finite())
         && (!impurity_matters || tree.impurity.iter().all(|impurity| impurity.is_finite()));
-    if finite { Ok(tree) } else { Err(Error::overflow("the impurity of a tree")) }
+    if finite { Ok(Tree::of(&tree)) } else { Err(Error::overflow("the impurity of a tree")) }
 }

@@ -38,9 +38,10 @@ impl TreePredictor {
     /// See [`Predictor::predict`].
     pub fn apply(&self, x: ArrayView2<'_, f64>) -> Result<Array1<usize>> {
         let n_features = self.tree.n_features;
+        let (_, numbers) = self.tree.numbers();
         let leaves = by_blocks(x, n_features, 1, Nan::Missing, |rows, out| {
             for (row, leaf) in rows.chunks_exact(n_features).zip(out) {
-                *leaf = self.tree.leaf(row);
+                *leaf = numbers[self.tree.leaf(row)];
             }
         })?;
         Ok(leaves.into_iter().collect())
@@ -53,12 +54,19 @@ impl TreePredictor {
     pub fn decision_path(&self, x: ArrayView2<'_, f64>) -> Result<Vec<Vec<usize>>> {
         crate::input::check_predict(x, self.tree.n_features, Nan::Missing)?;
         let rows = super::data::rows(x, 0)?;
-        Ok(rows.chunks_exact(self.tree.n_features).map(|row| self.tree.path(row)).collect())
+        let (splits, leaves) = self.tree.numbers();
+        let path = |row: &[f32]| {
+            let mut path = Vec::new();
+            let leaf = self.tree.find(|feature| row[feature], |split| path.push(splits[split]));
+            path.push(leaves[leaf]);
+            path
+        };
+        Ok(rows.chunks_exact(self.tree.n_features).map(path).collect())
     }
 
     /// The subtrees that minimal cost-complexity pruning passes through. For a tree grown with `ccp_alpha` 0.
     pub fn cost_complexity_pruning_path(&self) -> PruningPath {
-        path(&self.tree)
+        path(&self.tree.arrays())
     }
 
     fn values(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
@@ -131,7 +139,7 @@ impl Predictor for TreePredictor {
         if self.classes.is_empty() {
             return Err(unsupported(self, "predict_proba"));
         }
-        Ok(self.decoding().probabilities(&self.values(x)?))
+        Ok(self.decoding().probabilities(self.values(x)?))
     }
 
     fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {

@@ -4,41 +4,11 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
-use crate::input::{Nan, check_predict};
+use crate::input::{Nan, check_predict, check_width};
 use crate::onnx::{Answer, Graph, Tensor};
 
 use super::compact::{Batch, Compact};
 use super::data::rows;
-use super::nodes::{LEAF, Tree};
-use super::split::goes_left;
-
-impl Tree {
-    /// The leaf that the row falls into.
-    pub(crate) fn leaf(&self, row: &[f32]) -> usize {
-        let mut node = 0;
-        while self.children_left[node] != LEAF {
-            node = self.next(node, row);
-        }
-        node
-    }
-
-    pub(super) fn next(&self, node: usize, row: &[f32]) -> usize {
-        let value = row[self.feature[node] as usize];
-        let left = goes_left(value, self.threshold[node], self.missing_go_to_left[node]);
-        (if left { self.children_left[node] } else { self.children_right[node] }) as usize
-    }
-
-    /// The nodes that the row passes, root first.
-    pub(crate) fn path(&self, row: &[f32]) -> Vec<usize> {
-        let mut path = vec![0];
-        let mut node = 0;
-        while self.children_left[node] != LEAF {
-            node = self.next(node, row);
-            path.push(node);
-        }
-        path
-    }
-}
 
 /// Rows that go through all trees together: as many as the second cache holds beside a large tree, since each tree is read
 /// from the third anew.
@@ -56,16 +26,28 @@ pub(crate) fn by_blocks<T: Copy + Default + Send>(
     nan: Nan,
     compute: impl Fn(&[f32], &mut [T]) + Sync,
 ) -> Result<Array2<T>> {
-    check_predict(x, n_features, nan)?;
+    check_width(x, n_features)?;
     let mut out = vec![T::default(); x.nrows() * width];
     // What a row gives does not depend on the rows beside it.
     let block_rows = x.nrows().div_ceil(rayon::current_num_threads()).clamp(256, ROWS_AT_A_TIME);
-    out.par_chunks_mut(block_rows * width).enumerate().try_for_each(|(block, out)| {
+    let done: Result<()> = out.par_chunks_mut(block_rows * width).enumerate().try_for_each(|(block, out)| {
         let start = block * block_rows;
-        let rows = rows(x.slice(s![start..start + out.len() / width, ..]), start)?;
+        let x = x.slice(s![start..start + out.len() / width, ..]);
+        let rows = rows(x, start)?;
+        if nan == Nan::Refused && Batch::new(&rows, n_features).has_missing() {
+            check_predict(x, n_features, nan)?;
+        }
         compute(&rows, out);
         Ok(())
-    })?;
+    });
+    if done.is_err() {
+        // Whichever thread was first: the error is that of the first row.
+        check_predict(x, n_features, nan)?;
+        for start in (0..x.nrows()).step_by(block_rows) {
+            rows(x.slice(s![start..x.nrows().min(start + block_rows), ..]), start)?;
+        }
+    }
+    done?;
     let n = out.len() / width;
     Array2::from_shape_vec((n, width), out).map_err(|_| Error::overflow("the number of predictions"))
 }
@@ -73,25 +55,8 @@ pub(crate) fn by_blocks<T: Copy + Default + Send>(
 /// Adds each tree's prediction for each row, in tree order.
 pub(crate) fn add_values(trees: &[Compact<'_>], n_features: usize, rows: &[f32], sums: &mut [f64]) {
     let batch = Batch::new(rows, n_features);
-    for compact in trees {
-        let values = compact.values();
-        // Classes are mostly two, and numbers one.
-        match compact.stride() {
-            1 => compact.for_leaves(batch, |row, leaf| sums[row] += values[leaf]),
-            2 => {
-                let (sums, values) = (sums.as_chunks_mut::<2>().0, values.as_chunks::<2>().0);
-                compact.for_leaves(batch, |row, leaf| {
-                    sums[row][0] += values[leaf][0];
-                    sums[row][1] += values[leaf][1];
-                });
-            }
-            stride => compact.for_leaves(batch, |row, leaf| {
-                let sums = &mut sums[row * stride..(row + 1) * stride];
-                for (sum, value) in sums.iter_mut().zip(&values[leaf * stride..(leaf + 1) * stride]) {
-                    *sum += value;
-                }
-            }),
-        }
+    for tree in trees {
+        tree.add_values(batch, sums);
     }
 }
 
@@ -124,7 +89,10 @@ impl Decoding<'_> {
     }
 
     /// Shares of the classes, one matrix per output.
-    pub(crate) fn probabilities(&self, values: &Array2<f64>) -> Vec<Array2<f64>> {
+    pub(crate) fn probabilities(&self, values: Array2<f64>) -> Vec<Array2<f64>> {
+        if self.n_outputs == 1 {
+            return vec![values];
+        }
         let columns = |k: usize| k * self.n_values..k * self.n_values + self.classes[k].len();
         (0..self.classes.len()).map(|k| values.slice(s![.., columns(k)]).to_owned()).collect()
     }

@@ -1,6 +1,6 @@
 //! Minimal cost-complexity pruning (Breiman, Friedman, Olshen and Stone, 1984, chapter 3).
 
-use super::nodes::{LEAF, NewNode, Tree};
+use super::arrays::{LEAF, NewNode, TreeArrays};
 
 /// The subtrees that larger and larger `ccp_alpha` leave.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -12,7 +12,7 @@ pub struct PruningPath {
 }
 
 /// The smallest subtree whose weakest link is stronger than `ccp_alpha`.
-pub(crate) fn prune(tree: &Tree, ccp_alpha: f64) -> Tree {
+pub(crate) fn prune(tree: &TreeArrays, ccp_alpha: f64) -> TreeArrays {
     let mut links = Links::new(tree);
     while let Some((alpha, node)) = links.weakest() {
         if ccp_alpha < alpha {
@@ -24,7 +24,7 @@ pub(crate) fn prune(tree: &Tree, ccp_alpha: f64) -> Tree {
 }
 
 /// Every subtree of the pruning sequence, down to the root.
-pub(crate) fn path(tree: &Tree) -> PruningPath {
+pub(crate) fn path(tree: &TreeArrays) -> PruningPath {
     let mut links = Links::new(tree);
     let mut path = PruningPath { ccp_alphas: vec![0.0], impurities: vec![links.risk_branch[0]] };
     while let Some((alpha, node)) = links.weakest() {
@@ -36,7 +36,7 @@ pub(crate) fn path(tree: &Tree) -> PruningPath {
 }
 
 struct Links<'a> {
-    tree: &'a Tree,
+    tree: &'a TreeArrays,
     parent: Vec<Option<usize>>,
     risk_node: Vec<f64>,
     risk_branch: Vec<f64>,
@@ -48,7 +48,7 @@ struct Links<'a> {
 }
 
 impl<'a> Links<'a> {
-    fn new(tree: &'a Tree) -> Self {
+    fn new(tree: &'a TreeArrays) -> Self {
         let n = tree.node_count();
         let total = tree.weighted_n_node_samples[0];
         let risk_node: Vec<f64> =
@@ -122,8 +122,8 @@ impl<'a> Links<'a> {
 }
 
 /// The tree down to the given leaves, renumbered depth first.
-fn subtree(tree: &Tree, is_leaf: &[bool]) -> Tree {
-    let mut pruned = Tree::new(tree.n_features, tree.n_outputs, tree.n_values);
+fn subtree(tree: &TreeArrays, is_leaf: &[bool]) -> TreeArrays {
+    let mut pruned = TreeArrays::new(tree.n_features, tree.n_outputs, tree.n_values);
     let mut stack = vec![(0, 0, None)];
     while let Some((node, depth, parent)) = stack.pop() {
         let split = (!is_leaf[node])

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::state::State;
 
+use super::arrays::TreeArrays;
 use super::nodes::Tree;
 
 /// Adds the trees, which all have the same features and outputs.
@@ -18,21 +19,18 @@ pub(crate) fn with_trees<'a>(state: State, trees: impl Iterator<Item = &'a Tree>
         .with_integer("n_values", first.n_values as i64)
         .with_values("node_counts", trees.iter().map(|tree| tree.node_count() as i64).collect())
         .with_values("max_depths", trees.iter().map(|tree| tree.max_depth as i64).collect())
-        .with_values("children_left", trees.iter().flat_map(|tree| tree.children_left.iter().copied()).collect())
-        .with_values("children_right", trees.iter().flat_map(|tree| tree.children_right.iter().copied()).collect())
-        .with_values("feature", trees.iter().flat_map(|tree| tree.feature.iter().copied()).collect())
-        .with_values("threshold", trees.iter().flat_map(|tree| tree.threshold.iter().copied()).collect())
-        .with_values("impurity", trees.iter().flat_map(|tree| tree.impurity.iter().copied()).collect())
-        .with_values("n_node_samples", trees.iter().flat_map(|tree| bits(&tree.n_node_samples)).collect())
-        .with_values(
-            "weighted_n_node_samples",
-            trees.iter().flat_map(|tree| tree.weighted_n_node_samples.iter().copied()).collect(),
-        )
+        .with_values("children_left", trees.iter().flat_map(|tree| tree.children_left()).collect())
+        .with_values("children_right", trees.iter().flat_map(|tree| tree.children_right()).collect())
+        .with_values("feature", trees.iter().flat_map(|tree| tree.feature()).collect())
+        .with_values("threshold", trees.iter().flat_map(|tree| tree.threshold()).collect())
+        .with_values("impurity", trees.iter().flat_map(|tree| tree.impurity()).collect())
+        .with_values("n_node_samples", trees.iter().flat_map(|tree| bits(&tree.n_node_samples())).collect())
+        .with_values("weighted_n_node_samples", trees.iter().flat_map(|tree| tree.weighted_n_node_samples()).collect())
         .with_values(
             "missing_go_to_left",
-            trees.iter().flat_map(|tree| tree.missing_go_to_left.iter().map(|&left| u8::from(left))).collect(),
+            trees.iter().flat_map(|tree| tree.missing_go_to_left().into_iter().map(u8::from)).collect(),
         )
-        .with_values("value", trees.iter().flat_map(|tree| tree.value.iter().copied()).collect())
+        .with_values("value", trees.iter().flat_map(|tree| tree.value()).collect())
 }
 
 /// Takes them back. The numbers may come from an untrusted file: every tree is checked.
@@ -71,7 +69,7 @@ pub(crate) fn take_trees(state: &mut State, classes: &[Vec<f64>]) -> Result<Vec<
     let mut trees = Vec::new();
     for (count, max_depth) in node_counts.into_iter().zip(max_depths) {
         let count = usize::try_from(count).map_err(|_| Error::malformed("a tree has fewer than no nodes"))?;
-        let tree = Tree {
+        let tree = TreeArrays {
             n_features,
             n_outputs,
             n_values,
@@ -87,7 +85,7 @@ pub(crate) fn take_trees(state: &mut State, classes: &[Vec<f64>]) -> Result<Vec<
             value: value.take(count.saturating_mul(stride)),
         };
         tree.check()?;
-        trees.push(tree);
+        trees.push(Tree::of(&tree));
     }
     let rest = children_left.0.len()
         + children_right.0.len()

@@ -13,7 +13,7 @@ import sys
 import warnings
 
 import numpy as np
-from sklearn import ensemble, tree
+from sklearn import dummy, ensemble, tree
 
 warnings.simplefilter("ignore")
 
@@ -210,12 +210,35 @@ def boosting_case(r):
     return case
 
 
+def init_case(r):
+    """Boosting that starts from another estimator."""
+    case = boosting_case(r)
+    kind = "Classifier" if case["estimator"].endswith("Classifier") else "Regressor"
+    seed = int(r.randint(1000))
+    case["params"]["init"] = choose(
+        r,
+        ["Dummy" + kind, {"strategy": "prior" if kind == "Classifier" else "median"}],
+        ["DecisionTree" + kind, {"max_depth": 2, "random_state": seed}],
+        ["ExtraTree" + kind, {"max_leaf_nodes": 5, "random_state": seed}],
+        ["RandomForest" + kind, {"n_estimators": 3, "max_depth": 3, "random_state": seed}],
+    )
+    return case
+
+
+def named(name):
+    """The estimator of that name, wherever it is."""
+    return getattr(next(module for module in (tree, ensemble, dummy) if hasattr(module, name)), name)
+
+
 def answer(case):
     """Adds scikit-learn's results; False when it refuses the case."""
     x, y, w = data(case)
     params = dict(case["params"])
     if isinstance(params.get("class_weight"), dict):
         params["class_weight"] = {int(label): weight for label, weight in params["class_weight"].items()}
+    if isinstance(params.get("init"), list):
+        name, of_init = params["init"]
+        params["init"] = named(name)(**of_init)
     module = tree if hasattr(tree, case["estimator"]) else ensemble
     model = getattr(module, case["estimator"])(**params)
     try:
@@ -257,9 +280,10 @@ def main():
     count = int(sys.argv[2]) if len(sys.argv) > 2 else None
     r = np.random.RandomState(int(sys.argv[3]) if len(sys.argv) > 3 else 0)
     result = {}
-    for name, make in (("tree", tree_case), ("forest", forest_case), ("boosting", boosting_case)):
+    families = (("tree", tree_case, 400), ("forest", forest_case, 400), ("boosting", boosting_case, 220), ("init", init_case, 100))
+    for name, make, kept in families:
         cases = []
-        wanted = count or (400 if name != "boosting" else 220)
+        wanted = count or kept
         while len(cases) < wanted:
             case = make(r)
             if answer(case):

@@ -147,14 +147,33 @@ impl Loss {
             }],
             Self::AbsoluteError | Self::Huber { .. } => vec![quantile(0.5)],
             Self::Quantile(alpha) => vec![quantile(alpha)],
-            Self::Binomial => vec![logit(shares(y, weights, 2)[1])],
-            Self::Exponential => vec![0.5 * logit(shares(y, weights, 2)[1])],
+            Self::Binomial | Self::Exponential => self.raw_of_shares(shares(y, weights, 2)),
+            Self::Multinomial(n_classes) => self.raw_of_shares(shares(y, weights, n_classes)),
+        }
+    }
+
+    /// Number of classes; nothing for numbers.
+    pub(super) fn n_classes(self) -> Option<usize> {
+        match self {
+            Self::SquaredError | Self::AbsoluteError | Self::Huber { .. } | Self::Quantile(_) => None,
+            Self::Binomial | Self::Exponential => Some(2),
+            Self::Multinomial(n_classes) => Some(n_classes),
+        }
+    }
+
+    /// The raw predictions that stand for these shares of the classes, which are kept off 0 and 1.
+    pub(super) fn raw_of_shares(self, mut shares: Vec<f64>) -> Vec<f64> {
+        for share in &mut shares {
+            *share = share.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
+        }
+        match self {
+            Self::Exponential => vec![0.5 * logit(shares[1])],
             Self::Multinomial(n_classes) => {
-                let shares = shares(y, weights, n_classes);
                 let mean = pairwise_sum(n_classes, |class| shares[class].ln()) / n_classes as f64;
                 let geometric_mean = mean.exp();
                 shares.iter().map(|share| (share / geometric_mean).ln()).collect()
             }
+            _ => vec![logit(shares[1])],
         }
     }
 
@@ -237,14 +256,14 @@ fn greatest(raw: &[f64]) -> f64 {
     raw[1..].iter().fold(raw[0], |max, &raw| if max < raw { raw } else { max })
 }
 
-/// Share of each class, kept off 0 and 1.
+/// Share of each class.
 fn shares(y: &[f64], weights: Option<&[f64]>, n_classes: usize) -> Vec<f64> {
     let mut counts = vec![0.0; n_classes];
     for (row, &class) in y.iter().enumerate() {
         counts[class as usize] += weights.map_or(1.0, |weights| weights[row]);
     }
     let total = pairwise_sum(n_classes, |class| counts[class]);
-    counts.iter().map(|count| (count / total).clamp(f64::EPSILON, 1.0 - f64::EPSILON)).collect()
+    counts.iter().map(|count| count / total).collect()
 }
 
 /// log(p / (1 − p)), with more care around ½.

@@ -1,6 +1,7 @@
 //! Gradient boosting (Friedman, *Greedy function approximation: a gradient boosting machine*, 2001; *Stochastic gradient
 //! boosting*, 2002): each tree is fitted to the gradient of the loss that the trees before it left.
 
+mod init;
 mod loss;
 mod model;
 mod percentile;
@@ -15,6 +16,7 @@ use crate::tree::{MaxFeatures, Measure, Rows, Shape, Splitter};
 use loss::Loss;
 use stages::Plan;
 
+pub use init::BoostingInit;
 pub use model::BoostingPredictor;
 
 pub(crate) const ENTRIES: &[Entry] =
@@ -41,14 +43,6 @@ choices! {
         Huber = "huber",
         /// Error of the alpha quantile.
         Quantile = "quantile",
-    }
-}
-
-choices! {
-    /// Where boosting starts, unless from the best constant.
-    pub enum BoostingInit {
-        /// From zero.
-        Zero = "zero",
     }
 }
 
@@ -79,7 +73,7 @@ macro_rules! boosting_estimator {
                 max_depth: Option<usize> = 3_usize, Range::integer_from(1).or_none();
                 /// Least decrease of impurity, weighted by the node's share of the rows, that is worth a split.
                 min_impurity_decrease: f64 = 0.0, Range::at_least(0.0);
-                /// Where to start: from zero, or (none) from the best constant.
+                /// Where to start: from zero, from what an estimator predicts, or (none) from the best constant.
                 init: Option<BoostingInit> = None, BoostingInit::RANGE.or_none();
                 /// Seed of the random numbers.
                 random_state: Option<u32> = None, Range::SEED;
@@ -123,9 +117,10 @@ macro_rules! boosting_estimator {
                 self.plan().fit(Some(model), data)
             }
 
-            fn plan(&self) -> Plan {
+            fn plan(&self) -> Plan<'_> {
                 Plan {
                     owner: self.name(),
+                    kind: self.kind(),
                     shape: Shape {
                         measure: Measure::SquaredError,
                         splitter: Splitter::Best,
@@ -143,7 +138,7 @@ macro_rules! boosting_estimator {
                     learning_rate: self.learning_rate,
                     n_estimators: self.n_estimators,
                     subsample: self.subsample,
-                    from_zero: self.init.is_some(),
+                    init: self.init.as_ref(),
                     random_state: self.random_state,
                     validation_fraction: self.validation_fraction,
                     n_iter_no_change: self.n_iter_no_change,

@@ -1,16 +1,19 @@
 //! A fitted gradient boosting model.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::estimator::{Attribute, Predictor, unsupported};
-use crate::input::{Nan, check_predict};
+use crate::input::{BLOCK_ROWS, Nan, check_predict};
 use crate::onnx::{Answer, Graph, Leaf, Tensor, ensemble};
 use crate::state::State;
 use crate::sum::pairwise_sum;
 use crate::tree::{Batch, Compact, Tree, by_blocks, compacted, rows, take_trees, with_trees};
 
+use super::init::{FittedInit, rounded};
 use super::loss::Loss;
+use super::stages::Data;
 
 /// A fitted gradient boosting model: a start plus `learning_rate` times the sum of the trees. Parity with scikit-learn:
 /// exact for the squared error; for losses with exponentials and logarithms as exact as those of the system's library.
@@ -21,6 +24,8 @@ pub struct BoostingPredictor {
     pub(super) loss: Loss,
     pub(super) learning_rate: f64,
     pub(super) start: Vec<f64>,
+    /// What is added to the start, if it is not the same for all rows.
+    pub(super) init: Option<FittedInit>,
     pub(super) n_features: usize,
     /// Empty for regression, else one entry.
     pub(super) classes: Vec<Vec<f64>>,
@@ -70,7 +75,7 @@ impl BoostingPredictor {
     pub fn staged_predict(&self, x: ArrayView2<'_, f64>) -> Result<impl Iterator<Item = Array1<f64>>> {
         check_predict(x, self.n_features, Nan::Refused)?;
         let rows = rows(x, 0)?;
-        let mut raw = self.start.repeat(x.nrows());
+        let mut raw = self.first_of(&rows)?;
         Ok(self.trees.chunks(self.loss.n_outputs()).map(move |stage| {
             self.add_stage(&compacted(stage.iter(), raw.len()), Batch::new(&rows, self.n_features), &mut raw);
             self.decided(&raw)
@@ -80,14 +85,41 @@ impl BoostingPredictor {
     /// Adds one stage to raw predictions.
     fn add_stage(&self, stage: &[Compact<'_>], batch: Batch<'_>, raw: &mut [f64]) {
         for (k, compact) in stage.iter().enumerate() {
-            let values = compact.values();
-            compact.for_leaves(batch, |row, leaf| raw[row * stage.len() + k] += self.learning_rate * values[leaf]);
+            compact.for_first_values(batch, |row, value| raw[row * stage.len() + k] += self.learning_rate * value);
+        }
+    }
+
+    /// Raw predictions before the first stage.
+    pub(super) fn first(&self, data: &Data) -> Result<Vec<f64>> {
+        match &self.init {
+            None => Ok(self.start.repeat(data.n_rows())),
+            Some(init) => init.raw(self.loss, data.rounded()?.view()),
+        }
+    }
+
+    fn first_of(&self, rows: &[f32]) -> Result<Vec<f64>> {
+        match &self.init {
+            None => Ok(self.start.repeat(rows.len() / self.n_features)),
+            Some(init) => init.raw(self.loss, rounded(rows, self.n_features)?.view()),
         }
     }
 
     /// Raw predictions of all stages.
     fn raw(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         let trees = compacted(self.trees(), x.nrows());
+        if self.init.is_some() {
+            check_predict(x, self.n_features, Nan::Refused)?;
+            let rows = rows(x, 0)?;
+            let mut raw = self.first_of(&rows)?;
+            let n_outputs = self.loss.n_outputs();
+            let blocks = raw.par_chunks_mut(BLOCK_ROWS * n_outputs).zip(rows.par_chunks(BLOCK_ROWS * self.n_features));
+            blocks.for_each(|(raw, rows)| {
+                let batch = Batch::new(rows, self.n_features);
+                trees.chunks(n_outputs).for_each(|stage| self.add_stage(stage, batch, raw));
+            });
+            return Array2::from_shape_vec((x.nrows(), n_outputs), raw)
+                .map_err(|_| Error::overflow("the number of predictions"));
+        }
         by_blocks(x, self.n_features, self.loss.n_outputs(), Nan::Refused, |rows, raw| {
             for row in raw.chunks_exact_mut(self.start.len()) {
                 row.copy_from_slice(&self.start);
@@ -131,6 +163,7 @@ impl BoostingPredictor {
             loss,
             learning_rate: state.take_scalar("learning_rate")?,
             start: state.take_vector("start")?,
+            init: FittedInit::take(&mut state)?,
             train_score: state.take_values("train_score")?,
             oob_improvement: state.take_values("oob_improvement")?,
             oob_scores: state.take_values("oob_scores")?,
@@ -143,7 +176,8 @@ impl BoostingPredictor {
         let fits = model.start.len() == loss.n_outputs()
             && model.classes.len() <= 1
             && model.trees.len().is_multiple_of(loss.n_outputs())
-            && model.trees.iter().all(|tree| tree.n_outputs == 1);
+            && model.trees.iter().all(|tree| tree.n_outputs == 1)
+            && model.init.as_ref().is_none_or(|init| init.fitted.n_features() == n_features);
         if fits { Ok(Self { n_features, ..model }) } else { Err(Error::malformed("the stages do not fit the loss")) }
     }
 }
@@ -189,6 +223,7 @@ impl Predictor for BoostingPredictor {
             .with_vector("train_score", &self.train_score)
             .with_vector("oob_improvement", &self.oob_improvement)
             .with_vector("oob_scores", &self.oob_scores);
+        let state = self.init.iter().fold(state, |state, init| init.put(state));
         with_trees(state, self.trees())
     }
 
@@ -219,13 +254,26 @@ impl Predictor for BoostingPredictor {
     }
 
     fn onnx(&self, graph: &mut Graph, x: &Tensor) -> Result<Answer> {
+        let first = match &self.init {
+            None => None,
+            Some(init) => {
+                let rounded = graph.rounded(x);
+                match init.fitted.onnx(graph, &rounded)? {
+                    Answer::Numbers(first) => Some(first),
+                    _ => return Err(Error::unsupported("boosting that starts from a classifier", "ONNX form")),
+                }
+            }
+        };
         let columns = self.loss.n_outputs();
-        let leaf = |number: usize, tree: &Tree, node: usize| Leaf {
+        let leaf = |number: usize, tree: &Tree, leaf: usize| Leaf {
             column: number % columns,
-            weight: self.learning_rate * tree.value[node],
+            weight: self.learning_rate * tree.leaf_value(leaf),
         };
         let raw = ensemble(graph, x, self.trees(), columns, leaf);
-        let raw = graph.by_column("Add", &raw, &self.start);
+        let raw = match first {
+            None => graph.by_column("Add", &raw, &self.start),
+            Some(first) => graph.with("Add", &raw, &first),
+        };
         if self.classes.is_empty() {
             return Ok(Answer::Numbers(raw));
         }

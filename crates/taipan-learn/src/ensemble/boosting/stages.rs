@@ -1,27 +1,31 @@
 //! Growing the stages.
 
-use ndarray::ArrayView1;
+use ndarray::{Array2, ArrayView1};
 
 use crate::error::{Error, Result};
-use crate::estimator::Training;
+use crate::estimator::{Kind, Training};
 use crate::model_selection::{Split, SplitSize, TrainTestSplit};
 use crate::random::RandomState;
 use crate::sum::pairwise_sum;
-use crate::tree::{Columns, LEAF, Missing, Order, Prepared, Ranks, Shape, Source, Target, Targets, Tree, grow};
+use crate::tree::{
+    Columns, LEAF, Missing, Order, Prepared, Ranks, Shape, Source, Target, Targets, Tree, TreeArrays, grow,
+};
 
 use super::Objective;
+use super::init::{BoostingInit, FittedInit, rounded};
 use super::loss::{Leaf, Loss, average};
 use super::model::BoostingPredictor;
 
 /// A boosting estimator's parameters, whatever its kind.
-pub(super) struct Plan {
+pub(super) struct Plan<'a> {
     pub(super) owner: &'static str,
+    pub(super) kind: Kind,
     pub(super) objective: Objective,
     pub(super) shape: Shape,
     pub(super) learning_rate: f64,
     pub(super) n_estimators: usize,
     pub(super) subsample: f64,
-    pub(super) from_zero: bool,
+    pub(super) init: Option<&'a BoostingInit>,
     pub(super) random_state: Option<u32>,
     pub(super) validation_fraction: f64,
     pub(super) n_iter_no_change: Option<usize>,
@@ -29,7 +33,7 @@ pub(super) struct Plan {
 }
 
 /// Rows to learn from, or to validate with.
-struct Data {
+pub(super) struct Data {
     columns: Columns,
     /// Of training rows.
     ranks: Option<Ranks>,
@@ -38,8 +42,15 @@ struct Data {
 }
 
 impl Data {
-    fn n_rows(&self) -> usize {
+    pub(super) fn n_rows(&self) -> usize {
         self.y.len()
+    }
+
+    /// The features as an estimator reads them.
+    pub(super) fn rounded(&self) -> Result<Array2<f64>> {
+        let features = 0..self.columns.n_features();
+        let row = |row: usize| features.clone().map(move |feature| self.columns.column(feature)[row]);
+        rounded(&(0..self.n_rows()).flat_map(row).collect::<Vec<f32>>(), features.len())
     }
 
     fn select(&self, rows: &[usize]) -> Self {
@@ -52,8 +63,11 @@ impl Data {
     }
 }
 
-impl Plan {
+impl Plan<'_> {
     pub(super) fn fit(&self, before: Option<BoostingPredictor>, data: &Training<'_>) -> Result<BoostingPredictor> {
+        if let Some(init) = self.init {
+            init.check(self.owner, self.kind)?;
+        }
         let target = match self.objective {
             Objective::Labels(_) => Target::Labels,
             Objective::Numbers(_) => Target::Numbers,
@@ -96,10 +110,16 @@ impl Plan {
                 trees: Vec::new(),
                 loss,
                 learning_rate: self.learning_rate,
-                start: if self.from_zero {
-                    vec![0.0; loss.n_outputs()]
-                } else {
-                    loss.start(&train.y, weighted.then_some(&train.weights))
+                start: match self.init {
+                    None => loss.start(&train.y, weighted.then_some(&train.weights)),
+                    Some(_) => vec![0.0; loss.n_outputs()],
+                },
+                init: match self.init {
+                    Some(BoostingInit::Estimator(estimator)) => {
+                        let weights = weighted.then_some(&train.weights[..]);
+                        Some(FittedInit::fit(&**estimator, train.rounded()?.view(), &train.y, weights)?)
+                    }
+                    None | Some(BoostingInit::Zero) => None,
                 },
                 n_features: train.columns.n_features(),
                 classes,
@@ -109,9 +129,6 @@ impl Plan {
             },
         };
         self.grow(&mut model, &train, validation.as_ref(), data)?;
-        if model.trees.iter().any(|tree| tree.value.iter().any(|value| !value.is_finite())) {
-            return Err(Error::overflow("a leaf of a tree"));
-        }
         Ok(model)
     }
 
@@ -169,8 +186,8 @@ impl Plan {
                 tree_seed(&mut random)?;
             }
         }
-        let mut raw = model.start.repeat(n);
-        let mut raw_validation = model.start.repeat(validation.map_or(0, Data::n_rows));
+        let mut raw = model.first(train)?;
+        let mut raw_validation = validation.map(|data| model.first(data)).transpose()?.unwrap_or_default();
         for stage in model.trees.chunks(k) {
             add_stage(stage, model.learning_rate, &train.columns, &mut raw);
             if let Some(validation) = validation {
@@ -268,14 +285,17 @@ impl Plan {
             for (raw, &leaf) in raw[output..].iter_mut().step_by(k).zip(&leaves) {
                 *raw += model.learning_rate * tree.value[leaf as usize];
             }
-            model.trees.push(tree);
+            if tree.value.iter().any(|value| !value.is_finite()) {
+                return Err(Error::overflow("a leaf of a tree"));
+            }
+            model.trees.push(Tree::of(&tree));
         }
         Ok(())
     }
 }
 
 /// Replaces the value of each leaf by the best step for the loss, which `step` finds for rows of the leaf.
-fn search_leaves(tree: &mut Tree, leaves: &[u32], mask: Option<&[bool]>, step: impl Fn(&[u32]) -> Option<f64>) {
+fn search_leaves(tree: &mut TreeArrays, leaves: &[u32], mask: Option<&[bool]>, step: impl Fn(&[u32]) -> Option<f64>) {
     // The rows of each leaf, ascending: those of node `i` are rows[ends[i - 1]..ends[i]].
     let included = |row: usize| mask.is_none_or(|mask| mask[row]);
     let mut starts = vec![0_u32; tree.node_count() + 1];
@@ -316,8 +336,9 @@ fn sample_mask(n: usize, n_in_bag: usize, random: &mut RandomState) -> Vec<bool>
 
 fn add_stage(stage: &[Tree], learning_rate: f64, columns: &Columns, raw: &mut [f64]) {
     for (output, tree) in stage.iter().enumerate() {
-        for (raw, leaf) in raw[output..].iter_mut().step_by(stage.len()).zip(tree.apply(columns)) {
-            *raw += learning_rate * tree.value[leaf as usize];
+        for (row, raw) in raw[output..].iter_mut().step_by(stage.len()).enumerate() {
+            let leaf = tree.find(|feature| columns.column(feature)[row], |_| ());
+            *raw += learning_rate * tree.leaf_value(leaf);
         }
     }
 }
