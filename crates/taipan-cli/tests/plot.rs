@@ -139,3 +139,27 @@ fn the_gallery_is_what_its_commands_draw() {
     }
     assert_eq!(pictures, page.matches("](gallery/").count());
 }
+
+/// Points are counted as they come; a value that does not fit what the first megabytes hold begins the picture anew.
+#[test]
+fn a_picture_is_the_same_wherever_the_odd_value_stands() {
+    let place = Workplace::new();
+    let points = |odd: &str, first: bool| {
+        let rows: String = (0..600_000).map(|i| format!("{},{}\n", i % 1000 + 100_000, i % 777 + 100_000)).collect();
+        if first { format!("x,y\n{odd}\n{rows}") } else { format!("x,y\n{rows}{odd}\n") }
+    };
+    for (odd, drawn) in [("100000.25,100000.5", true), ("100000.25,many", false)] {
+        let pictures = ["first.csv", "last.csv"].map(|file| {
+            place.write(file, points(odd, file == "first.csv"));
+            let ran = place.run(&["plot", "scatter", file, "--x", "x", "--y", "y", "-o", "p.svg"]);
+            assert_eq!(ran.code == 0, drawn, "{}", ran.stderr);
+            (drawn.then(|| place.read("p.svg")), ran.stderr)
+        });
+        if drawn {
+            assert_eq!(pictures[0], pictures[1]);
+        } else {
+            assert!(pictures[0].1.contains("\"y\" holds text (\"many\" in row 1)"), "{}", pictures[0].1);
+            assert!(pictures[1].1.contains("\"y\" holds text (\"many\" in row 600001)"), "{}", pictures[1].1);
+        }
+    }
+}

@@ -150,7 +150,7 @@ impl Engine {
     ///
     /// Errors: as [`sql`](Self::sql).
     pub fn scans(&self, text: &str) -> Result<Vec<String>> {
-        let query = Query { text: text.to_owned(), columns: None };
+        let query = Query { text: text.to_owned(), columns: None, widening: false };
         let physical = self.block_on(async {
             let (physical, ..) = self.physical(&query, Types::Settled).await?;
             Ok::<_, Error>(physical)
@@ -181,14 +181,23 @@ impl Engine {
     /// Errors name the place in the text, or the unknown name with the nearest known one. Rows of a plain
     /// filter or projection come in the order of the file or table.
     pub fn sql(&self, text: &str) -> Result<Rows> {
-        self.run(Query { text: text.to_owned(), columns: None })
+        self.run(Query { text: text.to_owned(), columns: None, widening: false })
     }
 
     /// The same, of whose columns only `columns` are wanted, in that order.
     ///
     /// Errors: besides those of [`sql`](Self::sql), [`ErrorKind::UnknownColumn`] with the nearest name.
     pub fn select(&self, text: &str, columns: &[String]) -> Result<Rows> {
-        self.run(Query { text: text.to_owned(), columns: Some(columns.to_vec()) })
+        self.run(Query { text: text.to_owned(), columns: Some(columns.to_vec()), widening: false })
+    }
+
+    /// The same for one who takes batches as their types are known: of a plain `SELECT` of a file's columns they are those
+    /// of its first megabytes, so that the file is read once; behind a value that does not fit, [`Rows::schema`] and the
+    /// batches are wider.
+    ///
+    /// Errors: those of [`select`](Self::select).
+    pub fn select_widening(&self, text: &str, columns: &[String]) -> Result<Rows> {
+        self.run(Query { text: text.to_owned(), columns: Some(columns.to_vec()), widening: true })
     }
 
     fn run(&self, query: Query) -> Result<Rows> {
@@ -238,7 +247,7 @@ impl Engine {
             plan => plan?,
         };
         let shape = Shape::of(&plan);
-        if types == Types::Settled || shape.must_settle() {
+        if types == Types::Settled || shape.must_settle(query.widening) {
             for (input, columns) in shape.unsettled {
                 self.inner.catalog.settle(&input, columns.as_deref())?;
             }
@@ -249,7 +258,7 @@ impl Engine {
         }
         let schema = Arc::clone(plan.schema().inner());
         let physical = state.query_planner().create_physical_plan(&plan, &state).await;
-        Ok((physical.map_err(Error::from_datafusion)?, schema, shape.bare, state))
+        Ok((physical.map_err(Error::from_datafusion)?, schema, shape.resumable(query.widening), state))
     }
 
     async fn optimized(&self, query: &Query, state: &SessionState) -> Result<LogicalPlan> {
@@ -300,6 +309,8 @@ impl Engine {
 pub(crate) struct Query {
     text: String,
     columns: Option<Vec<String>>,
+    /// Whether later batches may have wider types.
+    widening: bool,
 }
 
 /// A query that runs.

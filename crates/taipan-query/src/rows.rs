@@ -15,7 +15,8 @@ use crate::names::unique;
 ///
 /// Names are unique: a column that is there twice is `n` and `n_2`. The types of a file's columns are settled before
 /// the first row is given, so all batches have one schema. (Only a plain `SELECT columns … LIMIT n` within a file's
-/// first megabytes reads no further to be sure; should a value in them not fit after all, later batches are wider.)
+/// first megabytes, and [`Engine::select_widening`], read no further to be sure; should a value not fit after all, later
+/// batches are wider.)
 pub struct Rows {
     engine: Engine,
     query: Query,

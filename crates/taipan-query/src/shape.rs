@@ -14,8 +14,10 @@ use crate::files::FileTable;
 pub(crate) struct Shape {
     /// It only filters, projects and cuts one source, so its rows can keep the source's order.
     pub(crate) in_order: bool,
-    /// It gives columns of one source as they are, at most the rows whose types were looked at.
-    pub(crate) bare: bool,
+    /// It gives columns of one source as they are.
+    plain: bool,
+    /// No row that it gives is behind those whose types were looked at.
+    sampled: bool,
     /// It gives no row before its one source is read to the end.
     blocking: bool,
     /// Files that were not looked at as a whole, with the columns that are read of them.
@@ -24,7 +26,7 @@ pub(crate) struct Shape {
 
 impl Shape {
     pub(crate) fn of(plan: &LogicalPlan) -> Self {
-        let mut shape = Self { in_order: true, bare: true, blocking: false, unsettled: Vec::new() };
+        let mut shape = Self { in_order: true, plain: true, sampled: false, blocking: false, unsettled: Vec::new() };
         let mut sources = 0;
         let mut rows = None;
         let mut sampled = u64::MAX;
@@ -32,7 +34,7 @@ impl Shape {
             match node {
                 LogicalPlan::Projection(projection) => {
                     let plain = |expr: &Expr| matches!(expr.clone().unalias(), Expr::Column(_));
-                    shape.bare &= projection.expr.iter().all(plain);
+                    shape.plain &= projection.expr.iter().all(plain);
                 }
                 LogicalPlan::SubqueryAlias(_) => {}
                 LogicalPlan::Limit(limit) => {
@@ -42,15 +44,15 @@ impl Shape {
                         rows = Some((skip + fetch) as u64);
                     }
                 }
-                LogicalPlan::Filter(_) => shape.bare = false,
+                LogicalPlan::Filter(_) => shape.plain = false,
                 LogicalPlan::Aggregate(_) | LogicalPlan::Sort(_) => {
                     shape.blocking = true;
                     shape.in_order = false;
-                    shape.bare = false;
+                    shape.plain = false;
                 }
                 LogicalPlan::TableScan(scan) => {
                     sources += 1;
-                    shape.bare &= scan.filters.is_empty();
+                    shape.plain &= scan.filters.is_empty();
                     if let Ok(provider) = source_as_provider(&scan.source)
                         && let Some(table) = provider.downcast_ref::<FileTable>()
                         && !table.settled()
@@ -69,7 +71,7 @@ impl Shape {
                 }
                 _ => {
                     shape.in_order = false;
-                    shape.bare = false;
+                    shape.plain = false;
                 }
             }
             Ok(TreeNodeRecursion::Continue)
@@ -77,12 +79,18 @@ impl Shape {
         let single = sources == 1;
         shape.in_order &= single;
         shape.blocking &= single;
-        shape.bare &= single && rows.is_some_and(|rows| rows <= sampled);
+        shape.plain &= single;
+        shape.sampled = rows.is_some_and(|rows| rows <= sampled);
         shape
     }
 
-    /// Whether the types of its files must be sure before it starts.
-    pub(crate) fn must_settle(&self) -> bool {
-        !self.unsettled.is_empty() && !self.blocking && !self.bare
+    /// Whether the types of its files must be sure before it starts, for one who takes batches of wider types or not.
+    pub(crate) fn must_settle(&self, widening: bool) -> bool {
+        !self.unsettled.is_empty() && !self.blocking && !self.resumable(widening)
+    }
+
+    /// Whether wider types would give the same rows in the same order.
+    pub(crate) fn resumable(&self, widening: bool) -> bool {
+        self.plain && (self.sampled || widening)
     }
 }

@@ -198,3 +198,51 @@ fn statements_of_others_read_no_files() {
     let error = public.sql(&format!("SELECT * FROM '{local}'")).err().unwrap().to_string();
     assert!(error.contains("public"), "{error}");
 }
+
+/// Whoever takes wider batches gets those of one reading, each row once and in order; everybody else one type for all.
+#[test]
+fn types_widen_on_the_way_only_for_those_who_ask() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    let numbers = |last: &str| {
+        format!("id,n\n{}300000,{last}\n", (0..300_000).map(|id| format!("{id},{id}\n")).collect::<String>())
+    };
+    let columns = ["id".to_owned(), "n".to_owned()];
+    let sql = format!("SELECT * FROM '{}'", path.display());
+    for (last, widened) in [("7", "Int64"), ("0.5", "Float64"), ("much", "Utf8")] {
+        std::fs::write(&path, numbers(last)).unwrap();
+        let engine = hasty();
+        let mut widening = engine.select_widening(&sql, &columns).unwrap();
+        let first = widening.next().unwrap().unwrap();
+        assert_eq!(first.schema().field(1).data_type().to_string(), "Int64", "{last}");
+        let batches: Vec<RecordBatch> = std::iter::once(first).chain(widening.by_ref().map(Result::unwrap)).collect();
+        assert_eq!(widening.schema().field(1).data_type().to_string(), widened, "{last}");
+        let ids: Vec<String> = lines(&batches).iter().map(|line| line.split('|').next().unwrap().to_owned()).collect();
+        assert!(
+            ids.iter().map(String::as_str).eq((0..=300_000)
+                .map(|id| id.to_string())
+                .collect::<Vec<_>>()
+                .iter()
+                .map(String::as_str)),
+            "{last}"
+        );
+
+        let engine = hasty();
+        let whole = engine.select(&sql, &columns).unwrap();
+        assert!(
+            whole.map(Result::unwrap).all(|batch| batch.schema().field(1).data_type().to_string() == widened),
+            "{last}"
+        );
+        // A condition may keep other rows of wider types, so that types are settled for everybody.
+        let engine = hasty();
+        let filtered = engine.select_widening(&format!("{sql} WHERE n > 5"), &columns);
+        assert!(
+            last == "much"
+                || filtered
+                    .unwrap()
+                    .map(Result::unwrap)
+                    .all(|batch| batch.schema().field(1).data_type().to_string() == widened),
+            "{last}"
+        );
+    }
+}

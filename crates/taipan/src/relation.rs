@@ -64,6 +64,14 @@ impl Relation {
         }
     }
 
+    /// The same rows for one who takes batches of wider types behind a value that does not fit: a file is read once.
+    pub(crate) fn rows_widening(&self, engine: &Engine, columns: &[String]) -> Result<Rows> {
+        match self {
+            Self::Query(text) => Ok(engine.select_widening(text, columns)?),
+            Self::File(_) | Self::Table(_) => Ok(engine.select_widening(&self.sql(Some(columns)), columns)?),
+        }
+    }
+
     /// The same rows as one batch in memory.
     pub(crate) fn read(&self, engine: &Engine, columns: Option<&[String]>) -> Result<RecordBatch> {
         let mut rows = self.rows(engine, columns)?;

@@ -163,27 +163,41 @@ pub(crate) fn draw(
     } else {
         wanted(options, &SchemaRef::new(arrow::datatypes::Schema::empty()))
     };
-    let mut rows = relation.rows(engine, Some(&wanted))?;
+    let mut rows = relation.rows_widening(engine, &wanted)?;
+    let mut schema = rows.schema().clone();
     let mut batches = Vec::new();
+    let mut crowd: Option<Taker> = None;
     let mut count = 0;
     while let Some(batch) = rows.next() {
         let batch = batch?;
+        if *rows.schema() != schema {
+            // A value is not of the type that its column has in the first megabytes: once more, with types that fit all.
+            rows = relation.rows(engine, Some(&wanted))?;
+            schema = rows.schema().clone();
+            batches.clear();
+            crowd = None;
+            count = 0;
+            continue;
+        }
+        if let Some(taker) = &mut crowd {
+            taker.take_in(&batch, options)?;
+            continue;
+        }
         count += batch.num_rows();
         batches.push(batch);
-        let schema = rows.schema().clone();
-        if count > MOST_POINTS
-            && may_crowd(options)
-            && let Some(mut taker) = Taker::new(&schema, options)
-        {
-            for batch in batches.drain(..).map(Ok).chain(rows.by_ref().map(|batch| batch.map_err(Error::from))) {
-                taker.take_in(&batch?, options)?;
+        if count > MOST_POINTS && may_crowd(options) {
+            crowd = Taker::new(&schema, options);
+            if let Some(taker) = &mut crowd {
+                batches.drain(..).try_for_each(|batch| taker.take_in(&batch, options))?;
             }
-            let crowd = taker.crowd;
-            return Ok(themes.iter().map(|theme| options.framed(crowd.clone().picture(*theme))).collect());
         }
     }
-    let schema = rows.schema().clone();
-    pictures(&crate::relation::joined(&schema, batches)?, &relation.describe(), options, themes)
+    match crowd {
+        Some(Taker { crowd, .. }) => {
+            Ok(themes.iter().map(|theme| options.framed(crowd.clone().picture(*theme))).collect())
+        }
+        None => pictures(&crate::relation::joined(&schema, batches)?, &relation.describe(), options, themes),
+    }
 }
 
 /// Draws the rows of a batch, which is what `of` says, for each theme.
