@@ -116,7 +116,7 @@ pub enum ErrorKind {
     TextForNumbers {
         /// The column.
         column: String,
-        /// Its first text value, cut to a readable length.
+        /// Its first value that is no number, cut to a readable length.
         value: String,
         /// The row of that value, counted from 1.
         row: usize,

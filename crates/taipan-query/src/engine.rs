@@ -248,8 +248,8 @@ impl Engine {
         };
         let shape = Shape::of(&plan);
         if types == Types::Settled || shape.must_settle(query.widening) {
-            for (input, columns) in shape.unsettled {
-                self.inner.catalog.settle(&input, columns.as_deref())?;
+            for (input, columns) in &shape.unsettled {
+                self.inner.catalog.settle(input, columns.as_deref())?;
             }
             plan = self.optimized(query, &state).await?;
         }

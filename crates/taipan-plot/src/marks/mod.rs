@@ -232,7 +232,12 @@ impl<'a> View<'a> {
             Data::Numbers(numbers) | Data::Times(numbers) => return Ok(Cow::Borrowed(numbers)),
             Data::Text(texts) => texts,
         };
-        match texts.iter().enumerate().find_map(|(row, text)| Some((row, text.as_deref()?))) {
+        let mut given = texts.iter().enumerate().filter_map(|(row, text)| Some((row, text.as_deref()?)));
+        let first = given.next();
+        // Where numbers are text for the sake of one value, that one is to be named.
+        let is_number = |text: &str| text.trim().parse::<f64>().is_ok();
+        let odd = first.filter(|(_, text)| !is_number(text)).or_else(|| given.find(|(_, text)| !is_number(text)));
+        match odd.or(first) {
             // A column without any value has no type of its own.
             None => Ok(Cow::Owned(vec![f64::NAN; texts.len()])),
             Some((row, value)) => Err(ErrorKind::TextForNumbers {
