@@ -1,6 +1,7 @@
 //! CSV fields to Arrow columns: each type its own loop over the rows, text appended without a copy of its own.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanBuilder, NullBufferBuilder, PrimitiveArray, StringBuilder};
@@ -51,12 +52,16 @@ impl Column {
     pub(super) fn extend(&mut self, text: &str, rows: &Rows, column: usize, reading: Reading) -> Vec<Unfit> {
         match self {
             Self::Boolean(builder) => {
-                typed(text, rows, column, reading, value::boolean, |value| builder.append_option(value))
+                typed(text, rows, column, reading, within(value::boolean), value::boolean, |value| {
+                    builder.append_option(value);
+                })
             }
-            Self::Int64(values) => values.extend(text, rows, column, reading, value::int),
-            Self::Float64(values) => values.extend(text, rows, column, reading, value::float),
-            Self::Date32(values) => values.extend(text, rows, column, reading, value::date),
-            Self::Timestamp(values) => values.extend(text, rows, column, reading, value::timestamp),
+            Self::Int64(values) => values.extend(text, rows, column, reading, value::int_in, value::int),
+            Self::Float64(values) => values.extend(text, rows, column, reading, within(value::float), value::float),
+            Self::Date32(values) => values.extend(text, rows, column, reading, within(value::date), value::date),
+            Self::Timestamp(values) => {
+                values.extend(text, rows, column, reading, within(value::timestamp), value::timestamp)
+            }
             Self::Utf8(builder) => {
                 let quote = char::from(reading.dialect.quote);
                 for field in rows.column(column) {
@@ -101,9 +106,10 @@ impl<T: ArrowNativeType> Values<T> {
         rows: &Rows,
         column: usize,
         reading: Reading,
+        quick: impl Fn(&[u8], Range<usize>) -> Option<T>,
         parse: impl Fn(&[u8]) -> Option<T>,
     ) -> Vec<Unfit> {
-        typed(text, rows, column, reading, parse, |value| {
+        typed(text, rows, column, reading, quick, parse, |value| {
             self.values.push(value.unwrap_or_default());
             self.nulls.append(value.is_some());
         })
@@ -122,23 +128,29 @@ pub(super) fn bare(field: &[u8], dialect: Dialect) -> Cow<'_, [u8]> {
     }
 }
 
+/// What reads a value, told where in a text it stands.
+fn within<T>(parse: impl Fn(&[u8]) -> Option<T>) -> impl Fn(&[u8], Range<usize>) -> Option<T> {
+    move |text, field| parse(text.get(field)?)
+}
+
+/// `quick` reads a field as it stands in the text, which most are, `parse` what a field says.
 #[inline]
 fn typed<T>(
     text: &str,
     rows: &Rows,
     column: usize,
     reading: Reading,
+    quick: impl Fn(&[u8], Range<usize>) -> Option<T>,
     parse: impl Fn(&[u8]) -> Option<T>,
     mut append: impl FnMut(Option<T>),
 ) -> Vec<Unfit> {
     let mut unfit = Vec::new();
     for (row, field) in rows.column(column).enumerate() {
-        let field = text.as_bytes().get(field).unwrap_or_default();
-        if let Some(value) = parse(field) {
+        if let Some(value) = quick(text.as_bytes(), field.clone()) {
             append(Some(value));
             continue;
         }
-        let field = bare(field, reading.dialect);
+        let field = bare(text.as_bytes().get(field).unwrap_or_default(), reading.dialect);
         if reading.nulls.is_missing(&field) {
             append(None);
         } else if let Some(value) = parse(&field) {

@@ -219,27 +219,44 @@ impl<'a> Parser<'a> {
     }
 
     fn fast<const QUOTES: bool>(&mut self, rows: &mut Rows, limit: usize) -> Result<(), Flaw> {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx512vbmi2") && is_x86_feature_detected!("pclmulqdq") {
+            return x86::fast::<QUOTES>(self, rows, limit);
+        }
+        self.fast_with::<QUOTES>(rows, limit, scan::equal, scan::parity, scan::flatten)
+    }
+
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "only within its callers may it use their registers")]
+    fn fast_with<const QUOTES: bool>(
+        &mut self,
+        rows: &mut Rows,
+        limit: usize,
+        equal: impl Fn(&scan::Chunk, u8) -> u64,
+        parity: impl Fn(u64) -> u64,
+        flatten: impl Fn(&mut Vec<u32>, usize, u64),
+    ) -> Result<(), Flaw> {
         loop {
-            let (mut separators, newlines, base) = (self.separators, self.newlines, self.base as u32);
-            while separators != 0 {
-                let at = base + separators.trailing_zeros();
-                let bit = separators & separators.wrapping_neg();
-                separators ^= bit;
-                if newlines & bit == 0 {
-                    rows.ends.push(at);
-                    continue;
+            loop {
+                // All fields that end before the next newline, at once.
+                let before = self.newlines.wrapping_sub(1) & !self.newlines;
+                flatten(&mut rows.ends, self.base, self.separators & before);
+                if self.newlines == 0 {
+                    break;
                 }
-                let ended = self.end_row(rows, at as usize);
-                if ended.is_err() || rows.len() >= limit {
-                    self.separators = separators;
-                    return ended;
+                let newline = self.newlines.trailing_zeros() as usize;
+                self.newlines &= self.newlines - 1;
+                self.separators &= u64::MAX << newline << 1;
+                self.end_row(rows, self.base + newline)?;
+                if rows.len() >= limit {
+                    return Ok(());
                 }
             }
             self.separators = 0;
             if self.next >= self.bytes.len() {
                 break;
             }
-            if !self.load::<QUOTES>() {
+            if !self.load::<QUOTES>(&equal, &parity) {
                 rows.ends.truncate(rows.starts.len() * rows.width);
                 self.path = Path::Plain;
                 return self.plain(rows, limit);
@@ -253,19 +270,24 @@ impl<'a> Parser<'a> {
     }
 
     /// Reads the masks of the next chunk; false when a quote in it is not what the fast path takes it for.
-    fn load<const QUOTES: bool>(&mut self) -> bool {
+    #[inline]
+    fn load<const QUOTES: bool>(
+        &mut self,
+        equal: impl Fn(&scan::Chunk, u8) -> u64,
+        parity: impl Fn(u64) -> u64,
+    ) -> bool {
         self.base = self.next;
         self.next += 64;
         let chunk = scan::chunk(self.bytes, self.base);
         self.newlines = match self.dialect.newline {
-            Newline::Lf => scan::equal(&chunk, b'\n'),
-            Newline::Cr => scan::equal(&chunk, b'\r'),
-            Newline::Any => scan::equal(&chunk, b'\n') | scan::equal(&chunk, b'\r'),
+            Newline::Lf => equal(&chunk, b'\n'),
+            Newline::Cr => equal(&chunk, b'\r'),
+            Newline::Any => equal(&chunk, b'\n') | equal(&chunk, b'\r'),
         };
-        self.separators = scan::equal(&chunk, self.dialect.delimiter) | self.newlines;
+        self.separators = equal(&chunk, self.dialect.delimiter) | self.newlines;
         if QUOTES {
-            let quotes = scan::equal(&chunk, self.dialect.quote);
-            let inside = scan::parity(quotes) ^ self.inside;
+            let quotes = equal(&chunk, self.dialect.quote);
+            let inside = parity(quotes) ^ self.inside;
             let openers = self.separators | quotes;
             let may_open = openers << 1 | self.may_open;
             if quotes & inside & !may_open != 0 {
@@ -293,7 +315,7 @@ impl<'a> Parser<'a> {
     /// The flaw of a row that takes all the bytes left.
     fn open_quote(&mut self) -> Flaw {
         let at = std::mem::replace(&mut self.row, self.bytes.len());
-        (self.next, self.inside, self.separators) = (self.bytes.len(), 0, 0);
+        (self.next, self.inside, self.separators, self.newlines) = (self.bytes.len(), 0, 0, 0);
         Flaw::OpenQuote { at }
     }
 
@@ -496,6 +518,32 @@ pub(super) fn closing_quote(bytes: &[u8], mut from: usize, dialect: Dialect) -> 
 fn before_return(bytes: &[u8], start: usize, newline: usize, dialect: Dialect) -> usize {
     let last = newline.checked_sub(1).and_then(|i| bytes.get(i));
     if newline > start && dialect.newline == Newline::Lf && last == Some(&b'\r') { newline - 1 } else { newline }
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    //! The same with the widest registers the processor has.
+    #![expect(unsafe_code, reason = "every byte of a file is looked at, and this is twice as fast")]
+
+    use super::{Flaw, Parser, Rows};
+    use crate::scan::{carryless_parity, equal_avx512, flatten_packed};
+
+    pub(super) fn fast<const QUOTES: bool>(parser: &mut Parser, rows: &mut Rows, limit: usize) -> Result<(), Flaw> {
+        #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,bmi2,popcnt,lzcnt,pclmulqdq")]
+        fn fast<const QUOTES: bool>(parser: &mut Parser, rows: &mut Rows, limit: usize) -> Result<(), Flaw> {
+            parser.fast_with::<QUOTES>(
+                rows,
+                limit,
+                |chunk, byte| equal_avx512(chunk, byte),
+                |mask| carryless_parity(mask),
+                |places, base, bits| flatten_packed(places, base, bits),
+            )
+        }
+        assert!(is_x86_feature_detected!("avx512vbmi2") && is_x86_feature_detected!("pclmulqdq"));
+        // SAFETY: the processor was asked for AVX-512VBMI2 and PCLMULQDQ; none has the first without AVX-512BW and the bit
+        // counting of earlier ones.
+        unsafe { fast::<QUOTES>(parser, rows, limit) }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Where an object or array ends: where as many brackets were closed as opened, outside strings.
 //!
-//! This is all of the work on a file that cannot be shared among threads, so it does as little for a byte as it can.
+//! One thread does this at a time, so it does as little for a byte as it can; `runs.rs` does the same for many of them.
 
 use std::ops::ControlFlow;
 
@@ -11,11 +11,12 @@ use crate::scan::{Chunk, chunk, parity};
 pub(super) struct TooDeep(pub(super) usize);
 
 /// Which of sixty-four bytes are what.
-struct Masks {
-    quote: u64,
-    backslash: u64,
-    opening: u64,
-    closing: u64,
+pub(super) struct Masks {
+    pub(super) quote: u64,
+    pub(super) backslash: u64,
+    pub(super) opening: u64,
+    pub(super) closing: u64,
+    pub(super) newline: u64,
 }
 
 /// Where the object or array that starts here ends; nothing if the bytes end before it does.
@@ -32,13 +33,14 @@ pub(super) fn end(bytes: &[u8], start: usize, limit: u32) -> Result<Option<usize
     end_with(bytes, start, limit, plain_masks)
 }
 
-fn plain_masks(chunk: &Chunk) -> Masks {
+pub(super) fn plain_masks(chunk: &Chunk) -> Masks {
     use crate::scan::equal;
     Masks {
         quote: equal(chunk, b'"'),
         backslash: equal(chunk, b'\\'),
         opening: equal(chunk, b'{') | equal(chunk, b'['),
         closing: equal(chunk, b'}') | equal(chunk, b']'),
+        newline: equal(chunk, b'\n'),
     }
 }
 
@@ -49,7 +51,7 @@ fn end_with(bytes: &[u8], start: usize, limit: u32, masks: impl Fn(&Chunk) -> Ma
     // All ones inside a string, and one after a backslash, at the first byte of the chunk.
     let (mut inside, mut escaped) = (0u64, 0u64);
     let mut step = |chunk: &Chunk, base: usize| {
-        let Masks { quote, backslash, opening, closing } = masks(chunk);
+        let Masks { quote, backslash, opening, closing, .. } = masks(chunk);
         let quotes = if backslash | escaped == 0 {
             quote
         } else {
@@ -102,7 +104,7 @@ fn end_with(bytes: &[u8], start: usize, limit: u32, masks: impl Fn(&Chunk) -> Ma
 }
 
 /// The bytes that follow an escaping backslash, and whether the next chunk's first one does.
-fn escaped_bytes(backslashes: u64, carry: u64) -> (u64, u64) {
+pub(super) fn escaped_bytes(backslashes: u64, carry: u64) -> (u64, u64) {
     let mut escaped = carry;
     let mut rest = backslashes & !carry;
     let mut next = 0;
@@ -116,7 +118,7 @@ fn escaped_bytes(backslashes: u64, carry: u64) -> (u64, u64) {
 }
 
 #[cfg(target_arch = "x86_64")]
-mod x86 {
+pub(super) mod x86 {
     #![expect(unsafe_code, reason = "no other work on a file is done by one thread alone")]
 
     use std::arch::x86_64::{
@@ -149,7 +151,7 @@ mod x86 {
 
     #[inline]
     #[target_feature(enable = "avx512f,avx512bw")]
-    fn masks_avx512(chunk: &Chunk) -> Masks {
+    pub(in crate::json) fn masks_avx512(chunk: &Chunk) -> Masks {
         let [a, b, c, d, e, f, g, h] = words(chunk);
         let bytes = _mm512_set_epi64(h, g, f, e, d, c, b, a);
         // Square brackets differ from curly ones in one bit.
@@ -159,12 +161,13 @@ mod x86 {
             backslash: _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(b'\\' as i8)),
             opening: _mm512_cmpeq_epi8_mask(curly, _mm512_set1_epi8(b'{' as i8)),
             closing: _mm512_cmpeq_epi8_mask(curly, _mm512_set1_epi8(b'}' as i8)),
+            newline: _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(b'\n' as i8)),
         }
     }
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn masks_avx2(chunk: &Chunk) -> Masks {
+    pub(in crate::json) fn masks_avx2(chunk: &Chunk) -> Masks {
         let [a, b, c, d, e, f, g, h] = words(chunk);
         let (low, high) = (_mm256_set_epi64x(d, c, b, a), _mm256_set_epi64x(h, g, f, e));
         let half = |bytes: __m256i, byte: u8| {
@@ -178,6 +181,7 @@ mod x86 {
             backslash: is(low, high, b'\\'),
             opening: is(curly_low, curly_high, b'{'),
             closing: is(curly_low, curly_high, b'}'),
+            newline: is(low, high, b'\n'),
         }
     }
 }

@@ -11,6 +11,7 @@ mod machine;
 mod oracle;
 mod pointer;
 mod records;
+mod runs;
 mod scalar;
 mod select;
 mod shape;
@@ -106,6 +107,7 @@ fn split_past_flaws(sample: &[u8], whole: bool, keyed: bool, refused: &Refused) 
 pub(crate) fn split(splitter: &mut Splitter, bytes: &[u8], last: bool, found: &mut Found) -> (usize, Option<Fault>) {
     let mut position = 0;
     loop {
+        splitter.run(bytes, &mut position, &mut found.records);
         match splitter.next(bytes, &mut position, last) {
             Ok(Some(record)) => {
                 found.records.push(record);

@@ -8,6 +8,7 @@ use super::walk::{Walk, Wanted};
 use crate::condition::{Condition, FieldPath, Mismatch, Scalar};
 use crate::error::{ErrorKind, Fault};
 use crate::reject::Refused;
+use crate::value;
 
 /// A condition on JSON records.
 #[derive(Debug)]
@@ -117,17 +118,17 @@ impl<K> Selection<'_, K> {
 
 /// A valid value as a condition sees it; `read` is what it reads as if it is a string with escapes.
 #[inline]
-fn scalar<'a>(value: &'a [u8], read: &'a [u8]) -> Scalar<'a> {
+fn scalar<'a>(source: &'a [u8], read: &'a [u8]) -> Scalar<'a> {
     // What was checked is text.
     let text = |bytes: &'a [u8]| std::str::from_utf8(bytes).unwrap_or_default();
-    match value {
+    match source {
         [] | [b'n', ..] => Scalar::Null,
         [b't', ..] => Scalar::Boolean(true),
         [b'f', ..] => Scalar::Boolean(false),
         [b'"', inner @ .., _] if inner.contains(&b'\\') => Scalar::Text(text(read)),
         [b'"', inner @ .., _] => Scalar::Text(text(inner)),
         [b'{' | b'[', ..] => Scalar::Nested(""),
-        number => Scalar::Number(text(number)),
+        number => value::int(number).map_or_else(|| Scalar::Number(text(number)), Scalar::Int),
     }
 }
 

@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::brackets::{self, TooDeep};
 use super::machine::{self, MAX_DEPTH, What};
+use super::runs::{self, Between};
 
 /// Finds records one after another; keeps what was seen between them, so that files can come in parts.
 #[derive(Debug, Clone)]
@@ -80,6 +81,34 @@ impl Splitter {
     /// Where the key of the record that came last is, with its quotes.
     pub(crate) fn key(&self) -> Option<Range<usize>> {
         self.keyed.then(|| self.key.clone())
+    }
+
+    /// The records from `position` on, as long as they are objects or arrays with nothing special about them; `position`
+    /// moves behind the last of them. There may be none, where [`next`](Self::next) finds one.
+    pub(crate) fn run(&mut self, bytes: &[u8], position: &mut usize, records: &mut Vec<Range<usize>>) {
+        let blanks = |from: usize| {
+            let rest = bytes.get(from..).unwrap_or_default();
+            from + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
+        };
+        let mut start = blanks(*position);
+        let (between, after) = match self.state {
+            // Of these the keys are wanted too.
+            _ if self.keyed => return,
+            State::Sequence => (Between::Blanks, State::Sequence),
+            State::First | State::Next => (Between::Comma, State::After),
+            State::After if bytes.get(start) == Some(&b',') => {
+                start = blanks(start + 1);
+                (Between::Comma, State::After)
+            }
+            _ => return,
+        };
+        if !matches!(bytes.get(start), Some(b'{' | b'[')) {
+            return;
+        }
+        if let Some(end) = runs::find(bytes, start, between, self.limit, records) {
+            *position = end;
+            self.state = after;
+        }
     }
 
     /// The next record from `position` on, which moves behind it. Nothing when the bytes end before a record does, and

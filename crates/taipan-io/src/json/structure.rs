@@ -3,23 +3,29 @@
 //!
 //! This is the first half of the fast path; `walk.rs` is the second. Whether a byte is in a string does not depend on
 //! where values begin, so all that must hold within strings is checked here, for fields that nobody asks for too: no
-//! control characters, escapes as they should be, UTF-8.
+//! control characters, escapes as they should be, UTF-8. So are numbers and words, most of which are digits and nothing
+//! else, which is seen for sixty-four bytes at once.
 
+use super::scalar::is_scalar;
 use super::text::unit;
-use crate::scan::{Chunk, chunk, parity};
+use crate::scan::{Chunk, chunk, flatten, parity};
 
 /// The structure of a text.
 #[derive(Debug, Default)]
 pub(super) struct Structure {
     /// Offsets of `{ } [ ] : ,` outside strings, and of the first bytes of everything else.
     pub(super) at: Vec<u32>,
+    /// The bytes at these places.
+    pub(super) kinds: Vec<u8>,
     /// Whether there is a backslash in some string.
     pub(super) escapes: bool,
     /// Backslashes that escape something.
     backslashes: Vec<u32>,
+    /// Where numbers and words begin that are no plain integers.
+    doubtful: Vec<u32>,
 }
 
-/// Something in a string is not as it should be, or the text ends within a string.
+/// Something in a string, a number or a word is not as it should be, or the text ends within a string.
 #[derive(Debug, PartialEq)]
 pub(super) struct Broken;
 
@@ -35,16 +41,24 @@ struct Masks {
     control: u64,
     /// Beyond ASCII.
     high: u64,
+    digit: u64,
+    zero: u64,
+    minus: u64,
 }
 
 impl Structure {
     /// Finds the structure of a text of less than 4 GiB, in place of what was found before.
     pub(super) fn find(&mut self, bytes: &[u8]) -> Result<(), Broken> {
         self.at.clear();
+        self.kinds.clear();
         self.backslashes.clear();
+        self.doubtful.clear();
         let ascii = scan(bytes, self)?;
         self.escapes = !self.backslashes.is_empty();
         if !self.backslashes.iter().all(|&at| escape_is_valid(bytes, at as usize)) {
+            return Err(Broken);
+        }
+        if !self.doubtful.iter().all(|&at| word_is_valid(bytes, at as usize)) {
             return Err(Broken);
         }
         if !ascii && std::str::from_utf8(bytes).is_err() {
@@ -52,6 +66,15 @@ impl Structure {
         }
         Ok(())
     }
+}
+
+/// Whether what begins here, up to an operator, a quote or a blank, is a number or a word of JSON.
+#[inline]
+fn word_is_valid(bytes: &[u8], at: usize) -> bool {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let ends =
+        |byte: &u8| matches!(byte, b'{' | b'}' | b'[' | b']' | b':' | b',' | b'"' | b' ' | b'\t' | b'\n' | b'\r');
+    is_scalar(rest, rest.iter().position(ends).unwrap_or(rest.len()))
 }
 
 /// Whether an escape is one of the eight, or a code unit that is no lone half of a pair.
@@ -78,14 +101,17 @@ fn escape_is_valid(bytes: &[u8], at: usize) -> bool {
 fn scan(bytes: &[u8], structure: &mut Structure) -> Result<bool, Broken> {
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512bw") {
+        if is_x86_feature_detected!("avx512vbmi2") && is_x86_feature_detected!("pclmulqdq") {
+            return x86::scan_vbmi2(bytes, structure);
+        }
+        if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("pclmulqdq") {
             return x86::scan_avx512(bytes, structure);
         }
-        if is_x86_feature_detected!("avx2") {
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("pclmulqdq") {
             return x86::scan_avx2(bytes, structure);
         }
     }
-    scan_with(bytes, structure, plain_masks)
+    scan_with(bytes, structure, plain_masks, parity, note)
 }
 
 /// Eight bytes at a time would not be faster than what compilers make of this.
@@ -99,19 +125,32 @@ fn plain_masks(chunk: &Chunk) -> Masks {
         masks.blank |= bit(matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
         masks.control |= bit(byte < b' ');
         masks.high |= bit(byte >= 0x80);
+        masks.digit |= bit(byte.is_ascii_digit());
+        masks.zero |= bit(byte == b'0');
+        masks.minus |= bit(byte == b'-');
     }
     masks
 }
 
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "only within its callers may it use their registers")]
-fn scan_with(bytes: &[u8], structure: &mut Structure, masks: impl Fn(&Chunk) -> Masks) -> Result<bool, Broken> {
+fn scan_with(
+    bytes: &[u8],
+    structure: &mut Structure,
+    masks: impl Fn(&Chunk) -> Masks,
+    parity: impl Fn(u64) -> u64,
+    note: impl Fn(&mut Structure, &Chunk, usize, u64),
+) -> Result<bool, Broken> {
     // All ones inside a string, and one after a backslash or within a word, at the first byte of the chunk.
     let (mut inside, mut escaped, mut word) = (0u64, 0u64, 0u64);
+    // Where the last number or word began.
+    let mut begun = 0;
     let (mut high, mut control) = (0u64, 0u64);
-    let mut base = 0;
-    let mut step = |chunk: &Chunk, base: usize, valid: u64| {
-        let masks = masks(chunk);
+    // One loop for the last, partial chunk too, so that the compiler has no second copy of it to call.
+    for base in (0..bytes.len()).step_by(64) {
+        let chunk = chunk(bytes, base);
+        let valid = u64::MAX >> 64usize.saturating_sub(bytes.len() - base).min(63);
+        let masks = masks(&chunk);
         let escapes = if masks.backslash | escaped == 0 {
             0
         } else {
@@ -128,23 +167,51 @@ fn scan_with(bytes: &[u8], structure: &mut Structure, masks: impl Fn(&Chunk) -> 
         control |= masks.control & strings & valid;
         high |= masks.high & valid;
         let words = !(masks.operator | masks.blank | quotes) & valid;
-        let begins = quotes | words & !(words << 1 | word);
+        let firsts = words & !(words << 1 | word);
         word = words >> 63;
         let content = strings ^ quotes;
-        flatten(&mut structure.at, base, (masks.operator & valid | begins) & !content);
-    };
-    let (chunks, rest) = bytes.as_chunks::<64>();
-    for chunk in chunks {
-        step(chunk, base, u64::MAX);
-        base += 64;
-    }
-    if !rest.is_empty() {
-        step(&chunk(bytes, base), base, u64::MAX >> (64 - rest.len()));
+        note(structure, &chunk, base, (masks.operator & valid | quotes | firsts) & !content);
+        let (words, firsts) = (words & !content, firsts & !content);
+        // No plain integers: with a byte that is no digit, but for a minus before one, and those with a zero before other
+        // digits. What goes on in the next chunk is not known here.
+        let minus = firsts & masks.minus;
+        let doubts = (words & !masks.digit & !minus)
+            | (minus & !(masks.digit >> 1))
+            | ((firsts | minus << 1) & masks.zero & (words >> 1 | 1 << 63));
+        if doubts != 0 {
+            doubtful(&mut structure.doubtful, base, doubts, firsts, begun);
+        }
+        if firsts != 0 {
+            begun = base + 63 - firsts.leading_zeros() as usize;
+        }
     }
     if control != 0 || inside != 0 {
         return Err(Broken);
     }
     Ok(high == 0)
+}
+
+/// Appends places in a chunk, and what stands there.
+#[inline]
+fn note(structure: &mut Structure, chunk: &Chunk, base: usize, bits: u64) {
+    let start = structure.at.len();
+    flatten(&mut structure.at, base, bits);
+    let places = structure.at.get(start..).unwrap_or_default();
+    structure.kinds.extend(places.iter().map(|at| chunk.get(*at as usize - base).copied().unwrap_or_default()));
+}
+
+/// Adds where the numbers and words begin that some bytes of a chunk are of; the one that was cut off before it began at
+/// `begun`.
+#[inline]
+fn doubtful(places: &mut Vec<u32>, base: usize, mut doubts: u64, firsts: u64, begun: usize) {
+    while doubts != 0 {
+        let below = u64::MAX >> (63 - doubts.trailing_zeros());
+        let first = (firsts & below).checked_ilog2();
+        places.push(first.map_or(begun, |first| base + first as usize) as u32);
+        // All of the same one.
+        let next = firsts & !below;
+        doubts &= if next == 0 { 0 } else { u64::MAX << next.trailing_zeros() };
+    }
 }
 
 /// The backslashes that escape something, the bytes that they escape, and whether the next chunk's first one is.
@@ -163,27 +230,6 @@ fn escapes(backslashes: u64, carry: u64) -> (u64, u64, u64) {
     (starts, escaped, next)
 }
 
-/// Appends the places of bits.
-#[inline]
-fn flatten(places: &mut Vec<u32>, base: usize, mut bits: u64) {
-    if bits == 0 {
-        return;
-    }
-    let base = base as u32;
-    let count = bits.count_ones() as usize;
-    let start = places.len();
-    // Eight at a time, whether there are as many or not: a branch for each place costs more.
-    for _ in 0..count.div_ceil(8) {
-        let mut eight = [0; 8];
-        for place in &mut eight {
-            *place = base.wrapping_add(bits.trailing_zeros());
-            bits &= bits.wrapping_sub(1);
-        }
-        places.extend_from_slice(&eight);
-    }
-    places.truncate(start + count);
-}
-
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     //! The same with the widest registers the processor has.
@@ -191,30 +237,47 @@ mod x86 {
 
     use std::arch::x86_64::{
         __m256i, __m512i, _mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set_epi64x,
-        _mm256_set1_epi8, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_movepi8_mask, _mm512_or_si512,
-        _mm512_set_epi64, _mm512_set1_epi8,
+        _mm256_set1_epi8, _mm256_sub_epi8, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_movepi8_mask,
+        _mm512_or_si512, _mm512_set_epi64, _mm512_set1_epi8, _mm512_sub_epi8,
     };
 
-    use super::{Broken, Chunk, Masks, Structure, scan_with};
-    use crate::scan::words;
+    use super::{Broken, Chunk, Masks, Structure, note, scan_with};
+    use crate::scan::{carryless_parity, flatten_packed, pack, words};
 
     pub(super) fn scan_avx512(bytes: &[u8], structure: &mut Structure) -> Result<bool, Broken> {
-        #[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2,popcnt,lzcnt")]
+        #[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2,popcnt,lzcnt,pclmulqdq")]
         fn scan(bytes: &[u8], structure: &mut Structure) -> Result<bool, Broken> {
-            scan_with(bytes, structure, |chunk| masks_avx512(chunk))
+            scan_with(bytes, structure, |chunk| masks_avx512(chunk), |mask| carryless_parity(mask), note)
         }
-        assert!(is_x86_feature_detected!("avx512bw"));
-        // SAFETY: the processor was asked for AVX-512BW; none has it without the bit counting of earlier ones.
+        assert!(is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("pclmulqdq"));
+        // SAFETY: the processor was asked for AVX-512BW and PCLMULQDQ; none has the first without the bit counting of
+        // earlier ones.
+        unsafe { scan(bytes, structure) }
+    }
+
+    pub(super) fn scan_vbmi2(bytes: &[u8], structure: &mut Structure) -> Result<bool, Broken> {
+        #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,bmi2,popcnt,lzcnt,pclmulqdq")]
+        fn scan(bytes: &[u8], structure: &mut Structure) -> Result<bool, Broken> {
+            let note = |structure: &mut Structure, chunk: &Chunk, base, bits| {
+                flatten_packed(&mut structure.at, base, bits);
+                pack(&mut structure.kinds, chunk, bits);
+            };
+            scan_with(bytes, structure, |chunk| masks_avx512(chunk), |mask| carryless_parity(mask), note)
+        }
+        assert!(is_x86_feature_detected!("avx512vbmi2") && is_x86_feature_detected!("pclmulqdq"));
+        // SAFETY: the processor was asked for AVX-512VBMI2 and PCLMULQDQ; none has the first without AVX-512BW and the bit
+        // counting of earlier ones.
         unsafe { scan(bytes, structure) }
     }
 
     pub(super) fn scan_avx2(bytes: &[u8], structure: &mut Structure) -> Result<bool, Broken> {
-        #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,lzcnt")]
+        #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,lzcnt,pclmulqdq")]
         fn scan(bytes: &[u8], structure: &mut Structure) -> Result<bool, Broken> {
-            scan_with(bytes, structure, |chunk| masks_avx2(chunk))
+            scan_with(bytes, structure, |chunk| masks_avx2(chunk), |mask| carryless_parity(mask), note)
         }
-        assert!(is_x86_feature_detected!("avx2"));
-        // SAFETY: the processor was asked for AVX2; none has it without the bit counting that came with it.
+        assert!(is_x86_feature_detected!("avx2") && is_x86_feature_detected!("pclmulqdq"));
+        // SAFETY: the processor was asked for AVX2 and PCLMULQDQ; none has the first without the bit counting that came
+        // with it.
         unsafe { scan(bytes, structure) }
     }
 
@@ -233,6 +296,9 @@ mod x86 {
             blank: equal(bytes, b' ') | equal(bytes, b'\n') | equal(bytes, b'\t') | equal(bytes, b'\r'),
             control: _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(b' ' as i8)),
             high: _mm512_movepi8_mask(bytes),
+            digit: _mm512_cmplt_epu8_mask(_mm512_sub_epi8(bytes, _mm512_set1_epi8(b'0' as i8)), _mm512_set1_epi8(10)),
+            zero: equal(bytes, b'0'),
+            minus: equal(bytes, b'-'),
         }
     }
 
@@ -241,7 +307,7 @@ mod x86 {
     fn masks_avx2(chunk: &Chunk) -> Masks {
         let [a, b, c, d, e, f, g, h] = words(chunk);
         let (low, high) = (half_avx2(_mm256_set_epi64x(d, c, b, a)), half_avx2(_mm256_set_epi64x(h, g, f, e)));
-        let both = |of: fn(&[u32; 6]) -> u32| u64::from(of(&low)) | u64::from(of(&high)) << 32;
+        let both = |of: fn(&[u32; 9]) -> u32| u64::from(of(&low)) | u64::from(of(&high)) << 32;
         Masks {
             quote: both(|half| half[0]),
             backslash: both(|half| half[1]),
@@ -249,16 +315,20 @@ mod x86 {
             blank: both(|half| half[3]),
             control: both(|half| half[4]),
             high: both(|half| half[5]),
+            digit: both(|half| half[6]),
+            zero: both(|half| half[7]),
+            minus: both(|half| half[8]),
         }
     }
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn half_avx2(bytes: __m256i) -> [u32; 6] {
+    fn half_avx2(bytes: __m256i) -> [u32; 9] {
         let is = |bytes: __m256i, byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte as i8));
         let bits = |mask: __m256i| _mm256_movemask_epi8(mask) as u32;
         let or = |a: __m256i, b: __m256i| _mm256_or_si256(a, b);
         let curly = or(bytes, _mm256_set1_epi8(0x20));
+        let from_zero = _mm256_sub_epi8(bytes, _mm256_set1_epi8(b'0' as i8));
         [
             bits(is(bytes, b'"')),
             bits(is(bytes, b'\\')),
@@ -266,6 +336,9 @@ mod x86 {
             bits(or(or(is(bytes, b' '), is(bytes, b'\n')), or(is(bytes, b'\t'), is(bytes, b'\r')))),
             bits(_mm256_cmpeq_epi8(_mm256_min_epu8(bytes, _mm256_set1_epi8(0x1f)), bytes)),
             bits(bytes),
+            bits(_mm256_cmpeq_epi8(_mm256_min_epu8(from_zero, _mm256_set1_epi8(9)), from_zero)),
+            bits(is(bytes, b'0')),
+            bits(is(bytes, b'-')),
         ]
     }
 }
@@ -306,14 +379,17 @@ mod tests {
 
     /// Every way that this machine can go.
     fn ways() -> Vec<Scan> {
-        let mut ways: Vec<Scan> = vec![|bytes, structure| scan_with(bytes, structure, plain_masks)];
+        let mut ways: Vec<Scan> = vec![|bytes, structure| scan_with(bytes, structure, plain_masks, parity, note)];
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx2") {
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("pclmulqdq") {
                 ways.push(x86::scan_avx2);
             }
-            if is_x86_feature_detected!("avx512bw") {
+            if is_x86_feature_detected!("avx512bw") && is_x86_feature_detected!("pclmulqdq") {
                 ways.push(x86::scan_avx512);
+            }
+            if is_x86_feature_detected!("avx512vbmi2") && is_x86_feature_detected!("pclmulqdq") {
+                ways.push(x86::scan_vbmi2);
             }
         }
         ways
@@ -327,6 +403,14 @@ mod tests {
             assert_eq!(found.is_ok().then_some(&structure.at), expected.as_ref(), "way {i}: {}", bytes.escape_ascii());
             if let Ok(ascii) = found {
                 assert_eq!(ascii, bytes.is_ascii());
+                let kinds: Vec<u8> = expected.iter().flatten().map(|at| bytes[*at as usize]).collect();
+                assert_eq!(structure.kinds, kinds, "way {i}: {}", bytes.escape_ascii());
+                let valid = structure.doubtful.iter().all(|&at| word_is_valid(bytes, at as usize));
+                let words =
+                    expected.iter().flatten().map(|at| *at as usize).filter(|at| !b"{}[]:,\"".contains(&bytes[*at]));
+                let all = words.clone().all(|at| word_is_valid(bytes, at));
+                assert_eq!(valid, all, "way {i}: {}", bytes.escape_ascii());
+                assert!(structure.doubtful.iter().all(|at| words.clone().any(|word| word == *at as usize)));
             }
         }
     }
@@ -334,7 +418,7 @@ mod tests {
     #[test]
     fn places() {
         let mut structure = Structure::default();
-        structure.find(b"{\"a\": [12, true], \"b\\\"{\":\"\"} x\"y\"").unwrap();
+        structure.find(b"{\"a\": [12, true], \"b\\\"{\":\"\"} 1\"y\"").unwrap();
         assert_eq!(structure.at, [0, 1, 4, 6, 7, 9, 11, 15, 16, 18, 24, 25, 27, 29, 30]);
         assert!(structure.escapes);
         structure.find(b"1").unwrap();
@@ -376,6 +460,16 @@ mod tests {
             bytes in prop::collection::vec(prop::sample::select(&b"{}[]:,\"\"\\\\ \t\n\r1at\x01\x7f\xc3\xa9\x3b\x1a\x0c\x5e"[..]), 0..200),
         ) {
             check(&bytes);
+        }
+
+        #[test]
+        fn numbers_are_checked(
+            before in 0usize..70,
+            words in prop::collection::vec("(-?[0-9]{1,4}|-?0{1,2}[1-9]?|[0-9]{60,70}|-{0,2}|[-0-9.e]{1,5}|true|nul)[, \"]{1,3}", 0..30),
+        ) {
+            let text = words.concat();
+            let odd = text.bytes().filter(|byte| *byte == b'"').count() % 2 == 1;
+            check(format!("{}{text}{}", " ".repeat(before), if odd { "\"" } else { "" }).as_bytes());
         }
 
         #[test]

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::scalar::{is_scalar, trimmed};
+use super::scalar::trimmed;
 use super::structure::Structure;
 use super::text::unescaped;
 
@@ -36,6 +36,7 @@ pub(crate) type Slots = [Option<Range<usize>>];
 pub(crate) struct Walk<'a> {
     bytes: &'a [u8],
     at: &'a [u32],
+    kinds: &'a [u8],
     escapes: bool,
     limit: u32,
 }
@@ -74,13 +75,14 @@ impl Wanted {
         if self.lengths >> name.len().min(63) & 1 == 0 {
             return None;
         }
-        self.keys.iter().find(|key| key.name.as_bytes() == name)
+        // Of the same length many another one begins differently.
+        self.keys.iter().find(|key| key.name.as_bytes().first() == name.first() && key.name.as_bytes() == name)
     }
 }
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(bytes: &'a [u8], structure: &'a Structure, limit: u32) -> Self {
-        Self { bytes, at: &structure.at, escapes: structure.escapes, limit }
+        Self { bytes, at: &structure.at, kinds: &structure.kinds, escapes: structure.escapes, limit }
     }
 
     /// The text.
@@ -124,21 +126,21 @@ impl<'a> Walk<'a> {
         }
         loop {
             // The key, the colon, the value and what follows it: most values are no brackets.
-            let &[key, colon, value, behind] = self.at.get(k..)?.first_chunk::<4>()?;
-            let (key, colon, value, behind) = (key as usize, colon as usize, value as usize, behind as usize);
-            if self.bytes.get(key) != Some(&b'"') || self.bytes.get(colon) != Some(&b':') {
-                return None;
-            }
-            let next = match self.wanted_key(key, colon, wanted) {
-                Some(wanted) => self.wanted_value(k + 2, wanted, depth, slots)?,
-                None => match self.bytes.get(value)? {
-                    b'"' => k + 3,
-                    b'{' | b'[' => self.nested(k + 2, depth)?,
-                    _ if is_scalar(self.bytes.get(value..)?, behind - value) => k + 3,
-                    _ => return None,
-                },
+            let &[b'"', b':', value, behind] = self.kinds.get(k..)?.first_chunk::<4>()? else { return None };
+            let &[key, colon] = self.at.get(k..)?.first_chunk::<2>()?;
+            let (next, behind) = match self.wanted_key(key as usize, colon as usize, wanted) {
+                None if value == b'"' || begins_scalar(value) => (k + 3, behind),
+                None if matches!(value, b'{' | b'[') => {
+                    let next = self.nested(k + 2, depth)?;
+                    (next, self.byte(next))
+                }
+                None => return None,
+                Some(wanted) => {
+                    let next = self.wanted_value(k + 2, wanted, depth, slots)?;
+                    (next, self.byte(next))
+                }
             };
-            match self.byte(next) {
+            match behind {
                 b',' => k = next + 1,
                 b'}' => return Some(next + 1),
                 _ => return None,
@@ -197,18 +199,14 @@ impl<'a> Walk<'a> {
             return Some((start..self.place(k)? + 1, k + 1));
         }
         loop {
-            let &[key, colon, value, behind] = self.at.get(k..)?.first_chunk::<4>()?;
-            let (key, colon, value, behind) = (key as usize, colon as usize, value as usize, behind as usize);
-            if self.bytes.get(key) != Some(&b'"') || self.bytes.get(colon) != Some(&b':') {
-                return None;
-            }
-            let next = match self.bytes.get(value)? {
-                b'"' => k + 3,
+            let &[b'"', b':', value, _] = self.kinds.get(k..)?.first_chunk::<4>()? else { return None };
+            let &[key, colon] = self.at.get(k..)?.first_chunk::<2>()?;
+            let next = match value {
                 b'{' | b'[' => self.nested(k + 2, 1)?,
-                _ if is_scalar(self.bytes.get(value..)?, behind - value) => k + 3,
+                _ if value == b'"' || begins_scalar(value) => k + 3,
                 _ => return None,
             };
-            member(&self.name(key, colon)?, k + 2);
+            member(&self.name(key as usize, colon as usize)?, k + 2);
             match self.byte(next) {
                 b',' => k = next + 1,
                 b'}' => return Some((start..self.place(next)? + 1, next + 1)),
@@ -314,9 +312,7 @@ impl<'a> Walk<'a> {
     /// Whether a number or word stands at a place.
     #[inline]
     fn scalar(&self, k: usize) -> bool {
-        let Some(start) = self.place(k) else { return false };
-        let end = self.place(k + 1).unwrap_or(self.bytes.len());
-        self.bytes.get(start..).is_some_and(|rest| is_scalar(rest, end - start))
+        begins_scalar(self.byte(k))
     }
 
     /// An object or array of which nothing is wanted, without recursion.
@@ -386,8 +382,14 @@ impl<'a> Walk<'a> {
     /// The byte at a place of the structure; 0, which is never valid, behind the last.
     #[inline]
     fn byte(&self, k: usize) -> u8 {
-        self.place(k).and_then(|at| self.bytes.get(at)).copied().unwrap_or(0)
+        self.kinds.get(k).copied().unwrap_or(0)
     }
+}
+
+/// Whether a byte of the structure begins a number or word, all of which were checked when they were found.
+#[inline]
+fn begins_scalar(byte: u8) -> bool {
+    !matches!(byte, b'{' | b'}' | b'[' | b']' | b':' | b',' | b'"' | 0)
 }
 
 /// Brackets that are open: for each a bit, set for an object.

@@ -4,7 +4,7 @@
 //! digits is multiplied by a 128-bit power of five; the product's upper bits decide the rounding unless it is too near
 //! to a tie (Eisel and Lemire, "Number parsing at a gigabyte per second", 2021). What is left goes to the standard library.
 
-use super::EXACT;
+use super::{EXACT, joined};
 
 /// Powers of ten that a float holds exactly.
 const POWERS: [f64; 23] = [
@@ -137,18 +137,12 @@ fn mantissa(text: &[u8]) -> Mantissa {
     Mantissa { number, digits: position - usize::from(point.is_some()), point, end: position }
 }
 
-/// Eight digits, the first in the lowest byte, as a number: pairs, then fours, then all, in three multiplications.
+/// Eight bytes of text, the first in the lowest byte, as a number if all are digits.
 #[inline]
 fn eight_digits(text: u64) -> Option<u64> {
     let digits = text.wrapping_sub(0x3030_3030_3030_3030);
     let beyond = digits | text.wrapping_add(0x4646_4646_4646_4646);
-    if beyond & 0x8080_8080_8080_8080 != 0 {
-        return None;
-    }
-    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
-    let low = (pairs & 0x0000_00ff_0000_00ff).wrapping_mul(0x000f_4240_0000_0064);
-    let high = ((pairs >> 16) & 0x0000_00ff_0000_00ff).wrapping_mul(0x0000_2710_0000_0001);
-    Some(low.wrapping_add(high) >> 32)
+    (beyond & 0x8080_8080_8080_8080 == 0).then(|| joined(digits))
 }
 
 /// `mantissa` times ten to the `power`, rounded to even; none where this way cannot tell or the power is too large.

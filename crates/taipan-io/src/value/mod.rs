@@ -3,6 +3,8 @@
 
 mod float;
 
+use std::ops::Range;
+
 pub(crate) use float::{float, is_float};
 
 /// 2^53, up to which every integer is a float exactly.
@@ -39,6 +41,43 @@ pub(crate) fn int(value: &[u8]) -> Option<i64> {
             if negative { 0i64.checked_sub_unsigned(number) } else { i64::try_from(number).ok() }
         }
     }
+}
+
+/// The same for a part of a text: up to eight digits at once, of which there are most often no more. What stands behind the
+/// part is read but does not count.
+#[inline]
+pub(crate) fn int_in(text: &[u8], part: Range<usize>) -> Option<i64> {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    const SEVENS: u64 = 0x7F7F_7F7F_7F7F_7F7F;
+    let Some(eight) = text.get(part.start..).and_then(<[u8]>::first_chunk::<8>) else { return int(text.get(part)?) };
+    let word = u64::from_le_bytes(*eight);
+    // Signs come and go from row to row, so they are no branch.
+    let negative = word as u8 == b'-';
+    let sign = usize::from(negative);
+    let length = part.len().wrapping_sub(sign);
+    if length == 0 || length > 8 - sign {
+        return int(text.get(part)?);
+    }
+    let digits = word >> (8 * sign);
+    let leads = digits as u8 == b'0';
+    // Zeros before the first digit, so that there are always eight.
+    let empty = 8 - length;
+    let digits = (digits << (8 * empty) | (ZEROS & !(u64::MAX << (8 * empty)))) ^ ZEROS;
+    // A byte above nine gets its highest bit, and no byte carries into the next.
+    if (((digits & SEVENS) + 0x7676_7676_7676_7676) | digits) & !SEVENS != 0 || (leads && length + sign > 1) {
+        return None;
+    }
+    let number = joined(digits) as i64;
+    Some(if negative { -number } else { number })
+}
+
+/// Eight digits, the first in the lowest byte, as a number: pairs, then pairs of pairs, then all.
+#[inline]
+fn joined(digits: u64) -> u64 {
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let high = (pairs & 0x0000_00ff_0000_00ff).wrapping_mul(0x000f_4240_0000_0064);
+    let low = ((pairs >> 16) & 0x0000_00ff_0000_00ff).wrapping_mul(0x0000_2710_0000_0001);
+    high.wrapping_add(low) >> 32
 }
 
 /// `true` or `false` in any case.
@@ -175,6 +214,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn integers_within_a_text(before in ".{0,3}", value in "-?[0-9]{0,10}|-?0[0-9]{0,2}|-{0,2}[0-9a :./-]{0,9}", after in ".{0,12}") {
+            let text = format!("{before}{value}{after}");
+            let part = before.len()..before.len() + value.len();
+            prop_assert_eq!(int_in(text.as_bytes(), part), int(value.as_bytes()), "{}", text);
+        }
+
         #[test]
         fn integers_print_and_read_back(number: i64) {
             prop_assert_eq!(int(number.to_string().as_bytes()), Some(number));

@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::{self, JoinHandle};
 
 use tempfile::NamedTempFile;
 
@@ -14,6 +16,36 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct AtomicFile {
     file: NamedTempFile,
     target: PathBuf,
+    /// Bytes written since the disk was last told of them.
+    fresh: usize,
+    flusher: Option<Flusher>,
+}
+
+/// So many bytes are handed to the disk at a time, while more are made: what is left in the end does not take long.
+const STRETCH: usize = 8 << 20;
+
+/// A thread that waits for the disk.
+#[derive(Debug)]
+struct Flusher {
+    stretches: SyncSender<()>,
+    thread: JoinHandle<io::Result<()>>,
+}
+
+impl Flusher {
+    fn start(file: &File) -> io::Result<Self> {
+        let file = file.try_clone()?;
+        let (stretches, receiver) = sync_channel(1);
+        let thread = thread::Builder::new().name("flush".to_owned()).spawn(move || {
+            // An error of the disk is told once, to whoever asks first.
+            receiver.iter().try_for_each(|()| file.sync_data())
+        })?;
+        Ok(Self { stretches, thread })
+    }
+
+    fn finish(self) -> io::Result<()> {
+        drop(self.stretches);
+        self.thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that writes to the disk has failed")))
+    }
 }
 
 impl AtomicFile {
@@ -39,7 +71,7 @@ impl AtomicFile {
             builder.permissions(fs::Permissions::from_mode(mode));
         }
         let file = builder.tempfile_in(folder(&target)).map_err(|error| refused(&error, path))?;
-        Ok(Self { file, target })
+        Ok(Self { file, target, fresh: 0, flusher: None })
     }
 
     /// Puts the file in the target's place, once all of it is on the disk.
@@ -47,8 +79,9 @@ impl AtomicFile {
     /// # Errors
     /// [`ErrorKind::Io`]; the target is as it was.
     pub fn commit(self) -> Result<()> {
-        let Self { file, target } = self;
+        let Self { file, target, flusher, .. } = self;
         let of_io = |error| Error::of_io(error, &target);
+        flusher.map_or(Ok(()), Flusher::finish).map_err(of_io)?;
         file.as_file().sync_all().map_err(of_io)?;
         file.persist(&target).map_err(|error| of_io(error.error))?;
         // The name is on the disk when its folder is; not every system can sync one.
@@ -59,7 +92,20 @@ impl AtomicFile {
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes)
+        let written = self.file.write(bytes)?;
+        self.fresh += written;
+        if self.fresh >= STRETCH {
+            self.fresh = 0;
+            if self.flusher.is_none() {
+                // Without a thread for it, all is done in the end.
+                self.flusher = Flusher::start(self.file.as_file()).ok();
+            }
+            if let Some(flusher) = &self.flusher {
+                // One stretch more goes with those it is already busy with.
+                let _ = flusher.stretches.try_send(());
+            }
+        }
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -106,6 +152,21 @@ mod tests {
         file.write_all(b"whole").unwrap();
         file.commit().unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"whole");
+        assert_eq!(names(folder.path()), ["out.csv"]);
+    }
+
+    #[test]
+    fn long_files_are_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("out.csv");
+        let mut file = AtomicFile::create(&target).unwrap();
+        let piece = vec![b'a'; STRETCH / 2 + 1];
+        for _ in 0..5 {
+            file.write_all(&piece).unwrap();
+        }
+        assert!(!target.exists());
+        file.commit().unwrap();
+        assert_eq!(fs::metadata(&target).unwrap().len(), 5 * piece.len() as u64);
         assert_eq!(names(folder.path()), ["out.csv"]);
     }
 
