@@ -6,6 +6,12 @@ pub(crate) fn pairwise_sum(n: usize, term: impl Fn(usize) -> f64) -> f64 {
     range_sum(0, n, &term)
 }
 
+/// Adds up a column of a row-major table with so many columns, as NumPy does along its rows: pairwise if it is the only
+/// one, else one row after the other.
+pub(crate) fn column_sum(n: usize, n_columns: usize, term: impl Fn(usize) -> f64) -> f64 {
+    if n_columns == 1 { pairwise_sum(n, term) } else { (0..n).fold(0.0, |sum, i| sum + term(i)) }
+}
+
 /// Arithmetic mean of `n` terms; NaN when there are none.
 pub(crate) fn mean(n: usize, term: impl Fn(usize) -> f64) -> f64 {
     pairwise_sum(n, term) / n as f64

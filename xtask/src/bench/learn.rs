@@ -29,6 +29,8 @@ struct Job {
     /// The parts that are timed, each with the least ratio, if one is required.
     parts: &'static [(&'static str, Option<f64>)],
     limits: &'static [Limit],
+    /// Greatest share of scikit-learn's peak memory that Taipan may need, if that is asked.
+    memory: Option<f64>,
     /// Greatest relative difference between numbers of the two results.
     tolerance: f64,
     rounds: usize,
@@ -54,6 +56,7 @@ const JOBS: &[Job] = &[
            arithmetic is the limit, but drawing, sorting and branching; forests of equal depth are grown once.",
         parts: &[("search", Some(40.0))],
         limits: &[],
+        memory: None,
         tolerance: 0.0,
         rounds: 5,
     },
@@ -77,6 +80,7 @@ const JOBS: &[Job] = &[
                 what: "the table twice, for means and for products",
             },
         ],
+        memory: None,
         tolerance: 1e-9,
         rounds: 5,
     },
@@ -91,6 +95,7 @@ const JOBS: &[Job] = &[
             times: Some("/passes"),
             what: "the table once for each step of L-BFGS",
         }],
+        memory: None,
         tolerance: 1e-6,
         rounds: 5,
     },
@@ -106,6 +111,7 @@ const JOBS: &[Job] = &[
             times: None,
             what: "the table twice, for means and for the products of its columns",
         }],
+        memory: None,
         tolerance: 1e-9,
         rounds: 5,
     },
@@ -120,6 +126,7 @@ const JOBS: &[Job] = &[
             times: None,
             what: "the table twice, for means and for covariances",
         }],
+        memory: None,
         tolerance: 1e-9,
         rounds: 5,
     },
@@ -134,6 +141,7 @@ const JOBS: &[Job] = &[
             times: None,
             what: "the table for each of 20 starts, 8 steps and 2 sums, and every distance; bounds spare some of both",
         }],
+        memory: None,
         tolerance: 1e-9,
         rounds: 5,
     },
@@ -142,6 +150,7 @@ const JOBS: &[Job] = &[
         task: "RandomForestClassifier of 50 trees from 100,000 × 20 normal numbers, two classes. The same trees.",
         parts: &[("fit", Some(4.0))],
         limits: &[FOREST],
+        memory: Some(0.5),
         tolerance: 0.0,
         rounds: 3,
     },
@@ -150,6 +159,7 @@ const JOBS: &[Job] = &[
         task: "The same from 1,000,000 × 20.",
         parts: &[("fit", Some(4.0))],
         limits: &[FOREST],
+        memory: Some(0.5),
         tolerance: 0.0,
         rounds: 1,
     },
@@ -166,6 +176,7 @@ const JOBS: &[Job] = &[
                    wait for each other and read a node of 8 bytes and a value of 4, which 96 walks under way at once \
                    turn from waiting into about 3 reads a step",
         }],
+        memory: None,
         tolerance: 1e-9,
         rounds: 3,
     },
@@ -180,6 +191,7 @@ const JOBS: &[Job] = &[
             times: Some("/result/samples"),
             what: "for each row of each node and feature a place in a sorted list, its target, and its move to a child",
         }],
+        memory: None,
         tolerance: 0.0,
         rounds: 1,
     },
@@ -248,6 +260,9 @@ pub(crate) fn run(name: &str, setting: &Setting) -> Result<Section> {
     let runs = race.runs()?;
     let comparisons = race.compare(&runs, &parts, |_, part| job.parts[part].1)?;
     let mut task = job.task.to_owned();
+    if let (Some(most), [ours, theirs]) = (job.memory, &runs[..]) {
+        task = format!("{task}\n\n{}", memory_told(most, ours, theirs));
+    }
     if let (Some(program), Some(ours), [_, ..]) = (&setting.taipan, runs.first(), job.limits) {
         let machine = race.measure(&contender(TAIPAN, program.clone(), "machine".to_owned()))?.said;
         for limit in job.limits {
@@ -255,6 +270,19 @@ pub(crate) fn run(name: &str, setting: &Setting) -> Result<Section> {
         }
     }
     Ok(Section { task, versions: versions(&setting.root)?, comparisons })
+}
+
+/// The greatest memory of any run of each side, and whether Taipan's is as little as asked.
+fn memory_told(most: f64, ours: &[Run], theirs: &[Run]) -> String {
+    let peak = |runs: &[Run]| runs.iter().map(|run| run.sample.peak_bytes).max().unwrap_or(0);
+    let (ours, theirs) = (peak(ours), peak(theirs));
+    let share = ours as f64 / theirs as f64;
+    let judged = if share <= most { "met" } else { "**missed**" };
+    format!(
+        "Peak memory with the table itself: {}, {share:.2} of scikit-learn's {}, may be {most}: {judged}.",
+        bytes(ours),
+        bytes(theirs)
+    )
 }
 
 impl Limit {
@@ -424,6 +452,21 @@ mod tests {
             (json!({"best": {}, "scores": [0.96, 1.0]}), 1.0, false),
         ] {
             assert_eq!(same(&result, &other, tolerance), expected, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_share_of_memory_is_judged() {
+        let run = |peak_bytes| Run { sample: Sample { peak_bytes, ..Sample::default() }, said: Value::Null };
+        let theirs = [run(100_000_000), run(200_000_000)];
+        for (ours, expected) in [
+            (100_000_000, "100.0 MB, 0.50 of scikit-learn's 200.0 MB, may be 0.5: met."),
+            (150_000_000, "150.0 MB, 0.75 of scikit-learn's 200.0 MB, may be 0.5: **missed**."),
+        ] {
+            assert_eq!(
+                memory_told(0.5, &[run(ours)], &theirs),
+                format!("Peak memory with the table itself: {expected}")
+            );
         }
     }
 

@@ -3,6 +3,7 @@
 //! Tree `t` depends on its seed alone, so trees grow in any order on any number of threads, and a forest of 50 trees is
 //! the beginning of one of 200.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -246,7 +247,10 @@ impl Plan<'_> {
 
     fn tree(&self, prepared: &Prepared, bootstrap: Option<&Bootstrap<'_>>, seed: u32) -> Result<Arc<Tree>> {
         let tree = match bootstrap {
-            None => grow_one(prepared, &self.shape, prepared.weights.as_deref(), &mut RandomState::new(seed))?,
+            None => {
+                let weights = prepared.weights.as_deref().map(Cow::Borrowed);
+                grow_one(prepared, &self.shape, weights, &mut RandomState::new(seed))?
+            }
             Some(bootstrap) => {
                 let mut weights = bootstrap.counts(seed)?;
                 if self.class_weight == Some(&ClassWeight::BalancedSubsample) {
@@ -255,7 +259,7 @@ impl Plan<'_> {
                     weights.iter_mut().zip(by_class).for_each(|(weight, by_class)| *weight *= by_class);
                 }
                 // Not the stream that drew the sample: another one from the same seed.
-                grow_one(prepared, &self.shape, Some(&weights), &mut RandomState::new(seed))?
+                grow_one(prepared, &self.shape, Some(weights.into()), &mut RandomState::new(seed))?
             }
         };
         Ok(Arc::new(tree))

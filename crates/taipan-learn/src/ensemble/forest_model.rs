@@ -9,7 +9,7 @@ use crate::estimator::{Attribute, Predictor, Training, unsupported};
 use crate::input::Nan;
 use crate::onnx::{Answer, Graph, Tensor, sums};
 use crate::state::State;
-use crate::sum::pairwise_sum;
+use crate::sum::{column_sum, pairwise_sum};
 use crate::tree::{
     Decoding, Prepared, Tree, add_values, by_blocks, compacted, n_values, single, take_trees, with_trees,
 };
@@ -200,9 +200,9 @@ fn determination(prepared: &Prepared, predicted: &Array2<f64>) -> f64 {
     let (n, k) = (prepared.n_rows(), prepared.n_outputs());
     let of_output = |output: usize| {
         let truth = |row: usize| prepared.y[row * k + output];
-        let mean = pairwise_sum(n, truth) / n as f64;
-        let residual = pairwise_sum(n, |row| (truth(row) - predicted[(row, output)]).powi(2));
-        let total = pairwise_sum(n, |row| (truth(row) - mean).powi(2));
+        let mean = column_sum(n, k, truth) / n as f64;
+        let residual = column_sum(n, k, |row| (truth(row) - predicted[(row, output)]).powi(2));
+        let total = column_sum(n, k, |row| (truth(row) - mean).powi(2));
         match (residual == 0.0, total == 0.0) {
             (true, _) => 1.0,
             (false, true) => 0.0,

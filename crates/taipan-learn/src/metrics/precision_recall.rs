@@ -241,6 +241,12 @@ impl ClassCounts {
                 true_positives[t] += weight;
             }
         }
+        // scikit-learn adds the right ones to the wrong ones, which with weights may differ in the last bit.
+        for sums in [&mut predicted, &mut support] {
+            for (sum, right) in sums.iter_mut().zip(&true_positives) {
+                *sum = right + (*sum - right);
+            }
+        }
         Ok(Self { labels, true_positives, predicted, support })
     }
 

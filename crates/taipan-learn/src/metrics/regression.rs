@@ -6,7 +6,7 @@ use ndarray::{ArrayView1, ArrayView2, Axis};
 
 use super::targets::{average, check_pair, check_weights, finite};
 use crate::error::{Error, Result};
-use crate::sum::{mean, pairwise_sum};
+use crate::sum::{column_sum, mean, pairwise_sum};
 
 /// Coefficient of determination R²: 1 is perfect, 0 is as good as always predicting the mean, and there is no lower
 /// bound. For a constant `y_true` it is 1 if the predictions are perfect and 0 if not. `None` when there are fewer than
@@ -183,8 +183,8 @@ impl<'a> RegressionScores<'a> {
             return Ok(None);
         }
         let sum = |term: &dyn Fn(usize) -> f64| match self.sample_weight {
-            None => pairwise_sum(self.y_true.nrows(), term),
-            Some(weights) => pairwise_sum(self.y_true.nrows(), |i| weights[i] * term(i)),
+            None => self.sum(term),
+            Some(weights) => self.sum(|i| weights[i] * term(i)),
         };
         self.explained("r2_score", |y_true, y_pred| {
             let centre = self.average(|i| y_true[i]);
@@ -280,7 +280,15 @@ impl<'a> RegressionScores<'a> {
     }
 
     fn average(&self, term: impl Fn(usize) -> f64) -> f64 {
-        average(self.y_true.nrows(), self.sample_weight, term)
+        match self.sample_weight {
+            None => self.sum(term) / self.y_true.nrows() as f64,
+            Some(weights) => self.sum(|i| term(i) * weights[i]) / pairwise_sum(self.y_true.nrows(), |i| weights[i]),
+        }
+    }
+
+    /// Sum over the samples for one output.
+    fn sum(&self, term: impl Fn(usize) -> f64) -> f64 {
+        column_sum(self.y_true.nrows(), self.y_true.ncols(), term)
     }
 
     fn outputs(&self) -> impl Iterator<Item = (ArrayView1<'_, f64>, ArrayView1<'_, f64>)> {

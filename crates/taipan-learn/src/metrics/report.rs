@@ -87,7 +87,7 @@ pub struct ClassificationReport {
     /// The mean over the classes, weighted by support.
     pub weighted_avg: PrecisionRecall,
     digits: usize,
-    weighted: bool,
+    as_floats: bool,
 }
 
 /// The scores of one class.
@@ -137,7 +137,8 @@ impl ClassificationReport {
             macro_avg: average(Average::Macro),
             weighted_avg: average(Average::Weighted),
             digits,
-            weighted: options.sample_weight.is_some(),
+            // scikit-learn's counts of classes are floats also where no prediction is right.
+            as_floats: options.sample_weight.is_some() || !y_true.iter().zip(y_pred).any(|(a, b)| a == b),
         })
     }
 }
@@ -148,7 +149,7 @@ impl fmt::Display for ClassificationReport {
         let longest = self.classes.iter().map(|row| row.name.chars().count()).max();
         let width = longest.unwrap_or(0).max("weighted avg".len()).max(digits);
         let number = |value: f64| if value.is_nan() { "nan".to_owned() } else { format!("{value:.digits$}") };
-        let support = |value: f64| if self.weighted { python_float(value) } else { format!("{value}") };
+        let support = |value: f64| if self.as_floats { python_float(value) } else { format!("{value}") };
         let row = |f: &mut fmt::Formatter<'_>, name: &str, s: &PrecisionRecall| {
             let [p, r, fscore] = [s.precision, s.recall, s.fscore].map(number);
             writeln!(f, "{name:>width$}  {p:>9} {r:>9} {fscore:>9} {:>9}", support(s.support))

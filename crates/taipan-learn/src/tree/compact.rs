@@ -141,16 +141,13 @@ impl Compact<'_> {
     /// Gives each row's number and the first number that its leaf predicts.
     #[inline]
     pub(crate) fn for_first_values(&self, batch: Batch<'_>, mut give: impl FnMut(usize, f64)) {
-        match self.packed(batch) {
-            Some(packed) => {
-                let stride = self.stride();
-                let leaves = packed.leaves(batch).into_iter().enumerate();
-                leaves.for_each(|(row, leaf)| give(row, packed.values[leaf as usize * stride]));
-            }
-            None => {
-                let rows = batch.rows.chunks_exact(batch.n_features).enumerate();
-                rows.for_each(|(row, values)| give(row, self.tree.leaf_value(self.tree.leaf(values))));
-            }
+        if let Some(packed) = self.packed(batch) {
+            let stride = self.stride();
+            let leaves = packed.leaves(batch).into_iter().enumerate();
+            leaves.for_each(|(row, leaf)| give(row, packed.values[leaf as usize * stride]));
+        } else {
+            let rows = batch.rows.chunks_exact(batch.n_features).enumerate();
+            rows.for_each(|(row, values)| give(row, self.tree.leaf_value(self.tree.leaf(values))));
         }
     }
 

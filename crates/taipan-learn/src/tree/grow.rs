@@ -1,5 +1,6 @@
 //! Growing a tree: depth first, or best first when the number of leaves is limited.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use super::arrays::{NewNode, TreeArrays};
@@ -50,23 +51,38 @@ pub(crate) struct Source<'a> {
 
 /// Grows a tree.
 pub(crate) fn grow(source: &Source<'_>, growth: &Growth) -> TreeArrays {
+    grow_weighted(source, source.targets.weights.map(Cow::Borrowed), growth)
+}
+
+/// The same with these weights in place of those of the targets.
+pub(crate) fn grow_weighted(source: &Source<'_>, weights: Option<Cow<'_, [f64]>>, growth: &Growth) -> TreeArrays {
     match growth.measure {
-        Measure::Gini => labels::<Gini>(source, growth),
-        Measure::Entropy => labels::<Entropy>(source, growth),
-        Measure::SquaredError => squared_error(source, growth),
-        Measure::Poisson => plain(source, Moments::<Poisson>::new(source.targets), growth),
-        Measure::AbsoluteError => plain(source, AbsoluteError::new(source.targets), growth),
+        Measure::Gini => return labels::<Gini>(source, weights, growth),
+        Measure::Entropy => return labels::<Entropy>(source, weights, growth),
+        _ => {}
+    }
+    let targets = Targets { weights: weights.as_deref(), ..source.targets };
+    let source = &Source { targets, ..*source };
+    match growth.measure {
+        Measure::Poisson => plain(source, Moments::<Poisson>::new(targets), growth),
+        Measure::AbsoluteError => plain(source, AbsoluteError::new(targets), growth),
+        _ => squared_error(source, growth),
     }
 }
 
-fn labels<I: LabelImpurity>(source: &Source<'_>, growth: &Growth) -> TreeArrays {
+fn labels<I: LabelImpurity>(source: &Source<'_>, weights: Option<Cow<'_, [f64]>>, growth: &Growth) -> TreeArrays {
     let stream = SplitStream::new(source.seed);
+    let targets = Targets { weights: weights.as_deref(), ..source.targets };
     let counting = source
         .ranks
-        .and_then(|ranks| CountingNodes::<I>::new(ranks, source.targets, source.n_classes, &growth.limits, stream));
+        .and_then(|ranks| CountingNodes::<I>::new(ranks, targets, source.n_classes, &growth.limits, stream));
     match counting {
-        Some(nodes) => grow_from(nodes, source, growth),
-        None => plain(source, LabelCounts::<I>::new(source.targets, source.n_classes), growth),
+        Some(nodes) => {
+            // The samples have theirs by now; those of a bootstrap make room.
+            drop(weights);
+            grow_from(nodes, source, growth)
+        }
+        None => plain(&Source { targets, ..*source }, LabelCounts::<I>::new(targets, source.n_classes), growth),
     }
 }
 

@@ -38,6 +38,8 @@ mod split;
 mod state;
 mod stream;
 
+use std::borrow::Cow;
+
 use crate::error::{Error, Result};
 use crate::estimator::{Estimator, Training, estimator};
 use crate::param::{ClassWeight, Range};
@@ -50,6 +52,7 @@ pub(crate) use columns::{Columns, Missing};
 pub(crate) use compact::{Batch, Compact, compacted};
 pub(crate) use criterion::Targets;
 pub(crate) use data::{Basis, Prepared, Target, n_values, rows};
+use grow::grow_weighted;
 pub(crate) use grow::{Measure, Source, grow};
 pub(crate) use nodes::{Place, PlaceKind};
 pub(crate) use params::{MONOTONIC_RANGE, Shape, shape};
@@ -189,7 +192,8 @@ fn fit(
     let by_class = class_weight.map(|weight| prepared.class_weights(owner, weight, Basis::Rows)).transpose()?;
     prepared.weigh(by_class);
     prepared.rank(&shape, prepared.weights.is_none());
-    let tree = grow_one(&prepared, &shape, prepared.weights.as_deref(), &mut RandomState::from_seed(random_state))?;
+    let weights = prepared.weights.as_deref().map(Cow::Borrowed);
+    let tree = grow_one(&prepared, &shape, weights, &mut RandomState::from_seed(random_state))?;
     Ok(TreePredictor { tree, classes: prepared.classes })
 }
 
@@ -197,20 +201,20 @@ fn fit(
 pub(crate) fn grow_one(
     prepared: &Prepared,
     shape: &Shape,
-    weights: Option<&[f64]>,
+    weights: Option<Cow<'_, [f64]>>,
     random: &mut RandomState,
 ) -> Result<Tree> {
     let n_rows = prepared.n_rows();
-    let total = weights.map_or(n_rows as f64, |weights| pairwise_sum(n_rows, |row| weights[row]));
+    let total = weights.as_ref().map_or(n_rows as f64, |weights| pairwise_sum(n_rows, |row| weights[row]));
     let growth = shape.growth(n_rows, prepared.columns.n_features(), total);
     let source = Source {
         columns: &prepared.columns,
         ranks: prepared.ranks.as_ref(),
-        targets: Targets { y: &prepared.y, n_outputs: prepared.n_outputs(), weights },
+        targets: Targets { y: &prepared.y, n_outputs: prepared.n_outputs(), weights: None },
         n_classes: &prepared.n_classes,
         seed: random.randint(0, i64::from(stream::LARGEST))? as u32,
     };
-    let tree = grow(&source, &growth);
+    let tree = grow_weighted(&source, weights, &growth);
     // The Poisson deviance is rightly infinite where the weighted targets sum to 0.
     let impurity_matters = shape.measure != Measure::Poisson;
     let finite = tree.value.iter().all(|value| value.is_finite())
