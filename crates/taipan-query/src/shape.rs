@@ -16,8 +16,10 @@ pub(crate) struct Shape {
     pub(crate) in_order: bool,
     /// It gives columns of one source as they are.
     plain: bool,
-    /// No row that it gives is behind those whose types were looked at.
-    sampled: bool,
+    /// The most rows that it gives, if it says so.
+    most: Option<u64>,
+    /// The rows whose types were looked at.
+    sampled: u64,
     /// It gives no row before its one source is read to the end.
     blocking: bool,
     /// Files that were not looked at as a whole, with the columns that are read of them.
@@ -26,10 +28,9 @@ pub(crate) struct Shape {
 
 impl Shape {
     pub(crate) fn of(plan: &LogicalPlan) -> Self {
-        let mut shape = Self { in_order: true, plain: true, sampled: false, blocking: false, unsettled: Vec::new() };
+        let mut shape =
+            Self { in_order: true, plain: true, most: None, sampled: u64::MAX, blocking: false, unsettled: Vec::new() };
         let mut sources = 0;
-        let mut rows = None;
-        let mut sampled = u64::MAX;
         let _ = plan.apply_with_subqueries(|node| {
             match node {
                 LogicalPlan::Projection(projection) => {
@@ -41,7 +42,7 @@ impl Shape {
                     if let (Ok(SkipType::Literal(skip)), Ok(FetchType::Literal(Some(fetch)))) =
                         (limit.get_skip_type(), limit.get_fetch_type())
                     {
-                        rows = Some((skip + fetch) as u64);
+                        shape.most = Some((skip + fetch) as u64);
                     }
                 }
                 LogicalPlan::Filter(_) => shape.plain = false,
@@ -57,7 +58,7 @@ impl Shape {
                         && let Some(table) = provider.downcast_ref::<FileTable>()
                         && !table.settled()
                     {
-                        sampled = sampled.min(table.input.sampled_rows().0);
+                        shape.sampled = shape.sampled.min(table.input.sampled_rows().0);
                         let mut columns = scan.projection.clone();
                         if let Some(columns) = &mut columns {
                             // What a condition looks at need not be among the columns of the scan.
@@ -80,7 +81,6 @@ impl Shape {
         shape.in_order &= single;
         shape.blocking &= single;
         shape.plain &= single;
-        shape.sampled = rows.is_some_and(|rows| rows <= sampled);
         shape
     }
 
@@ -91,6 +91,6 @@ impl Shape {
 
     /// Whether wider types would give the same rows in the same order.
     pub(crate) fn resumable(&self, widening: bool) -> bool {
-        self.plain && (self.sampled || widening)
+        self.plain && (widening || self.most.is_some_and(|most| most <= self.sampled))
     }
 }

@@ -161,7 +161,7 @@ enum Report {
     /// To a person who watches: each line at once.
     Live,
     Rows {
-        printer: Printer,
+        printer: Box<Printer>,
         waiting: Vec<Fetched>,
         with_files: bool,
     },
@@ -174,7 +174,7 @@ impl Report {
         }
         let with_files = args.output.is_some();
         let printing = Printing { format: args.format, output: None, safe_cells: false };
-        let printer = Printer::new(&printing, &batch(&[], with_files)?.schema())?;
+        let printer = Box::new(Printer::new(&printing, &batch(&[], with_files)?.schema())?);
         Ok(Self::Rows { printer, waiting: Vec::new(), with_files })
     }
 
