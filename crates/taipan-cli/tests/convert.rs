@@ -32,6 +32,35 @@ fn convert_writes_every_format_by_its_name() {
 }
 
 #[test]
+fn a_folder_or_pattern_is_its_files() {
+    let place = Workplace::new();
+    fs::create_dir(place.path("in")).unwrap();
+    for (name, content) in [("a.csv", "id,price\n1,2\n"), ("b.csv", "id,price\n2,2.5\n3,\n")] {
+        fs::write(place.path("in").join(name), content).unwrap();
+    }
+    let all = "id,price\n1,2.0\n2,2.5\n3,\n";
+    for input in ["in", "in/*.csv"] {
+        let sql = format!("SELECT * FROM '{input}' ORDER BY id");
+        assert_eq!(place.ok(&["query", &sql, "--format", "csv"]), all);
+        assert_eq!(place.ok(&["head", input, "--format", "csv"]), all);
+        assert_eq!(place.ok(&["convert", input, "-", "--format", "csv"]), all);
+        assert_eq!(place.ok(&["filter", input, "id > 1"]), "id,price\n2,2.5\n3,\n");
+        let ran = place.run(&["schema", input, "--format", "csv"]);
+        assert!(ran.stderr.starts_with("3 rows, 2 columns"), "{}", ran.stderr);
+    }
+    let count = "SELECT count(*) AS n FROM 'in/*.csv' WHERE price > 2";
+    assert_eq!(place.ok(&["query", count, "--format", "csv"]), "n\n1\n");
+
+    fs::write(place.path("in/c.csv"), "id,cost\n4,1\n").unwrap();
+    let message = "error: in/c.csv: this is Csv (id, cost), where in/a.csv is Csv (id, price)\n";
+    for command in [&["query", "SELECT id FROM 'in'"][..], &["convert", "in", "out.parquet"], &["head", "in"]] {
+        let ran = place.run(command);
+        assert_eq!((ran.code, ran.stderr.as_str()), (1, message), "{command:?}");
+    }
+    assert!(!place.path("out.parquet").exists());
+}
+
+#[test]
 fn convert_sets_bad_records_aside() {
     let place = Workplace::new();
     fs::write(place.path("in.csv"), "id,price\n1,2.5\n2\nx,3\n4,=5\n").unwrap();

@@ -3,7 +3,9 @@
 //! Several threads may share one [`Blocks`]; each calls [`next_block`](Blocks::next_block) and
 //! [`parse`](Blocks::parse) in turn. The first blocks are small, so that the head of a file comes at once.
 
+use std::collections::VecDeque;
 use std::io::{self, Cursor, Read};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -64,6 +66,8 @@ pub struct Block {
     position: Position,
     /// What it is of a file of columns, and then it has no bytes.
     piece: Option<Piece>,
+    /// The file it is of.
+    input: Input,
 }
 
 /// A point in a file: bytes and lines before it, and characters before it on its line.
@@ -77,6 +81,12 @@ pub(crate) struct Position {
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Debug)]
 struct Reader {
+    input: Input,
+    /// The columns that are read.
+    projection: Vec<usize>,
+    /// The files behind this one, and the bytes of those before it.
+    others: VecDeque<PathBuf>,
+    before: u64,
     source: Bytes,
     splitter: Splitter,
     /// What was read behind the last block: the beginning of a record.
@@ -117,7 +127,8 @@ impl Blocks {
             Some(test) => Some(Pick::new(test.clone(), input.schema(), &projection)?),
             None => None,
         };
-        let reader = Reader::new(&input, pick.as_ref().map_or(&projection, |pick| &pick.all))?;
+        let mut reader = Reader::new(&input, pick.as_ref().map_or(&projection, |pick| &pick.all))?;
+        reader.others = input.others().iter().cloned().collect();
         let bytes_read = AtomicU64::new(reader.position.byte);
         let (reader, spare) = (Mutex::new(reader), Mutex::default());
         Ok(Self {
@@ -194,16 +205,17 @@ impl Blocks {
 
     /// The same, with the bytes that the rows were made of.
     pub(crate) fn parse_and_keep(&self, mut block: Block) -> Result<(RecordBatch, Vec<Reject>, Records)> {
-        if let (Layout::Columnar(table), Some(piece)) = (self.input.layout(), block.piece.take()) {
+        let input = block.input.clone();
+        if let (Layout::Columnar(table), Some(piece)) = (input.layout(), block.piece.take()) {
             let batch = match &self.pick {
                 Some(pick) => table.decode_picked(piece, pick, &self.projection, &self.schema, &self.values)?,
                 None => self.counted(table.decode(piece, &self.projection, &self.schema)?),
             };
             return Ok((batch, Vec::new(), Records::default()));
         }
-        let (done, records) = self.work_and_keep(block, |bytes, found, refused| match &self.pick {
-            Some(pick) => pick.rows(self, bytes, found, refused),
-            None => self.columns(bytes, found, &self.projection, &self.schema, refused).map(Ok),
+        let (done, records) = Self::work_and_keep(block, |bytes, found, refused| match &self.pick {
+            Some(pick) => pick.rows(self, &input, bytes, found, refused),
+            None => self.columns(&input, bytes, found, &self.projection, &self.schema, refused).map(Ok),
         });
         match done {
             Ok((Ok(batch), rejects)) => Ok((batch, rejects, records)),
@@ -214,17 +226,18 @@ impl Blocks {
         }
     }
 
-    /// Some columns of the records in these bytes.
+    /// Some columns of the records in these bytes of a file.
     pub(crate) fn columns(
         &self,
+        input: &Input,
         bytes: &[u8],
         found: &Found,
         projection: &[usize],
         schema: &SchemaRef,
         refused: &mut Refused,
     ) -> std::result::Result<RecordBatch, Fault> {
-        let file = self.input.schema();
-        let batch = match self.input.layout() {
+        let file = input.schema();
+        let batch = match input.layout() {
             Layout::Csv(dialect) => csv::parse(bytes, self.reading(*dialect), file, projection, schema, refused),
             Layout::Json { .. } => json::parse(bytes, found, file, projection, schema, refused),
             Layout::Xml(_) => xml::parse(bytes, found, file, projection, schema, refused),
@@ -249,18 +262,18 @@ impl Blocks {
         block: Block,
         work: impl FnOnce(&[u8], &Found, &mut Refused) -> std::result::Result<T, Fault>,
     ) -> Result<(T, Vec<Reject>)> {
-        let (done, records) = self.work_and_keep(block, work);
+        let (done, records) = Self::work_and_keep(block, work);
         self.reuse(records);
         done
     }
 
     fn work_and_keep<T>(
-        &self,
         mut block: Block,
         work: impl FnOnce(&[u8], &Found, &mut Refused) -> std::result::Result<T, Fault>,
     ) -> (Result<(T, Vec<Reject>)>, Records) {
         let bytes = block.data.get(..block.end).unwrap_or_default();
-        let mut refused = self.input.options().refused();
+        let input = &block.input;
+        let mut refused = input.options().refused();
         // A block that is one bad record has no other.
         let bad = block.bad.take().map(|fault| Bad { record: 0..block.end, fault });
         let good = if bad.is_some() { &[] } else { bytes };
@@ -269,9 +282,9 @@ impl Blocks {
             .map(|done| {
                 let bad: Vec<Bad> = refused.into_bad().into_iter().chain(bad).collect();
                 no_rows.extend(bad.iter().map(|bad| bad.record.clone()));
-                (done, placed(bad, self.input.name(), newline(self.input.layout()), block.position, bytes))
+                (done, placed(bad, input.name(), newline(input.layout()), block.position, bytes))
             })
-            .map_err(|fault| place(&self.input, fault, block.position, bytes));
+            .map_err(|fault| place(input, fault, block.position, bytes));
         let mut records = Records::new(block.data, block.end, block.records.records, block.position);
         records.bad = no_rows;
         (done, records)
@@ -290,16 +303,25 @@ impl Blocks {
     pub(crate) fn next_numbered(&self) -> (u64, Result<Option<Block>>) {
         let buffer = lock(&self.spare).pop().unwrap_or_default();
         let mut reader = lock(&self.reader);
-        let block = reader.next(buffer, &self.input);
+        let mut block = reader.next(buffer);
+        while matches!(block, Ok(None))
+            && let Some(path) = reader.others.pop_front()
+        {
+            block = reader.go_on(&path).and_then(|()| reader.next(Vec::new()));
+        }
+        if block.is_err() {
+            reader.others.clear();
+        }
         reader.done |= block.is_err();
         reader.blocks += 1;
         if let Ok(Some(block)) = &block {
             let size = block.piece.as_ref().map_or(block.data.len(), Piece::size);
             self.buffer.store(size, Ordering::Relaxed);
         }
-        self.bytes_read.store(reader.position.byte, Ordering::Relaxed);
+        self.bytes_read.store(reader.before + reader.position.byte, Ordering::Relaxed);
         // Beside the lock, which is held for as long as a pipe has nothing to say.
-        let exhausted = reader.done || (reader.at_end && reader.carry.is_empty() && reader.failed.is_none());
+        let over = reader.at_end && reader.carry.is_empty() && reader.failed.is_none() && reader.others.is_empty();
+        let exhausted = over || (reader.done && (block.is_err() || reader.others.is_empty()));
         self.exhausted.store(exhausted, Ordering::Release);
         (reader.blocks - 1, block)
     }
@@ -313,6 +335,13 @@ impl Blocks {
     /// Whether the last block was handed out.
     pub(crate) fn exhausted(&self) -> bool {
         self.exhausted.load(Ordering::Acquire)
+    }
+}
+
+impl Block {
+    /// The file it is of.
+    pub(crate) fn input(&self) -> &Input {
+        &self.input
     }
 }
 
@@ -336,6 +365,10 @@ impl Reader {
             Layout::Columnar(table) => Splitter::Columnar(table.pieces(input.source(), projection, input.ranges())?),
         };
         Ok(Self {
+            input: input.clone(),
+            projection: projection.to_vec(),
+            others: VecDeque::new(),
+            before: 0,
             source,
             splitter,
             carry: Vec::new(),
@@ -350,7 +383,18 @@ impl Reader {
         })
     }
 
-    fn next(&mut self, mut data: Vec<u8>, input: &Input) -> Result<Option<Block>> {
+    /// Goes on with another file.
+    fn go_on(&mut self, path: &Path) -> Result<()> {
+        let others = std::mem::take(&mut self.others);
+        let before = self.before + self.position.byte;
+        let input = self.input.continued(path)?;
+        let next = Self::new(&input, &self.projection)?;
+        *self = Self { others, before, blocks: self.blocks, keeps_all: self.keeps_all, ..next };
+        Ok(())
+    }
+
+    fn next(&mut self, mut data: Vec<u8>) -> Result<Option<Block>> {
+        let input = &self.input.clone();
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
@@ -370,6 +414,7 @@ impl Reader {
                 bad: None,
                 position,
                 piece: Some(piece),
+                input: input.clone(),
             }));
         }
         let limit = input.options().max_record_bytes();
@@ -418,7 +463,8 @@ impl Reader {
                     self.carry.extend_from_slice(data.get(end..filled).unwrap_or_default());
                 }
                 self.size = self.size.saturating_mul(4).min(input.block_bytes());
-                return Ok(Some(Block { data, end, records, bad: None, position, piece: None }));
+                let input = input.clone();
+                return Ok(Some(Block { data, end, records, bad: None, position, piece: None, input }));
             }
             // What stood between records is done with; what is left begins one that goes on behind the buffer.
             self.pass(&mut data, &mut filled, end);
@@ -450,7 +496,8 @@ impl Reader {
         let record = bytes.get(..behind).unwrap_or_default();
         let record = record.strip_suffix(b"\n").unwrap_or(record);
         let end = record.strip_suffix(b"\r").unwrap_or(record).len();
-        Block { data, end, records: Found::default(), bad: Some(fault), position, piece: None }
+        let (records, input) = (Found::default(), self.input.clone());
+        Block { data, end, records, bad: Some(fault), position, piece: None, input }
     }
 
     /// Adds a block's size to the buffer: what was carried over, then bytes of the file.
@@ -563,8 +610,10 @@ impl Position {
             Some(last) => (bytes.get(last + 1..).unwrap_or_default(), 0),
             None => (bytes, self.characters),
         };
-        // Every character has one byte that does not continue another.
-        let characters = line.iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u64;
+        // Every character has one byte that does not continue another. So few of them fit a byte, and many such are added at
+        // once: of an array without newlines all bytes come here.
+        let few = |bytes: &[u8]| bytes.iter().map(|byte| u8::from(byte & 0xC0 != 0x80)).sum::<u8>();
+        let characters: u64 = line.chunks(255).map(|bytes| u64::from(few(bytes))).sum();
         Self { byte: self.byte + bytes.len() as u64, lines: self.lines + lines, characters: before + characters }
     }
 }

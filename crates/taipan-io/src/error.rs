@@ -46,6 +46,9 @@ pub enum ErrorKind {
     /// A folder holds no file of a known format.
     #[error("no data files (csv, tsv, json, ndjson, jsonl, xml, parquet, arrow) in this directory")]
     NoDataFiles,
+    /// A file among several that are read as one has other columns, or another format.
+    #[error("{0}")]
+    Unlike(String),
     /// The system refused to open, read or write; the source says why.
     #[error("input/output error")]
     Io,

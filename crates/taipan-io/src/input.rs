@@ -1,7 +1,7 @@
 //! An opened file: what it is called, how it is laid out, what its columns are.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -15,7 +15,7 @@ use crate::format::{Format, after_bom, refuse_binary};
 use crate::given::Given;
 use crate::picked::RowTest;
 use crate::reject::{OnError, Refused};
-use crate::source::{Limits, Source};
+use crate::source::{Limits, Source, expand, is_url};
 use crate::{columnar, csv, infer, json, settle, xml};
 
 /// Files up to this size are kept in memory once their types were inferred, and not read again.
@@ -255,6 +255,16 @@ pub struct Input {
     schema: SchemaRef,
     ranges: Arc<[ColumnRange]>,
     test: Option<RowTest>,
+    /// Where this is the first of several files that are read as one.
+    several: Option<Arc<Several>>,
+}
+
+/// What a directory or pattern stands for.
+#[derive(Debug)]
+struct Several {
+    named: PathBuf,
+    /// Those behind the first one.
+    others: Vec<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -304,19 +314,66 @@ type Inferred = (Layout, usize, SchemaRef, u64);
 impl Input {
     /// Opens what a name stands for and infers its format, dialect and schema on its first bytes.
     ///
-    /// The name is a path, an `http` or `https` URL, or `-` for standard input. Content may be compressed (gzip, zstd, bzip2, xz) and in other
+    /// The name is a path, an `http` or `https` URL, or `-` for standard input. A directory or a pattern stands for the files
+    /// that [`expand`](crate::expand) finds, which are read one behind the other as the one table that the first of them is
+    /// inferred to be: of another format, or of CSV, Parquet or Arrow with other columns, a later one ends the reading with
+    /// [`ErrorKind::Unlike`]. Content may be compressed (gzip, zstd, bzip2, xz) and in other
     /// encodings than UTF-8. Standard input, a pipe or a device can be read only once, and a URL is
     /// fetched only once, so what was read of it is kept for a later reading: 16 MiB in memory, the rest compressed in a temporary file without a name. Whoever needs no later
     /// reading says so by [`read_once`](Self::read_once).
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`], [`ErrorKind::IsDirectory`], [`ErrorKind::Fetch`] and [`ErrorKind::Io`] if it cannot be opened,
+    /// [`ErrorKind::NotFound`], [`ErrorKind::NoDataFiles`], [`ErrorKind::Fetch`] and [`ErrorKind::Io`] if it cannot be opened,
     /// [`ErrorKind::Compression`] and [`ErrorKind::UnknownEncoding`] if it cannot be unpacked, [`ErrorKind::Empty`] and
     /// [`ErrorKind::UnknownFormat`] if it holds no data this crate reads, and the faults of a first record or of any
     /// other in the sample.
     pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
         options.csv.check()?;
-        Self::of_source(Source::open(path.as_ref(), options)?, options)
+        let path = path.as_ref();
+        let Some(files) = several(path)? else { return Self::of_file(path, options) };
+        let mut files = files.into_iter();
+        let Some(first) = files.next() else { return Err(Error::of_path(ErrorKind::NoDataFiles, path)) };
+        let several = Several { named: path.to_owned(), others: files.collect() };
+        Ok(Self { several: Some(Arc::new(several)), ..Self::of_file(&first, options)? })
+    }
+
+    fn of_file(path: &Path, options: &ReadOptions) -> Result<Self> {
+        Self::of_source(Source::open(path, options)?, options)
+    }
+
+    /// The files behind this one.
+    pub(crate) fn others(&self) -> &[PathBuf] {
+        self.several.as_ref().map_or(&[], |several| several.others.as_slice())
+    }
+
+    /// A file that is read behind this one, as if it were more of it.
+    pub(crate) fn continued(&self, path: &Path) -> Result<Self> {
+        let other = Self::of_file(path, &self.options)?;
+        // Records of JSON and XML have what columns they have, and a type that a later value asks for is widened.
+        let shape = |input: &Self| {
+            let fields = input.schema.fields().iter();
+            let columns: Vec<String> = match input.format() {
+                Format::Csv => fields.map(|field| field.name().clone()).collect(),
+                Format::Parquet | Format::Arrow => {
+                    fields.map(|field| format!("{} {}", field.name(), field.data_type())).collect()
+                }
+                Format::Json if input.is_keyed() => vec!["members of one object".to_owned()],
+                Format::Json | Format::Xml => Vec::new(),
+            };
+            format!("{:?} ({})", input.format(), columns.join(", ")).replace(" ()", "")
+        };
+        let (first, its) = (shape(self), shape(&other));
+        if first != its {
+            let message = format!("this is {its}, where {} is {first}", self.name());
+            return Err(Error::new(ErrorKind::Unlike(message)).in_source(other.name()));
+        }
+        let (schema, options) = (self.schema.clone(), self.options.clone());
+        Ok(Self { schema, options, ranges: self.ranges.clone(), test: self.test.clone(), ..other })
+    }
+
+    /// Whether the sample was all there is.
+    fn is_whole(&self) -> bool {
+        self.file.whole && self.several.is_none()
     }
 
     /// Reads a stream as [`open`](Self::open) reads standard input. The name is for messages, and its extension may tell
@@ -397,7 +454,7 @@ impl Input {
             let content = (whole && sample.len() <= KEEP).then(|| Arc::from(sample));
             let options = Arc::new(options.clone());
             let file = Arc::new(Opened { source, layout, data, content, sampled_rows, whole });
-            return Ok(Self { file, options, schema, ranges: Arc::default(), test: None });
+            return Ok(Self { file, options, schema, ranges: Arc::default(), test: None, several: None });
         }
     }
 
@@ -420,6 +477,7 @@ impl Input {
             schema,
             ranges: Arc::default(),
             test: None,
+            several: None,
         })
     }
 
@@ -453,7 +511,7 @@ impl Input {
     /// Whether no value can be met that does not fit its column, unless the file changes: all of it was looked at, or all
     /// types were given.
     pub fn is_settled(&self) -> bool {
-        self.file.whole || self.options.given.is_whole()
+        self.is_whole() || self.options.given.is_whole()
     }
 
     /// The same input without what is known to hold no value within the ranges: pieces of a Parquet file whose
@@ -481,14 +539,14 @@ impl Input {
         self
     }
 
-    /// The input as messages name it: the path as it was given, or `standard input`.
+    /// The input as messages name it: the path as it was given, or `standard input`; the first of several files.
     pub fn name(&self) -> &str {
         self.file.source.name()
     }
 
-    /// The path as it was given.
+    /// The path as it was given: of several files what stands for them all.
     pub fn path(&self) -> &Path {
-        self.file.source.path()
+        self.several.as_ref().map_or_else(|| self.file.source.path(), |several| &several.named)
     }
 
     /// The format that is read.
@@ -509,7 +567,7 @@ impl Input {
 
     /// How many rows the schema was inferred on, and whether these were all.
     pub fn sampled_rows(&self) -> (u64, bool) {
-        (self.file.sampled_rows, self.file.whole)
+        (self.file.sampled_rows, self.is_whole())
     }
 
     /// The size of the text where it is known: that of a plain file when it was opened.
@@ -544,7 +602,7 @@ impl Input {
     /// As [`blocks`](Self::blocks), and those of reading and parsing whatever is read: [`ErrorKind::Io`],
     /// [`ErrorKind::Ragged`], [`ErrorKind::Syntax`], [`ErrorKind::Encoding`], [`ErrorKind::TooLong`].
     pub fn settled(&self, projection: Option<&[usize]>) -> Result<Self> {
-        if self.file.whole {
+        if self.is_whole() {
             return Ok(self.clone());
         }
         let all = Self { test: None, ..self.clone() };
@@ -575,10 +633,10 @@ impl Input {
     /// where some may be refused. Of an input that is [picked](Self::picked) there are none.
     ///
     /// # Errors
-    /// As [`blocks`](Self::blocks); [`ErrorKind::InvalidOption`] if the input is picked.
+    /// As [`blocks`](Self::blocks); [`ErrorKind::InvalidOption`] if the input is picked, or several files.
     pub fn batches_to_refuse(&self, projection: Option<&[usize]>) -> Result<Batches> {
-        if self.test.is_some() {
-            let message = "rows that were picked cannot be refused".to_owned();
+        if self.test.is_some() || self.several.is_some() {
+            let message = "rows that were picked, or of several files, cannot be refused".to_owned();
             return Err(Error::new(ErrorKind::InvalidOption(message)).in_source(self.name()));
         }
         Ok(Batches::with_records(self.blocks(projection)?, &self.options))
@@ -634,6 +692,16 @@ impl Input {
     pub(crate) fn left(&self, offset: u64) -> Option<usize> {
         let left = self.len_bytes()?.saturating_sub(offset);
         Some(usize::try_from(left).unwrap_or(usize::MAX - 1))
+    }
+}
+
+/// The files that a directory or pattern stands for; nothing for the name of a single file.
+fn several(path: &Path) -> Result<Option<Vec<PathBuf>>> {
+    match path.to_str() {
+        Some(name) if path.is_dir() || (!path.exists() && !is_url(name) && name.contains(['*', '?', '['])) => {
+            expand(&[name.to_owned()]).map(Some)
+        }
+        _ => Ok(None),
     }
 }
 

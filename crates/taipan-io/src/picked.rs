@@ -15,7 +15,7 @@ use arrow::error::ArrowError;
 use crate::blocks::Blocks;
 use crate::csv;
 use crate::error::{Error, ErrorKind, Fault, Result};
-use crate::input::Layout;
+use crate::input::{Input, Layout};
 use crate::reject::Refused;
 use crate::xml::Found;
 
@@ -131,16 +131,17 @@ impl Pick {
     pub(crate) fn rows(
         &self,
         blocks: &Blocks,
+        input: &Input,
         bytes: &[u8],
         found: &Found,
         refused: &mut Refused,
     ) -> std::result::Result<Result<RecordBatch>, Fault> {
         if refused.takes() {
             // A record may be bad for a column that the test does not look at, and is then no row to be tested.
-            let all = blocks.columns(bytes, found, &self.all, &self.all_schema, refused)?;
+            let all = blocks.columns(input, bytes, found, &self.all, &self.all_schema, refused)?;
             return Ok(self.of_all(&all, blocks.projection(), blocks.schema()));
         }
-        let tested = blocks.columns(bytes, found, self.test.columns(), &self.schema, refused)?;
+        let tested = blocks.columns(input, bytes, found, self.test.columns(), &self.schema, refused)?;
         let mask = match self.test.mask(&tested) {
             Ok(mask) => mask,
             Err(error) => return Ok(Err(error.into())),
@@ -148,7 +149,7 @@ impl Pick {
         let others = if self.others.is_empty() || mask.true_count() == 0 {
             RecordBatch::new_empty(self.others_schema.clone())
         } else {
-            self.other_columns(blocks, &mask, bytes, found, refused)?
+            self.other_columns(blocks, input, &mask, bytes, found, refused)?
         };
         let assembled = filtered(&tested, &mask)
             .and_then(|tested| self.assembled(&tested, &others, blocks.projection(), blocks.schema()));
@@ -159,6 +160,7 @@ impl Pick {
     fn other_columns(
         &self,
         blocks: &Blocks,
+        input: &Input,
         mask: &BooleanArray,
         bytes: &[u8],
         found: &Found,
@@ -166,18 +168,18 @@ impl Pick {
     ) -> std::result::Result<RecordBatch, Fault> {
         let (columns, schema) = (&self.others, &self.others_schema);
         let all_pass = mask.true_count() == mask.len();
-        match blocks.input().layout() {
-            _ if all_pass => blocks.columns(bytes, found, columns, schema, refused),
+        match input.layout() {
+            _ if all_pass => blocks.columns(input, bytes, found, columns, schema, refused),
             Layout::Csv(dialect) => {
-                let width = blocks.input().schema().fields().len();
+                let width = input.schema().fields().len();
                 let rows = csv::picked(bytes, blocks.reading(*dialect), width, mask);
-                blocks.columns(&rows, found, columns, schema, refused).or_else(|_| {
+                blocks.columns(input, &rows, found, columns, schema, refused).or_else(|_| {
                     // Where these rows stand in the file is known only among the others.
-                    let all = blocks.columns(bytes, found, columns, schema, refused)?;
+                    let all = blocks.columns(input, bytes, found, columns, schema, refused)?;
                     Ok(filter_record_batch(&all, mask)?)
                 })
             }
-            _ => blocks.columns(bytes, &kept(found, mask), columns, schema, refused),
+            _ => blocks.columns(input, bytes, &kept(found, mask), columns, schema, refused),
         }
     }
 }

@@ -22,20 +22,14 @@ use crate::xml::{self, Shapes};
 pub(crate) fn schema(input: &Input, blocks: Blocks) -> Result<SchemaRef> {
     let columns: BTreeSet<usize> = blocks.projection().iter().copied().collect();
     match input.layout() {
-        Layout::Csv(dialect) => of_csv(input.schema(), blocks, *dialect, &columns, input.options().given_types()),
+        Layout::Csv(_) => of_csv(input.schema(), blocks, &columns, input.options().given_types()),
         Layout::Json { .. } => of_json(input.schema(), blocks, &columns),
         Layout::Xml(_) => of_xml(input.schema(), blocks, &columns),
         Layout::Columnar(_) => Ok(input.schema().clone()),
     }
 }
 
-fn of_csv(
-    schema: &SchemaRef,
-    blocks: Blocks,
-    dialect: csv::Dialect,
-    columns: &BTreeSet<usize>,
-    given: &Given,
-) -> Result<SchemaRef> {
+fn of_csv(schema: &SchemaRef, blocks: Blocks, columns: &BTreeSet<usize>, given: &Given) -> Result<SchemaRef> {
     // Text takes whatever comes, and a type that was given stands.
     let settled = |field: &Field| *field.data_type() == DataType::Utf8 || given.is_given(field.name());
     let columns: Vec<usize> = columns.iter().copied().filter(|i| !settled(schema.field(*i))).collect();
@@ -49,6 +43,7 @@ fn of_csv(
     let surveyed_columns = columns.clone();
     let mut surveyed = Ahead::new(blocks, move |blocks, block| {
         let mut guesses = all.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Layout::Csv(dialect) = *block.input().layout() else { return Ok(()) };
         let reading = csv::Reading { dialect, nulls: blocks.input().options().null_texts() };
         blocks
             .work(block, |bytes, _, refused| csv::survey(bytes, reading, &surveyed_columns, &mut guesses, refused))?;

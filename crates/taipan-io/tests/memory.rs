@@ -126,7 +126,8 @@ const XML: Stream = Stream {
 #[test]
 fn streams_need_a_fraction_of_their_size() {
     check_rows("once", CSV, 80, 64);
-    check_rows("settled", CSV, 70, 64);
+    // With the 16 MiB that are kept in memory for the second reading.
+    check_rows("settled", CSV, 70, 80);
     check_rows("ndjson", CSV, 30, 96);
     check("head", CSV, 1000, "5 rows", 64);
 }

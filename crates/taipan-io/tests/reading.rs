@@ -312,7 +312,8 @@ fn what_is_no_file() {
         message.replace(&path.display().to_string(), "PATH")
     };
     assert_eq!(message(folder.path().join("nope.csv")), "PATH: no such file");
-    assert_eq!(message(folder.path().to_owned()), "PATH: is a directory, expected a file");
+    let nothing = "no data files (csv, tsv, json, ndjson, jsonl, xml, parquet, arrow) in this directory";
+    assert_eq!(message(folder.path().to_owned()), format!("PATH: {nothing}"));
 }
 
 #[test]

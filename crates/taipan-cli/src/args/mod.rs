@@ -161,7 +161,7 @@ Examples:
   taipan head https://example.org/data.csv.gz
   zcat log.csv.gz | taipan head -")]
 pub(crate) struct Head {
-    /// A file, a URL, or - for standard input
+    /// A file, a URL, - for standard input, or a folder or pattern of files that are read as one
     pub(crate) file: PathBuf,
     /// How many rows
     #[arg(short = 'n', long = "rows", value_name = "N", default_value_t = 5)]
@@ -232,7 +232,7 @@ Examples:
   taipan schema tips.csv
   taipan schema orders.xml --record order --format json -o schema.json")]
 pub(crate) struct Schema {
-    /// A CSV, JSON or XML file, a URL, or - for standard input
+    /// A file, a URL, - for standard input, or a folder or pattern of files that are read as one
     pub(crate) file: PathBuf,
     #[command(flatten)]
     pub(crate) printing: Printing,
@@ -265,7 +265,7 @@ Examples:
 A condition has = != < <= > >=, AND OR NOT, IN, BETWEEN, LIKE, ILIKE, IS NULL and parentheses.
 Text stands in single quotes, names with blanks in double quotes, attributes of XML are @id.")]
 pub(crate) struct Filter {
-    /// A file, a URL, or - for standard input
+    /// A file, a URL, - for standard input, or a folder or pattern of files that are read as one
     #[arg(value_name = "IN")]
     pub(crate) input: PathBuf,
     /// What a record must meet to be kept
@@ -313,7 +313,7 @@ Examples:
   taipan convert feed.xml feed.ndjson --record channel/item --on-error reject
   zcat log.gz | taipan convert - log.parquet --input-format csv --column code:text")]
 pub(crate) struct Convert {
-    /// A file, a URL, or - for standard input
+    /// A file, a URL, - for standard input, or a folder or pattern of files that are read as one
     #[arg(value_name = "IN")]
     pub(crate) input: PathBuf,
     /// The file to write, which appears when it is whole, or - for standard output

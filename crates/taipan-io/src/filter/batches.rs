@@ -46,7 +46,8 @@ pub(super) fn run(
 fn earlier(filter: &Filter) -> Option<Error> {
     let as_read =
         Filter { input: filter.input.clone(), condition: filter.condition.clone(), output: None, threads: None };
-    if matches!(as_read.input.format(), Format::Parquet | Format::Arrow) || as_read.input.is_keyed() {
+    let several = !as_read.input.others().is_empty();
+    if several || matches!(as_read.input.format(), Format::Parquet | Format::Arrow) || as_read.input.is_keyed() {
         return None;
     }
     let error = as_read.run(&mut std::io::sink(), |_| Ok(())).err()?;

@@ -113,6 +113,15 @@ impl Filter {
     ) -> Result<Filtered> {
         let rejects = Rejects { limit: self.input.options().reject_limit(), count: 0, sink: reject };
         match (self.input.format(), self.output) {
+            // Their bytes need not fit together: one may have another delimiter, or its records in an array.
+            (format, output) if !self.input.others().is_empty() => {
+                let same = match format {
+                    Format::Csv => Output::Csv,
+                    Format::Json => Output::Json,
+                    _ => Output::NdJson,
+                };
+                batches::run(self, output.unwrap_or(same), writer, rejects)
+            }
             // A record is not all there is of a row: its key stands before it.
             (Format::Json, output) if self.input.is_keyed() => {
                 batches::run(self, output.unwrap_or(Output::Json), writer, rejects)

@@ -149,7 +149,7 @@ fn scan_with(
     // One loop for the last, partial chunk too, so that the compiler has no second copy of it to call.
     for base in (0..bytes.len()).step_by(64) {
         let chunk = chunk(bytes, base);
-        let valid = u64::MAX >> 64usize.saturating_sub(bytes.len() - base).min(63);
+        let valid = u64::MAX >> 64usize.saturating_sub(bytes.len() - base);
         let masks = masks(&chunk);
         let escapes = if masks.backslash | escaped == 0 {
             0
