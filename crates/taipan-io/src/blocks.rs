@@ -82,6 +82,8 @@ pub(crate) struct Position {
 #[derive(Debug)]
 struct Reader {
     input: Input,
+    /// The first file, which those behind it have to be like.
+    first: Input,
     /// The columns that are read.
     projection: Vec<usize>,
     /// The files behind this one, and the bytes of those before it.
@@ -366,6 +368,7 @@ impl Reader {
         };
         Ok(Self {
             input: input.clone(),
+            first: input.clone(),
             projection: projection.to_vec(),
             others: VecDeque::new(),
             before: 0,
@@ -387,9 +390,9 @@ impl Reader {
     fn go_on(&mut self, path: &Path) -> Result<()> {
         let others = std::mem::take(&mut self.others);
         let before = self.before + self.position.byte;
-        let input = self.input.continued(path)?;
-        let next = Self::new(&input, &self.projection)?;
-        *self = Self { others, before, blocks: self.blocks, keeps_all: self.keeps_all, ..next };
+        let first = self.first.clone();
+        let next = Self::new(&first.continued(path)?, &self.projection)?;
+        *self = Self { first, others, before, blocks: self.blocks, keeps_all: self.keeps_all, ..next };
         Ok(())
     }
 

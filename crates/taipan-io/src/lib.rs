@@ -24,8 +24,8 @@
 //! a type is widened, never guessed wrong. [`Input::settled`] gathers all misfits of a file in one pass. Whoever brings threads of their own (a query engine's partitions) pulls
 //! [`Blocks`] instead of [`Batches`].
 //!
-//! What is opened is a path, a URL, or `-` for standard input; compressed or not, in UTF-8 or another encoding, both told
-//! by the content. What can be read only once is kept, compressed, as far as it was read, so that a second reading is
+//! What is opened is a path, a folder or pattern of files, a URL, or `-` for standard input; compressed or not, in UTF-8 or
+//! another encoding, both told by the content. What can be read only once is kept, compressed, as far as it was read, so that a second reading is
 //! possible; [`Input::read_once`] does without. [`fetch`] gets many URLs at once.
 //!
 //! The other way, a [`BatchWriter`] writes CSV, JSON or NDJSON into any [`std::io::Write`]; an [`AtomicFile`] is one that

@@ -60,12 +60,12 @@ fn later_files_widen_types_and_add_keys() {
 #[test]
 fn a_file_with_other_columns_is_named() {
     let cases = [
-        ("b.csv", "a,c\n1,2\n", "b.csv: this is Csv (a, c), where a.csv is Csv (a, b)"),
+        ("c.csv", "a,c\n1,2\n", "c.csv: this is Csv (a, c), where a.csv is Csv (a, b)"),
         ("b.json", "[{\"a\":1}]", "b.json: this is Json, where a.csv is Csv (a, b)"),
         ("b.csv", "", "b.csv: the file is empty"),
     ];
     for (name, content, expected) in cases {
-        let folder = folder(&[("a.csv", "a,b\n1,2\n"), (name, content)]);
+        let folder = folder(&[("a.csv", "a,b\n1,2\n"), ("aa.csv", "a,b\n3,4\n"), (name, content)]);
         let error = rows(folder.path(), &ReadOptions::default()).unwrap_err();
         let message = error.to_string().replace(&format!("{}/", folder.path().display()), "");
         assert_eq!(message, expected);
