@@ -2,7 +2,11 @@
 //!
 //! The queue's files are compiled here a second time, on loom's locks, atomics and cells. Loom itself reports threads
 //! that wait forever, and reads and writes of an item that are not one after the other.
-#![allow(dead_code, reason = "not every call of the core is made here")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "not every call of the core is made here, and its crate has public names"
+)]
 
 #[path = "../src/queue/core.rs"]
 mod core;
@@ -20,10 +24,11 @@ mod sync {
 
     pub(crate) const LOOKS: u32 = 0;
 
-    /// Whoever is in the midst of a step goes on sooner or later. Loom would also try every number of looks in vain until
-    /// then; from the third on it goes one way only.
+    /// Whoever is in the midst of a step goes on sooner or later. Loom also knows runs in which he never does, since two
+    /// others that look in vain take turns for ever. A look in vain changes nothing, so what may follow the second is
+    /// what may follow the first: from the second on loom goes one way only.
     pub(crate) fn pause(step: u32) {
-        if step > 1 {
+        if step > 0 {
             loom::skip_branch();
         }
         loom::thread::yield_now();
@@ -36,15 +41,15 @@ mod sync {
 }
 
 use std::collections::VecDeque;
-use std::task::{Poll, Waker};
+use std::task::{Poll, Wake, Waker};
 
-use loom::sync::Arc;
+use loom::sync::{Arc, Condvar, Mutex};
 use loom::thread::{self, JoinHandle};
 
 use self::core::{Buffer, Core, Refusal};
 use self::locked::{Items, Locked};
 use self::ring::Ring;
-use self::waiting::Patience;
+use self::waiting::{Patience, Ticket};
 
 type Behind = Locked<VecDeque<u8>>;
 
@@ -101,22 +106,63 @@ fn put_until_shut_down<B: Held>(queue: &Core<B>, items: &[u8]) -> Vec<u8> {
     refused.inspect(|(_, refusal)| assert_eq!(*refusal, Refusal::ShutDown)).map(|(item, _)| item).collect()
 }
 
+/// Wakes a thread that polls.
+#[derive(Default)]
+struct Alarm {
+    rings: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Wake for Alarm {
+    fn wake(self: std::sync::Arc<Self>) {
+        *self.rings.lock().expect("no panic") = true;
+        self.changed.notify_one();
+    }
+}
+
+/// Polls whenever it is called, as an executor does.
+fn wait_as_a_task<R>(mut poll: impl FnMut(&mut Ticket, &Waker) -> Poll<R>) -> R {
+    let alarm = std::sync::Arc::new(Alarm::default());
+    let waker = Waker::from(std::sync::Arc::clone(&alarm));
+    let mut ticket = None;
+    loop {
+        if let Poll::Ready(done) = poll(&mut ticket, &waker) {
+            return done;
+        }
+        let mut rings = alarm.rings.lock().expect("no panic");
+        while !*rings {
+            rings = alarm.changed.wait(rings).expect("no panic");
+        }
+        *rings = false;
+    }
+}
+
 fn sorted(mut items: Vec<u8>) -> Vec<u8> {
     items.sort_unstable();
     items
 }
 
-fn join_waits_for_every_item_and_shutdown_ends_every_worker<B: Held>() {
+fn join_waits_for_every_item<B: Held>() {
     every_interleaving(|| {
         let queue = Arc::new(Core::<B>::new(1));
-        let workers = [worker(&queue), worker(&queue)];
+        let worker = worker(&queue);
         put(&queue, 1);
         put(&queue, 2);
         assert!(queue.join(Patience::Endless));
         assert_eq!(queue.unfinished(), 0);
         queue.shut_down();
-        let got = workers.into_iter().flat_map(|worker| worker.join().expect("a worker")).collect();
-        assert_eq!(sorted(got), [1, 2]);
+        assert_eq!(worker.join().expect("a worker"), [1, 2]);
+    });
+}
+
+fn a_shutdown_ends_every_worker<B: Held>() {
+    every_interleaving(|| {
+        let queue = Arc::new(Core::<B>::new(1));
+        let workers = [worker(&queue), worker(&queue)];
+        put(&queue, 1);
+        queue.shut_down();
+        let got: Vec<u8> = workers.into_iter().flat_map(|worker| worker.join().expect("a worker")).collect();
+        assert_eq!((got.as_slice(), queue.unfinished()), (&[1][..], 0));
     });
 }
 
@@ -168,8 +214,89 @@ fn a_task_that_gives_up_passes_its_call_on<B: Held>() {
     });
 }
 
-/// One that was called calls the next, so that none sleeps beside an item or a free place.
-fn many_that_wait_are_all_called<B: Held>() {
+/// The first of two tasks is called, and has given up.
+fn a_task_that_is_called_and_gives_up_passes_it_on_to_a_task<B: Held>() {
+    every_interleaving(|| {
+        let queue = Arc::new(Core::<B>::new(1));
+        let mut first = None;
+        assert!(queue.poll_get(&mut first, Waker::noop()).is_pending());
+        let second = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || wait_as_a_task(|ticket, waker| queue.poll_get(ticket, waker)))
+        };
+        let producer = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || put(&queue, 1))
+        };
+        queue.give_up_get(&mut first);
+        assert_eq!(second.join().expect("the second task"), Ok(1));
+        producer.join().expect("the producer");
+    });
+}
+
+/// The same of two that wait for room.
+fn a_task_that_gives_up_to_put_passes_it_on_to_a_task<B: Held>() {
+    every_interleaving(|| {
+        let queue = Arc::new(Core::<B>::new(1));
+        put(&queue, 1);
+        let (mut first, mut never) = (None, Some(0));
+        assert!(queue.poll_put(&mut never, &mut first, Waker::noop()).is_pending());
+        let second = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                let mut item = Some(2);
+                wait_as_a_task(|ticket, waker| queue.poll_put(&mut item, ticket, waker))
+            })
+        };
+        let consumer = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.get(Patience::Endless))
+        };
+        queue.give_up_put(&mut first);
+        assert_eq!(second.join().expect("the second task"), Ok(()));
+        assert_eq!(consumer.join().expect("the consumer"), Ok(1));
+        assert_eq!((queue.get(Patience::None), never), (Ok(2), Some(0)));
+    });
+}
+
+/// One that gets, one that puts and one that joins, each as a task, and a shutdown.
+fn tasks_are_called_by_a_change_and_by_a_shutdown<B: Held>() {
+    every_interleaving(|| {
+        let queue = Arc::new(Core::<B>::new(1));
+        put(&queue, 1);
+        let producer = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                let mut item = Some(2);
+                let put = wait_as_a_task(|ticket, waker| queue.poll_put(&mut item, ticket, waker));
+                (put, item)
+            })
+        };
+        let joiner = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || wait_as_a_task(|ticket, waker| queue.poll_join(ticket, waker)))
+        };
+        let mut seen = queue.drain();
+        match producer.join().expect("the producer") {
+            (Ok(()), None) => assert_eq!(sorted(seen), [1, 2]),
+            (Err(Refusal::ShutDown), Some(2)) => assert_eq!(std::mem::take(&mut seen), [1]),
+            other => panic!("{other:?}"),
+        }
+        joiner.join().expect("the joiner");
+    });
+    every_interleaving(|| {
+        let queue = Arc::new(Core::<B>::new(1));
+        let consumer = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || wait_as_a_task(|ticket, waker| queue.poll_get(ticket, waker)))
+        };
+        queue.shut_down();
+        assert_eq!(consumer.join().expect("the consumer"), Err(Refusal::ShutDown));
+    });
+}
+
+/// One that was called calls the next, so that none sleeps beside an item.
+fn all_that_wait_for_items_are_called<B: Held>() {
     every_interleaving(|| {
         let queue = Arc::new(Core::<B>::new(2));
         let consumers = [0; 2].map(|_| {
@@ -181,6 +308,10 @@ fn many_that_wait_are_all_called<B: Held>() {
         let got = consumers.into_iter().filter_map(|consumer| consumer.join().expect("a consumer")).collect();
         assert_eq!(sorted(got), [1, 2]);
     });
+}
+
+/// The same of those that wait for room.
+fn all_that_wait_for_room_are_called<B: Held>() {
     every_interleaving(|| {
         let queue = Arc::new(Core::<B>::new(2));
         put(&queue, 0);
@@ -246,10 +377,15 @@ macro_rules! for_either {
 }
 
 for_either!(
-    join_waits_for_every_item_and_shutdown_ends_every_worker,
+    join_waits_for_every_item,
+    a_shutdown_ends_every_worker,
     what_a_shutdown_meets_is_got_drained_or_handed_back,
     a_task_that_gives_up_passes_its_call_on,
-    many_that_wait_are_all_called,
+    a_task_that_is_called_and_gives_up_passes_it_on_to_a_task,
+    a_task_that_gives_up_to_put_passes_it_on_to_a_task,
+    tasks_are_called_by_a_change_and_by_a_shutdown,
+    all_that_wait_for_items_are_called,
+    all_that_wait_for_room_are_called,
     every_item_is_got_once_and_in_order,
     nothing_is_done_that_was_not_put
 );

@@ -62,6 +62,27 @@ fn a_shutdown_now_hands_back_what_nobody_got() {
     queue.join();
 }
 
+/// However often its places were used before.
+#[test]
+fn what_a_queue_still_holds_is_dropped_with_it_once() {
+    for (used, left) in [(0, 0), (0, 3), (2, 3), (7, 1), (8, 2)] {
+        let item = Arc::new(());
+        let queue = Queue::new(3);
+        for _ in 0..used {
+            queue.put(Arc::clone(&item)).expect("room");
+            queue.get().expect("an item");
+        }
+        for _ in 0..left {
+            queue.put(Arc::clone(&item)).expect("room");
+        }
+        assert_eq!(Arc::strong_count(&item), 1 + left);
+        let refused = queue.try_put(Arc::clone(&item)).is_err();
+        assert_eq!(refused, left == 3);
+        drop(queue);
+        assert_eq!(Arc::strong_count(&item), 1, "{used} used, {left} left");
+    }
+}
+
 #[test]
 fn workers_do_every_item_once_and_hand_back_failures() {
     let queue = Queue::new(2);

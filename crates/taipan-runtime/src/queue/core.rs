@@ -47,6 +47,7 @@ pub(crate) struct Core<B> {
 struct Done {
     count: AtomicU64,
     /// How many had been put at least, when somebody looked last: so not every look takes the line of those that put.
+    /// `Acquire` and `Release`, or one who sees what is done might not see that it was put.
     put: AtomicU64,
 }
 
@@ -122,12 +123,12 @@ impl<B: Buffer> Core<B> {
     pub(crate) fn task_done(&self) -> bool {
         let mut done = self.done.count.load(Ordering::Relaxed);
         loop {
-            if self.done.put.load(Ordering::Relaxed) <= done {
+            if self.done.put.load(Ordering::Acquire) <= done {
                 let put = self.buffer.put();
                 if put <= done {
                     return false;
                 }
-                self.done.put.store(put, Ordering::Relaxed);
+                self.done.put.store(put, Ordering::Release);
             }
             match self.done.count.compare_exchange_weak(done, done + 1, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => break,

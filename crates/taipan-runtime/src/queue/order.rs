@@ -50,6 +50,10 @@ impl<T: Ord> Order<T> for Priority {
 const AT_ONCE: usize = 1 << 20;
 
 /// What holds the items of a [`Fifo`] queue.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a queue has one, on the heap; a box would be one step more for each item"
+)]
 pub enum FirstIn<T> {
     Ring(Ring<T>),
     /// One without a bound, or so large that it takes its memory as it grows.
