@@ -48,7 +48,7 @@ impl Answer {
         if let Self::Job(job) = self { Ok(job.map(|job| leased(*job))) } else { Err(another()) }
     }
 
-    pub(super) fn is_to_stop(self) -> Result<bool, RunError> {
+    pub(super) fn asks_to_stop(self) -> Result<bool, RunError> {
         if let Self::IsToStop(stop) = self { Ok(stop) } else { Err(another()) }
     }
 }
@@ -227,17 +227,20 @@ fn given_up() -> RunError {
 
 /// Grants wishes in one transaction; where that fails for one, each in its own.
 fn grant_together(store: &Store, wishes: &[&Wish]) -> Vec<Outcome> {
-    let mut is_granted = false;
+    let (mut is_begun, mut is_granted) = (false, false);
     let together = store.transaction(&writing(), |tx| {
-        is_granted = false;
+        (is_begun, is_granted) = (true, false);
         let outcomes = grant_within(tx, wishes)?;
         is_granted = true;
         Ok(outcomes)
     });
     match together {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
-        // It was the wish of one; or all were well and the commit failed, which must not be tried again for each.
-        Err(error) if wishes.len() == 1 || is_granted => wishes.iter().map(|_| Err(error.kind().clone())).collect(),
+        // It was the wish of one; or none had its turn in time, and one after another they would wait as long again; or all
+        // were well and the commit failed, which must not be tried again for each.
+        Err(error) if wishes.len() == 1 || !is_begun || is_granted => {
+            wishes.iter().map(|_| Err(error.kind().clone())).collect()
+        }
         Err(_) => wishes
             .iter()
             .map(|wish| store.transaction(&writing(), |tx| wish.grant(tx)).map_err(|error| error.kind().clone()))

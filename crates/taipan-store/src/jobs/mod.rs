@@ -312,7 +312,7 @@ impl JobStore for DurableJobs {
     }
 
     fn renew(&self, lease: Lease, now: SystemTime, duration: Duration) -> Result<bool, RunError> {
-        self.grant(Wish::Renew { lease, until: now + duration })?.is_to_stop()
+        self.grant(Wish::Renew { lease, until: now + duration })?.asks_to_stop()
     }
 
     fn progress(&self, lease: Lease, done: u64, total: Option<u64>) -> Result<(), RunError> {
@@ -382,6 +382,6 @@ impl JobStore for DurableJobs {
 
 impl fmt::Debug for DurableJobs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DurableJobs").field("database", &self.store.name()).finish()
+        f.debug_struct("DurableJobs").field("database", &self.store.name()).finish_non_exhaustive()
     }
 }
