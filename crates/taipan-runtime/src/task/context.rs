@@ -8,8 +8,8 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context as Polled, Poll, ready};
 
 use futures::task::AtomicWaker;
@@ -32,24 +32,9 @@ pub(crate) struct Context {
     pub(crate) waker: AtomicWaker,
     some_clean_up: AtomicBool,
     clean_up: Mutex<Vec<CleanUp>>,
-    home: Mutex<Home>,
-    /// [`ENDED`] and [`AWAITED`].
-    end: AtomicUsize,
-    ended: Notify,
-}
-
-const ENDED: usize = 1;
-const AWAITED: usize = 2;
-
-/// What a context has to do with the [`run`](super::run) around it.
-#[derive(Default)]
-enum Home {
-    #[default]
-    Nowhere,
-    /// A task that has not ended: the run waits for it.
-    Keeps(Arc<Alive>),
-    /// Something within such a task.
-    Knows(Weak<Alive>),
+    pub(crate) alive: Weak<Alive>,
+    has_ended: AtomicBool,
+    end: Notify,
 }
 
 /// Held by every task that a [`run`](super::run) has to wait for; the last one to go tells it.
@@ -95,42 +80,14 @@ impl Alive {
 }
 
 impl Context {
-    /// A context for a task that is started here. The surrounding [`run`](super::run) waits until the task
-    /// [leaves](Self::leave).
-    pub(crate) fn task(name: Option<Arc<str>>) -> Arc<Self> {
-        let alive = CONTEXT.try_with(|parent| parent.alive()).ok().flatten();
-        Self::new(name, alive.map_or(Home::Nowhere, Home::Keeps))
-    }
-
-    /// A context for something within a task.
-    fn within(name: Option<Arc<str>>) -> Arc<Self> {
-        let home = CONTEXT.try_with(|parent| match &*parent.home() {
-            Home::Nowhere => Home::Nowhere,
-            Home::Keeps(alive) => Home::Knows(Arc::downgrade(alive)),
-            Home::Knows(alive) => Home::Knows(Weak::clone(alive)),
-        });
-        Self::new(name, home.unwrap_or_default())
+    /// A context for a task that is started here.
+    pub(crate) fn child(name: Option<Arc<str>>) -> Arc<Self> {
+        let alive = CONTEXT.try_with(|parent| parent.alive.clone()).unwrap_or_default();
+        Arc::new(Self { name, alive, ..Self::default() })
     }
 
     pub(crate) fn root(alive: &Arc<Alive>) -> Arc<Self> {
-        Self::new(None, Home::Knows(Arc::downgrade(alive)))
-    }
-
-    fn new(name: Option<Arc<str>>, home: Home) -> Arc<Self> {
-        Arc::new(Self { name, home: Mutex::new(home), ..Self::default() })
-    }
-
-    fn home(&self) -> MutexGuard<'_, Home> {
-        self.home.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The tasks of the surrounding [`run`](super::run), while this one is one of them.
-    pub(crate) fn alive(&self) -> Option<Arc<Alive>> {
-        match &*self.home() {
-            Home::Nowhere => None,
-            Home::Keeps(alive) => Some(Arc::clone(alive)),
-            Home::Knows(alive) => alive.upgrade(),
-        }
+        Arc::new(Self { alive: Arc::downgrade(alive), ..Self::default() })
     }
 
     pub(crate) fn cancel(&self) {
@@ -149,20 +106,18 @@ impl Context {
     }
 
     /// Tells all who wait that the task is gone, with all that it held.
-    pub(crate) fn leave(&self) {
-        // Most tasks' ends are awaited by nobody but their handles, which have another way.
-        if self.end.fetch_or(ENDED, Ordering::AcqRel) & AWAITED != 0 {
-            self.ended.notify_waiters();
-        }
-        let home = std::mem::take(&mut *self.home());
-        drop(home);
+    pub(crate) fn set_ended(&self) {
+        self.has_ended.store(true, Ordering::Release);
+        self.end.notify_waiters();
     }
 
     /// Waits until the task is gone.
     pub(crate) async fn ended(&self) {
-        // Told from here on, even before it is polled.
-        let told = self.ended.notified();
-        if self.end.fetch_or(AWAITED, Ordering::AcqRel) & ENDED == 0 {
+        loop {
+            let told = self.end.notified();
+            if self.has_ended.load(Ordering::Acquire) {
+                return;
+            }
             told.await;
         }
     }
@@ -253,7 +208,7 @@ impl Drop for Left {
 impl<F: Future> Contained<F> {
     /// Gives `future` a context of its own.
     pub(crate) fn new(future: F) -> Self {
-        Self::within(future, Context::within(current_name()))
+        Self::within(future, Context::child(current_name()))
     }
 
     pub(crate) fn within(future: F, context: Arc<Context>) -> Self {

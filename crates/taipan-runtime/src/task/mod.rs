@@ -47,7 +47,7 @@ use pin_project_lite::pin_project;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-use self::context::{Contained, Context, defer};
+use self::context::{Alive, Contained, Context, defer};
 pub use self::gather::{AsCompleted, Gather, ReturnErrors, as_completed, gather};
 pub use self::group::{ErrorGroup, TaskGroup};
 pub use self::run::run;
@@ -110,7 +110,7 @@ where
     T: Send + 'static,
     E: From<Error> + Send + 'static,
 {
-    let running = Running::new(work, Context::task(name));
+    let running = Running::new(work, Context::child(name));
     let context = Arc::clone(running.context());
     Task { join: spawn(running), context, result: None, on_drop: OnDrop::Cancel }
 }
@@ -160,7 +160,7 @@ impl<T, E: From<Error>> Task<T, E> {
     /// Lets the task run on by itself. What is left of such tasks when [`run`] ends is cancelled.
     pub fn detach(mut self) {
         self.on_drop = OnDrop::LeaveAlone;
-        if let Some(alive) = self.context.alive() {
+        if let Some(alive) = self.context.alive.upgrade() {
             alive.detach(&self.context);
         }
     }
@@ -230,11 +230,14 @@ pin_project! {
     }
 }
 
-struct End(Arc<Context>);
+struct End {
+    context: Arc<Context>,
+    _alive: Option<Arc<Alive>>,
+}
 
 impl Drop for End {
     fn drop(&mut self) {
-        self.0.leave();
+        self.context.set_ended();
     }
 }
 
@@ -243,7 +246,7 @@ where
     F: Future<Output = Result<T, E>>,
 {
     fn new(work: F, context: Arc<Context>) -> Self {
-        let end = End(Arc::clone(&context));
+        let end = End { _alive: context.alive.upgrade(), context: Arc::clone(&context) };
         Self { work: Contained::within(work, context), ended: None, end }
     }
 
