@@ -11,7 +11,8 @@
 //! | that, and the number of slots | the put of the next round |
 //!
 //! The lowest bit of the count of puts says that the queue is closed; so nothing can be put once it is. The idea is
-//! Dmitry Vyukov's (Bounded MPMC queue, 1024cores.net).
+//! Dmitry Vyukov's (Bounded MPMC queue, 1024cores.net). There is no lock, but whoever is held up between the count and
+//! the stamp holds up those that come to the same slot; they give the processor away until then.
 //!
 //! What the orders of memory are for:
 //!
@@ -25,6 +26,7 @@
 #![expect(unsafe_code, reason = "with a lock, eight threads on two cores take five times as long for an item")]
 
 use std::mem::MaybeUninit;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use crate::sync::{AtomicU64, Ordering, UnsafeCell, pause};
 
@@ -60,8 +62,10 @@ struct Slot<T> {
 // SAFETY: an item is moved from the thread that puts to the one that gets, which `T: Send` allows, and is never shared.
 // That no two threads touch a slot's item at once is shown where it is touched.
 unsafe impl<T: Send> Sync for Ring<T> {}
-// SAFETY: what it holds are items and counts.
-unsafe impl<T: Send> Send for Ring<T> {}
+
+// Nothing panics while a slot is neither empty nor full, so that no panic leaves anything half done.
+impl<T> UnwindSafe for Ring<T> {}
+impl<T> RefUnwindSafe for Ring<T> {}
 
 const CLOSED: u64 = 1;
 
