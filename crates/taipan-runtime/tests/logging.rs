@@ -308,6 +308,33 @@ fn a_sink_that_failed_gets_everything_later() {
     assert_eq!(handler.dropped(), 0);
 }
 
+/// A disk that is full from the beginning.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_holds_up_nobody_and_its_drops_are_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let format = || Format::text("{message}").expect("a format");
+    let full = Handler::file("/dev/full").format(format()).buffer(1000).build().expect("a device");
+    let app = get_logger("full");
+    app.set_propagate(false);
+    app.add_handler(full.clone());
+    for number in 0..1000 {
+        app.warning(format_args!("{number:08}"));
+    }
+    // Those that wait for room on the disk, and those that wait in the buffer: 111 of either at most.
+    let dropped = full.dropped();
+    assert!((778..=889).contains(&dropped), "{dropped} dropped");
+    assert!(!full.flush(Duration::from_millis(5)));
+    let other = Handler::file(folder.path().join("a.log")).format(format()).build().expect("a file");
+    app.remove_handler(&full);
+    app.add_handler(other.clone());
+    drop(full);
+    app.warning("there is room");
+    assert!(other.flush(LONG));
+    assert_eq!(fs::read_to_string(folder.path().join("a.log")).expect("text"), "there is room\n");
+    assert_eq!(other.dropped(), 0);
+}
+
 #[test]
 fn records_travel_over_the_network() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -1,5 +1,6 @@
 //! Queues as their users see them.
 
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -60,6 +61,40 @@ fn a_shutdown_now_hands_back_what_nobody_got() {
     assert_eq!(queue.unfinished(), 1);
     queue.task_done().expect("one left");
     queue.join();
+}
+
+/// As one behind a lock is: a handler that panics may have a queue.
+#[test]
+fn a_queue_may_be_seen_after_a_panic() {
+    let queue = Queue::new(2);
+    queue.put(1).expect("room");
+    let panicked = catch_unwind(|| {
+        queue.put(2).expect("room");
+        panic!("{}", queue.try_put(3).is_ok());
+    });
+    assert_eq!(panicked.expect_err("a panic").downcast_ref::<String>().map(String::as_str), Some("false"));
+    assert_eq!(std::iter::from_fn(|| queue.try_get().ok()).collect::<Vec<_>>(), [1, 2]);
+}
+
+/// However often its places were used before.
+#[test]
+fn what_a_queue_still_holds_is_dropped_with_it_once() {
+    for (used, left) in [(0, 0), (0, 3), (2, 3), (7, 1), (8, 2)] {
+        let item = Arc::new(());
+        let queue = Queue::new(3);
+        for _ in 0..used {
+            queue.put(Arc::clone(&item)).expect("room");
+            queue.get().expect("an item");
+        }
+        for _ in 0..left {
+            queue.put(Arc::clone(&item)).expect("room");
+        }
+        assert_eq!(Arc::strong_count(&item), 1 + left);
+        let refused = queue.try_put(Arc::clone(&item)).is_err();
+        assert_eq!(refused, left == 3);
+        drop(queue);
+        assert_eq!(Arc::strong_count(&item), 1, "{used} used, {left} left");
+    }
 }
 
 #[test]

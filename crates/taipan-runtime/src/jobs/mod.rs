@@ -13,4 +13,4 @@ mod store;
 pub use self::cron::Cron;
 pub use self::memory::MemoryJobs;
 pub use self::runner::{JobError, Runner, RunningJob, RunningJobs};
-pub use self::store::{Job, JobStore, Lease, NewJob, State};
+pub use self::store::{Handover, Job, JobStore, Lease, NewJob, State};

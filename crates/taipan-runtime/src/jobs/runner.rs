@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use serde_json::Value;
 
 use super::cron::Cron;
-use super::store::{Job, JobStore, Lease, NewJob};
+use super::store::{Handover, Job, JobStore, Lease, NewJob};
 use crate::cancel::CancelToken;
 use crate::error::{Error, ErrorKind, Result, panic_message};
 
@@ -200,13 +201,12 @@ impl RunningJobs {
     /// Cancels a job: one that waits at once, one that runs when its handler looks.
     pub fn cancel(&self, id: u64) -> Result<()> {
         self.shared.store.cancel(id)?;
-        let state = self.shared.lock();
-        for (lease, token) in &state.held {
+        for (lease, token) in &self.shared.lock().held {
             if lease.job == id {
                 token.cancel();
             }
         }
-        self.shared.over.notify_all();
+        self.shared.tell_over(id);
         Ok(())
     }
 
@@ -220,8 +220,10 @@ impl RunningJobs {
     /// Errors: [`ErrorKind::TimedOut`], [`ErrorKind::UnknownJob`].
     pub fn wait(&self, id: u64, timeout: Duration) -> Result<Job> {
         let end = SystemTime::now() + timeout;
+        let awaited = Awaited::new(&self.shared, id);
         loop {
-            let state = self.shared.lock();
+            // Before the look: what happens after it is told.
+            awaited.is_over.store(false, Ordering::SeqCst);
             let job = self.shared.store.job(id)?;
             if job.state.is_final() {
                 return Ok(job);
@@ -230,8 +232,10 @@ impl RunningJobs {
             if left.is_zero() {
                 return Err(Error::new(ErrorKind::TimedOut(timeout)).at(format!("job {id}")));
             }
-            // Woken by the workers here; looked at for those elsewhere.
-            drop(self.shared.over.wait_timeout(state, left.min(LOOK_EVERY)));
+            // Told by the workers here; looked at for those elsewhere.
+            let state = self.shared.lock();
+            let waits = |_: &mut Running| !awaited.is_over.load(Ordering::SeqCst);
+            drop(self.shared.over.wait_timeout_while(state, left.min(LOOK_EVERY), waits));
         }
     }
 
@@ -279,10 +283,34 @@ struct Shared {
 #[derive(Default)]
 struct Running {
     stopping: bool,
+    /// How often jobs were put in: who has found nothing looks again if it has changed meanwhile.
+    put: u64,
+    /// Jobs whose end somebody waits for.
+    awaited: Vec<(u64, Arc<AtomicBool>)>,
     /// Workers gone; the clock goes on until all are, since their leases must be kept up.
     gone: usize,
     workers: usize,
     held: HashMap<Lease, CancelToken>,
+}
+
+/// A job whose end is waited for, until dropped.
+struct Awaited<'a> {
+    shared: &'a Shared,
+    is_over: Arc<AtomicBool>,
+}
+
+impl<'a> Awaited<'a> {
+    fn new(shared: &'a Shared, id: u64) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        shared.lock().awaited.push((id, Arc::clone(&is_over)));
+        Self { shared, is_over }
+    }
+}
+
+impl Drop for Awaited<'_> {
+    fn drop(&mut self) {
+        self.shared.lock().awaited.retain(|(_, other)| !Arc::ptr_eq(other, &self.is_over));
+    }
 }
 
 impl Shared {
@@ -291,26 +319,47 @@ impl Shared {
     }
 
     fn wake_one(&self) {
-        // Under the lock, so that no worker that has just found nothing misses it.
-        drop(self.lock());
+        self.lock().put += 1;
         self.work.notify_one();
     }
 
-    fn tell_over(&self) {
-        drop(self.lock());
-        self.over.notify_all();
+    fn tell_over(&self, id: u64) {
+        let mut is_awaited = false;
+        for (_, is_over) in self.lock().awaited.iter().filter(|(awaited, _)| *awaited == id) {
+            is_over.store(true, Ordering::SeqCst);
+            is_awaited = true;
+        }
+        if is_awaited {
+            self.over.notify_all();
+        }
     }
 
     /// What a worker does until all is to stop.
     fn work(&self) {
         let kinds: Vec<&str> = self.handlers.keys().map(String::as_str).collect();
-        while !self.lock().stopping {
-            match self.store.lease(&kinds, SystemTime::now(), self.lease) {
-                Ok(Some((job, lease))) => {
-                    self.do_job(job, lease);
-                    self.tell_over();
+        let mut done: Option<(Lease, Value)> = None;
+        loop {
+            let (stopping, put) = {
+                let state = self.lock();
+                (state.stopping, state.put)
+            };
+            let next = match done.take() {
+                Some((lease, result)) if stopping => {
+                    let completed = self.store.complete(lease, result);
+                    self.end_job(lease, completed);
+                    break;
                 }
-                Ok(None) => self.rest(&kinds),
+                None if stopping => break,
+                Some((lease, result)) => {
+                    let Handover { completed, next } = self.store.complete_and_lease(lease, result, &kinds, self.lease);
+                    self.end_job(lease, completed);
+                    next
+                }
+                None => self.store.lease(&kinds, SystemTime::now(), self.lease),
+            };
+            match next {
+                Ok(Some((job, lease))) => done = self.do_job(job, lease).map(|result| (lease, result)),
+                Ok(None) => self.rest(&kinds, put),
                 Err(error) => {
                     crate::warning!(logger: crate::logging::get_logger("taipan.jobs"), "no job could be had: {error}");
                     self.pause(LOOK_EVERY);
@@ -321,17 +370,17 @@ impl Shared {
         self.stop.notify_all();
     }
 
-    /// Waits until there may be something to do.
-    fn rest(&self, kinds: &[&str]) {
-        let mut state = self.lock();
-        while !state.stopping {
-            // Looked up under the lock: what is put in from here on wakes.
+    /// Waits until there may be something to do; `put` is what was known to be put in when there was nothing.
+    fn rest(&self, kinds: &[&str], put: u64) {
+        loop {
             let due = self.store.next_due(kinds).ok().flatten();
             let wait = due.map_or(LOOK_EVERY, |due| due.duration_since(SystemTime::now()).unwrap_or_default());
-            if wait.is_zero() {
+            let nothing_new = |state: &mut Running| !state.stopping && state.put == put;
+            let state = self.work.wait_timeout_while(self.lock(), wait.min(LOOK_EVERY), nothing_new);
+            let (mut state, _) = state.unwrap_or_else(PoisonError::into_inner);
+            if wait.is_zero() || !nothing_new(&mut state) {
                 return;
             }
-            state = self.work.wait_timeout(state, wait.min(LOOK_EVERY)).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -340,8 +389,9 @@ impl Shared {
         drop(self.stop.wait_timeout_while(state, duration, |state| !state.stopping));
     }
 
-    fn do_job(&self, job: Job, lease: Lease) {
-        let Some(handler) = self.handlers.get(&job.job.kind) else { return };
+    /// Does a job. Gives the result, which is to be acknowledged; a failure is told here.
+    fn do_job(&self, job: Job, lease: Lease) -> Option<Value> {
+        let handler = self.handlers.get(&job.job.kind)?;
         let token = CancelToken::new();
         if job.cancel_requested {
             token.cancel();
@@ -350,18 +400,21 @@ impl Shared {
         let running = RunningJob { store: &*self.store, job, lease, token, told: Mutex::default() };
         let outcome = catch_unwind(AssertUnwindSafe(|| handler(&running)));
         self.lock().held.remove(&lease);
-        let told = match outcome {
-            Ok(Ok(result)) => self.store.complete(lease, result),
-            Ok(Err(error)) => self.store.fail(lease, &error.to_string(), SystemTime::now()),
-            Err(payload) => {
-                let message = format!("panicked: {}", panic_message(payload.as_ref()));
-                self.store.fail(lease, &message, SystemTime::now())
-            }
+        let message = match outcome {
+            Ok(Ok(result)) => return Some(result),
+            Ok(Err(error)) => error.to_string(),
+            Err(payload) => format!("panicked: {}", panic_message(payload.as_ref())),
         };
+        self.end_job(lease, self.store.fail(lease, &message, SystemTime::now()));
+        None
+    }
+
+    fn end_job(&self, lease: Lease, told: Result<()>) {
         // Lost to another worker, who answers for it now.
         if let Err(error) = told {
             crate::warning!(logger: crate::logging::get_logger("taipan.jobs"), "{error}");
         }
+        self.tell_over(lease.job);
     }
 
     /// Keeps leases up, passes cancellation on and puts scheduled jobs in.

@@ -155,6 +155,15 @@ pub struct Lease {
     pub attempt: u32,
 }
 
+/// What became of a job that a worker has done, and the next one.
+#[derive(Debug)]
+pub struct Handover {
+    /// As [`JobStore::complete`] gives it.
+    pub completed: Result<()>,
+    /// As [`JobStore::lease`] gives it.
+    pub next: Result<Option<(Job, Lease)>>,
+}
+
 /// A queue of jobs. What a call has returned from is kept, whatever happens to the process then.
 ///
 /// A job is handed out to one worker at a time. When the worker's lease runs out, because it died or hangs, the job is
@@ -184,6 +193,13 @@ pub trait JobStore: Send + Sync {
     ///
     /// Errors: [`ErrorKind::LeaseLost`](crate::ErrorKind::LeaseLost): then the result counts for nothing.
     fn complete(&self, lease: Lease, result: Value) -> Result<()>;
+
+    /// Acknowledges a job as [`complete`](Self::complete) does, and hands out the next as [`lease`](Self::lease) does:
+    /// at once, where the store can. Each has its own outcome.
+    fn complete_and_lease(&self, lease: Lease, result: Value, kinds: &[&str], duration: Duration) -> Handover {
+        let completed = self.complete(lease, result);
+        Handover { completed, next: self.lease(kinds, SystemTime::now(), duration) }
+    }
 
     /// Says that an attempt failed. The job waits for the next one, or has failed if that was the last, or is
     /// cancelled if that was asked.

@@ -1,21 +1,29 @@
-//! The state of a queue, and who waits for it to change.
+//! A queue without its orders and its errors: what holds the items, who waits, and how much of the work is done.
 //!
-//! The lock guards the items; the count of unfinished ones stands beside it. Who changes the state wakes at most one of
-//! those that wait for the change, a thread before a task; who was woken and leaves room or items for more wakes the
-//! next. A task that was woken and then dropped passes the call on. `tests/queue_loom.rs` runs this file under loom.
+//! `tests/queue_loom.rs` runs this file, [`ring`](super::ring) and [`waiting`](super::waiting) under loom.
 
-use std::collections::VecDeque;
-use std::sync::PoisonError;
 use std::task::{Poll, Waker};
-use std::time::Instant;
 
-use crate::sync::{AtomicUsize, Condvar, LOOKS, Mutex, MutexGuard, Ordering};
+use crate::sync::{AtomicU64, Ordering};
+
+use super::waiting::{Patience, Ticket, Waiters};
 
 /// What holds the items, and so decides which is next.
-pub(crate) trait Buffer<T>: Default {
-    fn push(&mut self, item: T);
-    fn pop(&mut self) -> Option<T>;
+pub(crate) trait Buffer {
+    type Item;
+    /// One that holds up to `capacity` items.
+    fn new(capacity: usize) -> Self;
+    /// Puts an item in, or hands it back when there is no room, or the buffer is closed.
+    fn push(&self, item: Self::Item) -> Result<(), (Self::Item, Refusal)>;
+    /// Takes the next item out; when there is none, it is shut down if the buffer is closed.
+    fn pop(&self) -> Result<Self::Item, Refusal>;
+    /// Lets nothing more in.
+    fn close(&self);
+    fn is_closed(&self) -> bool;
     fn len(&self) -> usize;
+    fn capacity(&self) -> usize;
+    /// How many items were ever put in.
+    fn put(&self) -> u64;
 }
 
 /// Why an item was neither put nor got.
@@ -26,268 +34,154 @@ pub(crate) enum Refusal {
     NotNow,
 }
 
-/// How long a thread waits.
-#[derive(Clone, Copy)]
-pub(crate) enum Patience {
-    None,
-    Until(Instant),
-    Endless,
-}
-
 pub(crate) struct Core<B> {
-    state: Mutex<State<B>>,
-    capacity: usize,
-    unfinished: AtomicUsize,
-    some_item: Condvar,
-    some_room: Condvar,
-    all_done: Condvar,
-}
-
-struct State<B> {
     buffer: B,
-    open: bool,
+    done: Done,
     getters: Waiters,
     putters: Waiters,
     joiners: Waiters,
 }
 
-/// Who waits for one change.
-#[derive(Default)]
-struct Waiters {
-    threads: usize,
-    tasks: VecDeque<(u64, Waker)>,
-    next: u64,
+/// How much of what was put is done, on a cache line of its own.
+#[repr(align(128))]
+struct Done {
+    count: AtomicU64,
+    /// How many had been put at least, when somebody looked last: so not every look takes the line of those that put.
+    /// `Acquire` and `Release`, or one who sees what is done might not see that it was put.
+    put: AtomicU64,
 }
 
-/// A task's place among the waiters.
-pub(crate) type Ticket = Option<u64>;
-
-impl Waiters {
-    /// The call for the next one: for a thread through the condition, for a task by its waker.
-    fn call(&mut self) -> Call {
-        if self.threads > 0 {
-            Call::Thread
-        } else {
-            self.tasks.pop_front().map_or(Call::Nobody, |(_, waker)| Call::Task(waker))
-        }
-    }
-
-    fn enlist(&mut self, ticket: &mut Ticket, waker: &Waker) {
-        let known = ticket.and_then(|ticket| self.tasks.iter_mut().find(|(other, _)| *other == ticket));
-        if let Some((_, known)) = known {
-            known.clone_from(waker);
-        } else {
-            self.next += 1;
-            *ticket = Some(self.next);
-            self.tasks.push_back((self.next, waker.clone()));
-        }
-    }
-
-    /// Whether the ticket was still waiting.
-    fn strike(&mut self, ticket: &mut Ticket) -> bool {
-        let place = ticket.take().and_then(|ticket| self.tasks.iter().position(|(other, _)| *other == ticket));
-        place.and_then(|place| self.tasks.remove(place)).is_some()
-    }
-}
-
-enum Call {
-    Nobody,
-    Thread,
-    Task(Waker),
-}
-
-impl Call {
-    fn make(self, condition: &Condvar) {
-        match self {
-            Self::Nobody => {}
-            Self::Thread => condition.notify_one(),
-            Self::Task(waker) => waker.wake(),
-        }
-    }
-}
-
-impl<B> Core<B> {
+impl<B: Buffer> Core<B> {
     /// A queue that holds up to `capacity` items.
-    pub(crate) fn new(capacity: usize) -> Self
-    where
-        B: Default,
-    {
-        let waiters = Waiters::default;
-        let state =
-            State { buffer: B::default(), open: true, getters: waiters(), putters: waiters(), joiners: waiters() };
+    pub(crate) fn new(capacity: usize) -> Self {
         Self {
-            state: Mutex::new(state),
-            capacity,
-            unfinished: AtomicUsize::new(0),
-            some_item: Condvar::new(),
-            some_room: Condvar::new(),
-            all_done: Condvar::new(),
+            buffer: B::new(capacity),
+            done: Done { count: AtomicU64::new(0), put: AtomicU64::new(0) },
+            getters: Waiters::new(),
+            putters: Waiters::new(),
+            joiners: Waiters::new(),
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<B>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts an item, when there is room; else it is handed back.
-    pub(crate) fn put<T>(&self, item: T, patience: Patience) -> Result<(), (T, Refusal)>
-    where
-        B: Buffer<T>,
-    {
+    pub(crate) fn put(&self, item: B::Item, patience: Patience) -> Result<(), (B::Item, Refusal)> {
         let mut item = Some(item);
-        let put = self.wait(patience, &self.some_room, |state| &mut state.putters, |state| self.push(state, &mut item));
+        let put = self.putters.wait(patience, || self.push(&mut item), || self.has_room());
         match (put, item) {
-            (Err(refusal), Some(item)) => Err((item, refusal)),
-            _ => Ok(()),
+            (Some(Ok(())), _) | (_, None) => {
+                self.getters.call_one();
+                Ok(())
+            }
+            (Some(Err(refusal)), Some(item)) => Err((item, refusal)),
+            (None, Some(item)) => Err((item, Refusal::NotNow)),
         }
     }
 
     /// Takes the next item; after the shutdown, what is left.
-    pub(crate) fn get<T>(&self, patience: Patience) -> Result<T, Refusal>
-    where
-        B: Buffer<T>,
-    {
-        self.wait(patience, &self.some_item, |state| &mut state.getters, Self::pop)
+    pub(crate) fn get(&self, patience: Patience) -> Result<B::Item, Refusal> {
+        let got = self.getters.wait(patience, || self.pop(), || self.has_items()).unwrap_or(Err(Refusal::NotNow));
+        if got.is_ok() {
+            self.putters.call_one();
+        }
+        got
     }
 
     /// Puts for a task, which is called when it may try again.
-    pub(crate) fn poll_put<T>(
+    pub(crate) fn poll_put(
         &self,
-        item: &mut Option<T>,
+        item: &mut Option<B::Item>,
         ticket: &mut Ticket,
         waker: &Waker,
-    ) -> Poll<Result<(), Refusal>>
-    where
-        B: Buffer<T>,
-    {
-        let mut state = self.lock();
-        let Some((outcome, calls)) = self.push(&mut state, item) else {
-            state.putters.enlist(ticket, waker);
-            return Poll::Pending;
-        };
-        state.putters.strike(ticket);
-        drop(state);
-        self.make(calls);
-        Poll::Ready(outcome)
+    ) -> Poll<Result<(), Refusal>> {
+        let put = self.putters.poll(ticket, waker, || self.push(item), || self.has_room());
+        if matches!(put, Poll::Ready(Ok(()))) {
+            self.getters.call_one();
+        }
+        put
     }
 
     /// Takes for a task, which is called when it may try again.
-    pub(crate) fn poll_get<T>(&self, ticket: &mut Ticket, waker: &Waker) -> Poll<Result<T, Refusal>>
-    where
-        B: Buffer<T>,
-    {
-        let mut state = self.lock();
-        let Some((outcome, calls)) = Self::pop(&mut state) else {
-            state.getters.enlist(ticket, waker);
-            return Poll::Pending;
-        };
-        state.getters.strike(ticket);
-        drop(state);
-        self.make(calls);
-        Poll::Ready(outcome)
+    pub(crate) fn poll_get(&self, ticket: &mut Ticket, waker: &Waker) -> Poll<Result<B::Item, Refusal>> {
+        let got = self.getters.poll(ticket, waker, || self.pop(), || self.has_items());
+        if matches!(got, Poll::Ready(Ok(_))) {
+            self.putters.call_one();
+        }
+        got
     }
 
     /// Takes back a task's wish to put; a call it has had is passed on.
     pub(crate) fn give_up_put(&self, ticket: &mut Ticket) {
-        if ticket.is_some() {
-            let mut state = self.lock();
-            if !state.putters.strike(ticket) {
-                let call = state.putters.call();
-                drop(state);
-                call.make(&self.some_room);
-            }
-        }
+        self.putters.give_up(ticket, || self.has_room());
     }
 
     /// Takes back a task's wish to get; a call it has had is passed on.
     pub(crate) fn give_up_get(&self, ticket: &mut Ticket) {
-        if ticket.is_some() {
-            let mut state = self.lock();
-            if !state.getters.strike(ticket) {
-                let call = state.getters.call();
-                drop(state);
-                call.make(&self.some_item);
-            }
-        }
+        self.getters.give_up(ticket, || self.has_items());
     }
 
     /// Says that an item which was got is done. False when there was none left to be done.
     pub(crate) fn task_done(&self) -> bool {
-        let before = self.unfinished.fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| count.checked_sub(1));
-        if before == Ok(1) {
-            // Whoever saw the count before waits by the time the lock is free.
-            let tasks = std::mem::take(&mut self.lock().joiners.tasks);
-            self.all_done.notify_all();
-            for (_, waker) in tasks {
-                waker.wake();
+        let mut done = self.done.count.load(Ordering::Relaxed);
+        loop {
+            if self.done.put.load(Ordering::Acquire) <= done {
+                let put = self.buffer.put();
+                if put <= done {
+                    return false;
+                }
+                self.done.put.store(put, Ordering::Release);
+            }
+            match self.done.count.compare_exchange_weak(done, done + 1, Ordering::SeqCst, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(newer) => done = newer,
             }
         }
-        before.is_ok()
+        if self.joiners.is_somebody() && self.unfinished() == 0 {
+            self.joiners.call_all();
+        }
+        true
     }
 
     /// Waits until all that was put is done. False when that took too long.
     pub(crate) fn join(&self, patience: Patience) -> bool {
-        let done = |_: &mut State<B>| (self.unfinished() == 0).then_some((Ok(()), Calls::NONE));
-        self.wait(patience, &self.all_done, |state| &mut state.joiners, done).is_ok()
+        self.joiners.wait(patience, || self.is_all_done(), || false).is_some()
     }
 
     /// Waits for the same as a task.
     pub(crate) fn poll_join(&self, ticket: &mut Ticket, waker: &Waker) -> Poll<()> {
-        let mut state = self.lock();
-        if self.unfinished() == 0 {
-            state.joiners.strike(ticket);
-            return Poll::Ready(());
-        }
-        state.joiners.enlist(ticket, waker);
-        Poll::Pending
+        self.joiners.poll(ticket, waker, || self.is_all_done(), || false)
     }
 
     /// Takes back a task's wish to join.
     pub(crate) fn give_up_join(&self, ticket: &mut Ticket) {
-        if ticket.is_some() {
-            self.lock().joiners.strike(ticket);
-        }
+        self.joiners.give_up(ticket, || false);
     }
 
     /// How many items were put and are not done.
     pub(crate) fn unfinished(&self) -> usize {
-        self.unfinished.load(Ordering::Acquire)
+        // In this order: what was done then had been put then.
+        let done = self.done.count.load(Ordering::SeqCst);
+        (self.buffer.put() - done) as usize
     }
 
-    pub(crate) fn len<T>(&self) -> usize
-    where
-        B: Buffer<T>,
-    {
-        self.lock().buffer.len()
+    pub(crate) fn len(&self) -> usize {
+        self.buffer.len()
     }
 
     pub(crate) fn is_shut_down(&self) -> bool {
-        !self.lock().open
+        self.buffer.is_closed()
     }
 
     /// Lets nothing more in, and tells all who wait.
     pub(crate) fn shut_down(&self) {
-        let mut state = self.lock();
-        state.open = false;
-        let getters = std::mem::take(&mut state.getters.tasks);
-        let putters = std::mem::take(&mut state.putters.tasks);
-        drop(state);
-        self.some_item.notify_all();
-        self.some_room.notify_all();
-        for (_, waker) in getters.into_iter().chain(putters) {
-            waker.wake();
-        }
+        self.buffer.close();
+        self.getters.call_all();
+        self.putters.call_all();
     }
 
     /// Lets nothing more in and takes out what nobody has got; that counts as done.
-    pub(crate) fn drain<T>(&self) -> Vec<T>
-    where
-        B: Buffer<T>,
-    {
-        let mut state = self.lock();
-        state.open = false;
-        let items: Vec<T> = std::iter::from_fn(|| state.buffer.pop()).collect();
-        drop(state);
+    pub(crate) fn drain(&self) -> Vec<B::Item> {
+        self.buffer.close();
+        let items: Vec<B::Item> = std::iter::from_fn(|| self.buffer.pop().ok()).collect();
         self.shut_down();
         for _ in &items {
             self.task_done();
@@ -295,92 +189,32 @@ impl<B> Core<B> {
         items
     }
 
-    fn push<T>(&self, state: &mut State<B>, item: &mut Option<T>) -> Option<(Result<(), Refusal>, Calls)>
-    where
-        B: Buffer<T>,
-    {
-        if !state.open {
-            return Some((Err(Refusal::ShutDown), Calls::NONE));
-        }
-        if state.buffer.len() >= self.capacity {
-            return None;
-        }
-        if let Some(item) = item.take() {
-            self.unfinished.fetch_add(1, Ordering::AcqRel);
-            state.buffer.push(item);
-        }
-        let room_left = state.buffer.len() < self.capacity;
-        let room = if room_left { state.putters.call() } else { Call::Nobody };
-        Some((Ok(()), Calls { item: state.getters.call(), room }))
-    }
-
-    fn pop<T>(state: &mut State<B>) -> Option<(Result<T, Refusal>, Calls)>
-    where
-        B: Buffer<T>,
-    {
-        match state.buffer.pop() {
-            Some(item) => {
-                let items_left = state.buffer.len() > 0;
-                let next = if items_left { state.getters.call() } else { Call::Nobody };
-                Some((Ok(item), Calls { item: next, room: state.putters.call() }))
+    fn push(&self, item: &mut Option<B::Item>) -> Option<Result<(), Refusal>> {
+        match self.buffer.push(item.take()?) {
+            Ok(()) => Some(Ok(())),
+            Err((refused, refusal)) => {
+                *item = Some(refused);
+                (refusal == Refusal::ShutDown).then_some(Err(refusal))
             }
-            None if !state.open => Some((Err(Refusal::ShutDown), Calls::NONE)),
-            None => None,
         }
     }
 
-    fn make(&self, calls: Calls) {
-        calls.item.make(&self.some_item);
-        calls.room.make(&self.some_room);
-    }
-
-    /// Tries until it is done or patience ends.
-    fn wait<R>(
-        &self,
-        patience: Patience,
-        condition: &Condvar,
-        waiters: impl Fn(&mut State<B>) -> &mut Waiters,
-        mut attempt: impl FnMut(&mut State<B>) -> Option<(Result<R, Refusal>, Calls)>,
-    ) -> Result<R, Refusal> {
-        let mut looks = 0;
-        let mut state = self.lock();
-        loop {
-            if let Some((outcome, calls)) = attempt(&mut state) {
-                drop(state);
-                self.make(calls);
-                return outcome;
-            }
-            let left = match patience {
-                Patience::None => return Err(Refusal::NotNow),
-                Patience::Endless => None,
-                Patience::Until(end) => match end.checked_duration_since(Instant::now()) {
-                    Some(left) if !left.is_zero() => Some(left),
-                    _ => return Err(Refusal::NotNow),
-                },
-            };
-            if looks != LOOKS {
-                looks += 1;
-                drop(state);
-                std::thread::yield_now();
-                state = self.lock();
-                continue;
-            }
-            waiters(&mut state).threads += 1;
-            state = match left {
-                None => condition.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(left) => condition.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0,
-            };
-            waiters(&mut state).threads -= 1;
+    fn pop(&self) -> Option<Result<B::Item, Refusal>> {
+        match self.buffer.pop() {
+            Err(Refusal::NotNow) => None,
+            got => Some(got),
         }
     }
-}
 
-/// Whom to call once the lock is free.
-struct Calls {
-    item: Call,
-    room: Call,
-}
+    fn is_all_done(&self) -> Option<()> {
+        (self.unfinished() == 0).then_some(())
+    }
 
-impl Calls {
-    const NONE: Self = Self { item: Call::Nobody, room: Call::Nobody };
+    fn has_items(&self) -> bool {
+        self.buffer.len() > 0
+    }
+
+    fn has_room(&self) -> bool {
+        self.buffer.len() < self.buffer.capacity()
+    }
 }

@@ -22,7 +22,10 @@
 //! ```
 
 mod core;
+mod locked;
 mod order;
+mod ring;
+mod waiting;
 mod workers;
 
 use std::fmt;
@@ -31,8 +34,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use self::core::{Core, Patience, Refusal, Ticket};
+use self::core::{Core, Refusal};
 pub use self::order::{Fifo, Lifo, Order, Priority};
+use self::waiting::{Patience, Ticket};
 pub use self::workers::Workers;
 use crate::error::{Error, ErrorKind, Result};
 

@@ -4,14 +4,16 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
 
-use super::core::Buffer;
+use super::core::{Buffer, Refusal};
+use super::locked::{Items, Locked};
+use super::ring::Ring;
 
 /// The order in which a [`Queue`](super::Queue) hands out its items.
 #[expect(private_bounds, reason = "what the bound names is the queue's own business; no other orders are made")]
 pub trait Order<T>: Sealed {
     /// What holds the items.
     #[doc(hidden)]
-    type Held: Buffer<T>;
+    type Held: Buffer<Item = T>;
 }
 
 trait Sealed {}
@@ -33,18 +35,101 @@ impl Sealed for Lifo {}
 impl Sealed for Priority {}
 
 impl<T> Order<T> for Fifo {
-    type Held = VecDeque<T>;
+    type Held = FirstIn<T>;
 }
 
 impl<T> Order<T> for Lifo {
-    type Held = Vec<T>;
+    type Held = Locked<Vec<T>>;
 }
 
 impl<T: Ord> Order<T> for Priority {
-    type Held = Heap<T>;
+    type Held = Locked<Heap<T>>;
 }
 
-impl<T> Buffer<T> for VecDeque<T> {
+/// The memory up to which a bounded queue has it all from the beginning.
+const AT_ONCE: usize = 1 << 20;
+
+/// What holds the items of a [`Fifo`] queue.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a queue has one, on the heap; a box would be one step more for each item"
+)]
+pub enum FirstIn<T> {
+    Ring(Ring<T>),
+    /// One without a bound, or so large that it takes its memory as it grows.
+    Growing(Locked<VecDeque<T>>),
+}
+
+impl<T> Buffer for FirstIn<T> {
+    type Item = T;
+
+    fn new(capacity: usize) -> Self {
+        if Ring::<T>::size(capacity).is_some_and(|size| size <= AT_ONCE) {
+            Self::Ring(Ring::new(capacity))
+        } else {
+            Self::Growing(Locked::new(capacity))
+        }
+    }
+
+    fn push(&self, item: T) -> Result<(), (T, Refusal)> {
+        match self {
+            Self::Ring(ring) => ring.push(item),
+            Self::Growing(growing) => growing.push(item),
+        }
+    }
+
+    fn pop(&self) -> Result<T, Refusal> {
+        match self {
+            Self::Ring(ring) => ring.pop(),
+            Self::Growing(growing) => growing.pop(),
+        }
+    }
+
+    fn close(&self) {
+        match self {
+            Self::Ring(ring) => ring.close(),
+            Self::Growing(growing) => growing.close(),
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Ring(ring) => ring.is_closed(),
+            Self::Growing(growing) => growing.is_closed(),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Ring(ring) => ring.len(),
+            Self::Growing(growing) => growing.len(),
+        }
+    }
+
+    fn capacity(&self) -> usize {
+        match self {
+            Self::Ring(ring) => ring.capacity(),
+            Self::Growing(growing) => growing.capacity(),
+        }
+    }
+
+    fn put(&self) -> u64 {
+        match self {
+            Self::Ring(ring) => ring.put(),
+            Self::Growing(growing) => growing.put(),
+        }
+    }
+}
+
+impl<T> fmt::Debug for FirstIn<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FirstIn").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl<T> Items for VecDeque<T> {
+    type Item = T;
+
     fn push(&mut self, item: T) {
         self.push_back(item);
     }
@@ -58,7 +143,9 @@ impl<T> Buffer<T> for VecDeque<T> {
     }
 }
 
-impl<T> Buffer<T> for Vec<T> {
+impl<T> Items for Vec<T> {
+    type Item = T;
+
     fn push(&mut self, item: T) {
         self.push(item);
     }
@@ -89,7 +176,9 @@ impl<T: Ord> Default for Heap<T> {
     }
 }
 
-impl<T: Ord> Buffer<T> for Heap<T> {
+impl<T: Ord> Items for Heap<T> {
+    type Item = T;
+
     fn push(&mut self, item: T) {
         self.heap.push(Reverse(Numbered { item, number: self.next }));
         self.next += 1;

@@ -21,7 +21,7 @@ pub struct Workers<T, O: Order<T>, E> {
 impl<T, O, E> Workers<T, O, E>
 where
     T: Send + 'static,
-    O: Order<T, Held: Send> + 'static,
+    O: Order<T, Held: Send + Sync> + 'static,
     E: From<Error> + Send + 'static,
 {
     /// Starts `count` workers over `queue`.

@@ -20,20 +20,24 @@
 //! | module | content |
 //! |---|---|
 //! | this one | [`DurableJobs`] and its transactions |
+//! | `desk` | the writes of many threads, made in one transaction |
 //! | `row` | a job as a row of the table |
 
+mod desk;
 mod row;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value as Json;
-use taipan_runtime::jobs::{Job, JobStore, Lease, NewJob, State};
+use taipan_runtime::jobs::{Handover, Job, JobStore, Lease, NewJob, State};
 use taipan_runtime::{Error as RunError, ErrorKind as RunErrorKind};
 
+use self::desk::{Answer, Desk, Wish};
 use self::row::{COLUMNS, moment, time};
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::Store;
+use crate::store::{Engine, Store};
 use crate::table::Dialect;
 use crate::transaction::{Isolation, Transaction, TransactionOptions};
 use crate::value::Value;
@@ -45,11 +49,13 @@ const LOST: &str = "its worker was not heard of any more";
 
 /// A [`JobStore`] in a database, SQLite or PostgreSQL; any number of processes may share it.
 ///
-/// Each call is one transaction and returns when that is on the disk. A job's time is the clock of the process that asks,
+/// Each call is part of one transaction and returns when that is on the disk; what many threads put in, take and
+/// acknowledge at the same moment goes there together. A job's time is the clock of the process that asks,
 /// so the clocks of machines that share a queue must agree as well as leases are long.
 #[derive(Clone)]
 pub struct DurableJobs {
     store: Store,
+    desk: Arc<Desk>,
 }
 
 impl DurableJobs {
@@ -62,7 +68,7 @@ impl DurableJobs {
         let made = make(store);
         match made {
             Err(error) if store.transaction(&reading(), is_there).is_ok_and(|there| !there) => Err(error),
-            _ => Ok(Self { store: store.clone() }),
+            _ => Ok(Self { store: store.clone(), desk: Arc::default() }),
         }
     }
 
@@ -106,15 +112,24 @@ impl DurableJobs {
         self.store.transaction(&reading(), work)
     }
 
-    /// Changes a job that a lease is for, if it is the latest: `sql` sets what it sets with the values from `$3` on.
-    fn of_lease(&self, lease: Lease, set: &str, values: &[Value]) -> Result<Held<()>> {
-        let sql = format!("UPDATE _taipan_jobs SET {set} WHERE id = $1 AND attempts = $2 AND state = 'running'");
-        let mut all = vec![integer(lease.job), integer(lease.attempt.into())];
-        all.extend_from_slice(values);
-        self.write(|tx| match tx.execute(&sql, &all)? {
-            0 => Ok(Err(lost(job_of(tx, lease.job, "")?.as_ref(), lease))),
-            _ => Ok(Ok(())),
-        })
+    /// Grants a wish, with those of others where that is faster.
+    fn grant(&self, wish: Wish) -> Result<Answer, RunError> {
+        match &self.store.engine {
+            // In a transaction of this thread its own write is refused, and must not wait for others either.
+            Engine::Sqlite(database) if !database.is_writing_here() => self.desk.grant(&self.store, wish),
+            _ => self.write(|tx| wish.grant(tx)).map_err(RunError::storage)?.map_err(RunError::new),
+        }
+    }
+}
+
+/// Changes a job that a lease is for, if it is the latest: `set` sets what it sets with the values from `$3` on.
+fn of_lease(tx: &mut Transaction<'_>, lease: Lease, set: &str, values: &[Value]) -> Result<Held<()>> {
+    let sql = format!("UPDATE _taipan_jobs SET {set} WHERE id = $1 AND attempts = $2 AND state = 'running'");
+    let mut all = vec![integer(lease.job), integer(lease.attempt.into())];
+    all.extend_from_slice(values);
+    match tx.execute(&sql, &all)? {
+        0 => Ok(Err(lost(job_of(tx, lease.job, "")?.as_ref(), lease))),
+        _ => Ok(Ok(())),
     }
 }
 
@@ -218,26 +233,27 @@ fn fail(tx: &mut Transaction<'_>, job: &Job, error: &str, now: SystemTime) -> Re
     tx.execute(sql, &values).map(drop)
 }
 
-/// The first job that is due of each kind, as a query: the index then has them all at hand, however many wait.
-fn first_of_each(kinds: &[&str], from: usize, due: &str, lock: &str) -> String {
+/// The first jobs that are due of each kind, `most` of each, as a query: the index then has them all at hand, however
+/// many wait.
+fn first_of_each(kinds: usize, from: usize, most: &str, due: &str, lock: &str) -> String {
     let one = |number: usize| {
         format!(
             "SELECT * FROM (SELECT id, due FROM _taipan_jobs WHERE state = 'waiting' AND kind = ${number}{due} \
-             ORDER BY due, id LIMIT 1{lock}) AS kind_{number}"
+             ORDER BY due, id LIMIT {most}{lock}) AS kind_{number}"
         )
     };
-    (from..from + kinds.len()).map(one).collect::<Vec<_>>().join(" UNION ALL ")
+    (from..from + kinds).map(one).collect::<Vec<_>>().join(" UNION ALL ")
 }
 
-fn names(kinds: &[&str]) -> impl Iterator<Item = Value> {
-    kinds.iter().map(|kind| Value::Text((*kind).to_owned()))
+fn names<S: AsRef<str>>(kinds: &[S]) -> impl Iterator<Item = Value> {
+    kinds.iter().map(|kind| Value::Text(kind.as_ref().to_owned()))
 }
 
 fn next_due(tx: &mut Transaction<'_>, kinds: &[&str]) -> Result<Option<SystemTime>> {
     let waiting = if kinds.is_empty() {
         String::new()
     } else {
-        format!("SELECT due FROM ({}) AS waiting UNION ALL ", first_of_each(kinds, 1, "", ""))
+        format!("SELECT due FROM ({}) AS waiting UNION ALL ", first_of_each(kinds.len(), 1, "1", "", ""))
     };
     let sql = format!(
         "SELECT min(due) FROM ({waiting}SELECT until AS due FROM (SELECT until FROM _taipan_jobs WHERE state = 'running' \
@@ -250,69 +266,79 @@ fn next_due(tx: &mut Transaction<'_>, kinds: &[&str]) -> Result<Option<SystemTim
     })
 }
 
-fn lease(tx: &mut Transaction<'_>, kinds: &[&str], now: SystemTime, until: SystemTime) -> Result<Option<Job>> {
+/// Hands out up to `most` jobs, those first that have been due longest.
+fn lease(
+    tx: &mut Transaction<'_>,
+    kinds: &[String],
+    now: SystemTime,
+    until: SystemTime,
+    most: usize,
+) -> Result<Vec<Job>> {
     let lock = skipping(tx);
     let run_out = format!("SELECT {COLUMNS} FROM _taipan_jobs WHERE state = 'running' AND until <= $1{lock}");
     for row in tx.query(&run_out, &[time(now)])?.rows {
         fail(tx, &row::job(&row)?, LOST, now)?;
     }
-    let first = first_of_each(kinds, 3, " AND due <= $1", lock);
+    let first = first_of_each(kinds.len(), 4, "$3", " AND due <= $1", lock);
+    // PostgreSQL may ask for the rows of an IN more than once, and lock others the second time; there it is one at a time.
+    let is = if most == 1 { "=" } else { "IN" };
     let sql = format!(
         "UPDATE _taipan_jobs SET state = 'running', attempts = attempts + 1, until = $2 \
-         WHERE id = (SELECT id FROM ({first}) AS first ORDER BY due, id LIMIT 1) RETURNING {COLUMNS}"
+         WHERE id {is} (SELECT id FROM ({first}) AS first ORDER BY due, id LIMIT $3) RETURNING {COLUMNS}"
     );
-    let mut values = vec![time(now), time(until)];
+    let mut values = vec![time(now), time(until), integer(most as u64)];
     values.extend(names(kinds));
     let rows = tx.query(&sql, &values)?.rows;
-    rows.first().map(|row| row::job(row)).transpose()
+    let mut jobs = rows.iter().map(|row| row::job(row)).collect::<Result<Vec<Job>>>()?;
+    jobs.sort_by_key(|job| (job.due, job.id));
+    Ok(jobs)
+}
+
+fn leased(job: Job) -> (Job, Lease) {
+    let lease = Lease { job: job.id, attempt: job.attempts };
+    (job, lease)
 }
 
 impl JobStore for DurableJobs {
     fn enqueue(&self, job: NewJob, now: SystemTime) -> Result<(u64, bool), RunError> {
-        self.write(|tx| Self::enqueue_within(tx, &job, now)).map_err(RunError::storage)
+        self.grant(Wish::Enqueue { job, now })?.number()
     }
 
     fn lease(&self, kinds: &[&str], now: SystemTime, duration: Duration) -> Result<Option<(Job, Lease)>, RunError> {
         if kinds.is_empty() {
             return Ok(None);
         }
-        let leased = self.write(|tx| lease(tx, kinds, now, now + duration)).map_err(RunError::storage)?;
-        Ok(leased.map(|job| {
-            let lease = Lease { job: job.id, attempt: job.attempts };
-            (job, lease)
-        }))
+        self.grant(Wish::lease(kinds, now, duration))?.job()
     }
 
     fn renew(&self, lease: Lease, now: SystemTime, duration: Duration) -> Result<bool, RunError> {
-        let sql = "UPDATE _taipan_jobs SET until = $3 WHERE id = $1 AND attempts = $2 AND state = 'running' \
-                   RETURNING cancel";
-        let values = [integer(lease.job), integer(lease.attempt.into()), time(now + duration)];
-        flat(self.write(|tx| match tx.query(sql, &values)?.rows.first().map(Vec::as_slice) {
-            Some([Value::Integer(cancel)]) => Ok(Ok(*cancel != 0)),
-            _ => Ok(Err(lost(job_of(tx, lease.job, "")?.as_ref(), lease))),
-        }))
+        self.grant(Wish::Renew { lease, until: now + duration })?.asks_to_stop()
     }
 
     fn progress(&self, lease: Lease, done: u64, total: Option<u64>) -> Result<(), RunError> {
-        let total = total.map_or(Value::Null, integer);
-        flat(self.of_lease(lease, "done = $3, total = $4", &[integer(done), total]))
+        self.grant(Wish::Progress { lease, done, total }).map(drop)
     }
 
     fn complete(&self, lease: Lease, result: Json) -> Result<(), RunError> {
-        let set = "state = 'done', result = $3, error = NULL, until = NULL, ended = $4";
-        flat(self.of_lease(lease, set, &[Value::Text(result.to_string()), time(SystemTime::now())]))
+        self.grant(Wish::complete(lease, &result)).map(drop)
+    }
+
+    fn complete_and_lease(&self, lease: Lease, result: Json, kinds: &[&str], duration: Duration) -> Handover {
+        let wish = Wish::complete(lease, &result);
+        let next = Wish::lease(kinds, SystemTime::now(), duration);
+        match &self.store.engine {
+            Engine::Sqlite(database) if !kinds.is_empty() && !database.is_writing_here() => {
+                let [completed, next] = self.desk.grant_both(&self.store, [wish, next]);
+                Handover { completed: completed.map(drop), next: next.and_then(Answer::job) }
+            }
+            _ => {
+                Handover { completed: self.grant(wish).map(drop), next: self.lease(kinds, SystemTime::now(), duration) }
+            }
+        }
     }
 
     fn fail(&self, lease: Lease, error: &str, now: SystemTime) -> Result<(), RunError> {
-        flat(self.write(|tx| {
-            let lock = locking(tx);
-            match job_of(tx, lease.job, lock)? {
-                Some(job) if job.state == State::Running && job.attempts == lease.attempt => {
-                    fail(tx, &job, error, now).map(Ok)
-                }
-                job => Ok(Err(lost(job.as_ref(), lease))),
-            }
-        }))
+        self.grant(Wish::Fail { lease, error: error.to_owned(), now }).map(drop)
     }
 
     fn cancel(&self, id: u64) -> Result<State, RunError> {
@@ -356,6 +382,6 @@ impl JobStore for DurableJobs {
 
 impl fmt::Debug for DurableJobs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DurableJobs").field("database", &self.store.name()).finish()
+        f.debug_struct("DurableJobs").field("database", &self.store.name()).finish_non_exhaustive()
     }
 }

@@ -147,6 +147,11 @@ impl Database {
         Ok(Writer::new(self, turn))
     }
 
+    /// Whether the calling thread is in the midst of writing, and another write of its would never have its turn.
+    pub(crate) fn is_writing_here(&self) -> bool {
+        self.turns.is_mine()
+    }
+
     /// The turn to write, maybe with transactions of others that wait to be committed.
     fn turn(&self, timeout: Option<Duration>) -> Result<Turn<'_>> {
         let mut turn = self.turns.take(timeout)?;

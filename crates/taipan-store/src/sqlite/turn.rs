@@ -54,6 +54,11 @@ impl Turns {
         Turns { state: Mutex::new(State { connection, ..State::default() }), freed: Condvar::new() }
     }
 
+    /// Whether the calling thread has the turn.
+    pub(super) fn is_mine(&self) -> bool {
+        lock(&self.state).holder == Some(thread::current().id())
+    }
+
     /// Waits for the turn.
     pub(super) fn take(&self, timeout: Option<Duration>) -> Result<Turn<'_>> {
         let me = thread::current().id();

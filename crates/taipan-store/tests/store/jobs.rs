@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value as Json, json};
-use taipan_runtime::jobs::{Job, JobStore, Lease, NewJob, Runner, RunningJobs, State, conformance};
+use taipan_runtime::jobs::{Handover, Job, JobStore, Lease, NewJob, Runner, RunningJobs, State, conformance};
 use taipan_runtime::{Error as RunError, ErrorKind as RunErrorKind};
 use taipan_store::{DurableJobs, Error, Store, TransactionOptions, Value};
 use tempfile::TempDir;
@@ -121,6 +121,14 @@ impl JobStore for Telling {
         self.0.complete(lease, result)?;
         say(&format!("done {} {}", lease.job, lease.attempt));
         Ok(())
+    }
+
+    fn complete_and_lease(&self, lease: Lease, result: Json, kinds: &[&str], duration: Duration) -> Handover {
+        let handover = self.0.complete_and_lease(lease, result, kinds, duration);
+        if handover.completed.is_ok() {
+            say(&format!("done {} {}", lease.job, lease.attempt));
+        }
+        handover
     }
 
     fn fail(&self, lease: Lease, error: &str, now: SystemTime) -> Result<(), RunError> {
