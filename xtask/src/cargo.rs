@@ -11,6 +11,13 @@ pub(crate) fn cargo(root: &Path, arguments: &[&str]) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root);
+    // Build scripts that look at what cargo says of xtask would be run again, and half of the tree be built, whenever cargo
+    // is called by hand in between.
+    for (name, _) in std::env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
     let on_ci = std::env::var_os("CI").is_some();
     if on_ci
         && std::env::var_os("CARGO_TARGET_DIR").is_none()
