@@ -50,8 +50,11 @@ const GROUP: usize = 8;
 /// Steps between two looks at which rows have arrived.
 const STEPS: usize = 6;
 
-/// Rows from which it pays to make trees compact.
+/// Rows from which it pays to make any tree compact, on all cores.
 const MANY_ROWS: usize = 1024;
+
+/// Rows from which it pays to make trees compact that have no more splits than there are rows.
+const SOME_ROWS: usize = 32;
 
 /// Splits in the subtree of each split.
 fn sizes(tree: &Tree) -> Vec<u32> {
@@ -70,7 +73,9 @@ fn sizes(tree: &Tree) -> Vec<u32> {
 pub(crate) fn compacted<'a>(trees: impl Iterator<Item = &'a Tree>, n_rows: usize) -> Vec<Compact<'a>> {
     let trees: Vec<&Tree> = trees.collect();
     if n_rows < MANY_ROWS {
-        trees.into_iter().map(|tree| Compact { tree, packed: None }).collect()
+        let pays = |tree: &Tree| n_rows >= SOME_ROWS && tree.splits().len() <= n_rows;
+        let packed = |tree| pays(tree).then(|| Packed::of(tree)).flatten();
+        trees.into_iter().map(|tree| Compact { tree, packed: packed(tree) }).collect()
     } else {
         trees.into_par_iter().map(|tree| Compact { tree, packed: Packed::of(tree) }).collect()
     }
