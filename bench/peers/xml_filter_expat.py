@@ -7,12 +7,14 @@ from xml.sax.saxutils import escape
 source, target = sys.argv[1:]
 members = []
 text = ""
+depth = 0  # a flight has a member of the same name, its number
 
 
 def start(name, attributes):
-    global text
+    global depth, text
     text = ""
-    if name == "flight":
+    depth += 1
+    if depth == 2:
         members.clear()
 
 
@@ -22,8 +24,11 @@ def characters(data):
 
 
 def end(name):
-    if name != "flight":
+    global depth
+    depth -= 1
+    if depth == 2:
         members.append((name, text))
+    if depth != 1:
         return
     for member, value in members:
         if member == "dep_delay" and int(value) > 45:
