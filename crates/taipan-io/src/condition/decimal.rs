@@ -4,6 +4,8 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use crate::value::small_exponent;
+
 /// Up to this many digits, decimals and the floats nearest to them are in the same order.
 const EXACT_DIGITS: usize = 15;
 
@@ -142,23 +144,6 @@ fn int_to_float(int: i64, float: f64) -> Option<Ordering> {
         return Some(if float == f64::NEG_INFINITY { Ordering::Greater } else { Ordering::Less });
     }
     None
-}
-
-fn small_exponent(text: &[u8]) -> Option<i32> {
-    let negative = text.first() == Some(&b'-');
-    let digits = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
-    if digits.is_empty() {
-        return None;
-    }
-    let mut exponent = 0i32;
-    for byte in digits {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        exponent = exponent.saturating_mul(10).saturating_add(i32::from(digit));
-    }
-    Some(if negative { -exponent } else { exponent })
 }
 
 /// A decimal as sign, exponent of its first digit that is not zero, and the digits from there on.

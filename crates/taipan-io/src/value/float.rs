@@ -179,7 +179,8 @@ fn product(mantissa: u64, power: i32) -> Option<f64> {
     Some(f64::from_bits((biased << STORED_BITS) | ((bits >> carry) & ((1 << STORED_BITS) - 1))))
 }
 
-fn small_exponent(text: &[u8]) -> Option<i32> {
+/// The digits behind an `e`; beyond 32 bits it stays at their end.
+pub(crate) fn small_exponent(text: &[u8]) -> Option<i32> {
     let negative = text.first() == Some(&b'-');
     let digits = text.strip_prefix(b"-").or_else(|| text.strip_prefix(b"+")).unwrap_or(text);
     if digits.is_empty() {

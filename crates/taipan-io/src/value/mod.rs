@@ -5,7 +5,7 @@ mod float;
 
 use std::ops::Range;
 
-pub(crate) use float::{float, is_float};
+pub(crate) use float::{float, is_float, small_exponent};
 
 /// 2^53, up to which every integer is a float exactly.
 pub(crate) const EXACT: u64 = 1 << 53;
