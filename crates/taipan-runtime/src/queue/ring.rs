@@ -23,7 +23,7 @@
 //! - First looks at the counts are `Relaxed`, and so is what a failed exchange brings: a count that is out of date fails
 //!   at the exchange, or is loaded anew before anybody is refused.
 
-#![expect(unsafe_code, reason = "with a lock, eight threads on two cores take five times as long for an item")]
+#![expect(unsafe_code, reason = "with a lock, eight threads on two cores take twice as long for an item")]
 
 use std::mem::MaybeUninit;
 use std::panic::{RefUnwindSafe, UnwindSafe};
