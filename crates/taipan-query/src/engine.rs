@@ -1,14 +1,15 @@
-//! The engine: a planner, its threads and its memory.
+//! The engine: a planner, its threads and its memory, each made when first needed.
 
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::catalog::{CatalogProvider, MemoryCatalogProvider, SchemaProvider};
 use datafusion::common::Column;
+use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
@@ -26,6 +27,7 @@ use crate::names::resolve;
 use crate::rows::Rows;
 use crate::shape::Shape;
 use crate::tables::{Catalog, Reach, ReadFile};
+use crate::whole::WholeFile;
 
 const CATALOG: &str = "taipan";
 const SCHEMA: &str = "public";
@@ -87,62 +89,72 @@ pub struct Engine {
 }
 
 struct Inner {
-    session: SessionContext,
     catalog: Arc<Catalog>,
-    threads: Arc<Threads>,
+    resources: Arc<Resources>,
+    session: Made<SessionContext>,
 }
 
-/// The threads of engines that share them.
-struct Threads(Option<Runtime>);
+/// What engines share that differ only in their reach.
+struct Resources {
+    threads: usize,
+    memory: usize,
+    runtime: Made<Runtime>,
+    environment: Made<Arc<RuntimeEnv>>,
+}
+
+/// What is made when it is first needed, or why it could not be.
+type Made<T> = OnceLock<std::result::Result<T, String>>;
 
 impl Engine {
-    /// Starts an engine.
+    /// An engine, whose threads start with its first query.
     ///
-    /// Errors: [`ErrorKind::Start`] when the system refuses the threads.
+    /// Errors: those of options that [`ReadOptions::set`](taipan_io::ReadOptions::set) refuses.
     pub fn new(options: &EngineOptions) -> Result<Self> {
         let threads = options.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-        let start = |error: String| Error::new(ErrorKind::Start(format!("the query engine could not start: {error}")));
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(threads)
-            .thread_name("taipan-query")
-            .enable_time()
-            .build()
-            .map_err(|error| start(error.to_string()))?;
-        let environment = RuntimeEnvBuilder::new()
-            .with_memory_limit(options.memory_limit.unwrap_or(512 << 20), 1.0)
-            .build_arc()
-            .map_err(|error| start(error.to_string()))?;
+        let memory = options.memory_limit.unwrap_or(512 << 20);
         let catalog = Catalog::new(options.store.clone(), options.reach, options.reading.clone().into());
         // A wrong option is told at once, not by the first file.
         options.reading.iter().try_fold(catalog.reading(), |reading, (name, value)| reading.set(name, value))?;
-        Self::over(catalog, threads, environment, Arc::new(Threads(Some(runtime))))
+        let (runtime, environment) = (OnceLock::new(), OnceLock::new());
+        Ok(Self::over(catalog, Arc::new(Resources { threads, memory, runtime, environment })))
     }
 
     /// An engine on the same threads and in the same memory whose statements reach no further.
-    ///
-    /// Errors: [`ErrorKind::Start`].
-    pub fn within(&self, reach: Reach) -> Result<Self> {
-        let session = &self.inner.session;
-        let threads = session.copied_config().target_partitions();
-        Self::over(self.inner.catalog.within(reach), threads, session.runtime_env(), Arc::clone(&self.inner.threads))
+    #[must_use]
+    pub fn within(&self, reach: Reach) -> Self {
+        Self::over(self.inner.catalog.within(reach), Arc::clone(&self.inner.resources))
     }
 
-    fn over(catalog: Catalog, partitions: usize, environment: Arc<RuntimeEnv>, threads: Arc<Threads>) -> Result<Self> {
-        let start = |error: String| Error::new(ErrorKind::Start(format!("the query engine could not start: {error}")));
+    fn over(catalog: Catalog, resources: Arc<Resources>) -> Self {
+        Self { inner: Arc::new(Inner { catalog: Arc::new(catalog), resources, session: OnceLock::new() }) }
+    }
+
+    fn session(&self) -> Result<&SessionContext> {
+        let made = self.inner.session.get_or_init(|| self.make_session().map_err(|error| error.to_string()));
+        made.as_ref().map_err(not_started)
+    }
+
+    fn make_session(&self) -> datafusion::error::Result<SessionContext> {
+        let resources = &self.inner.resources;
         let mut config = SessionConfig::new()
-            .with_target_partitions(partitions)
+            .with_target_partitions(resources.threads)
             .with_create_default_catalog_and_schema(false)
             .with_default_catalog_and_schema(CATALOG, SCHEMA);
         config.options_mut().sql_parser.enable_ident_normalization = false;
-        let session = SessionContext::new_with_config_rt(config, environment);
-        let catalog = Arc::new(catalog);
+        let session = SessionContext::new_with_config_rt(config, resources.environment()?);
         let schemas = MemoryCatalogProvider::new();
-        schemas
-            .register_schema(SCHEMA, Arc::clone(&catalog) as Arc<dyn SchemaProvider>)
-            .map_err(|error| start(error.to_string()))?;
+        schemas.register_schema(SCHEMA, Arc::clone(&self.inner.catalog) as Arc<dyn SchemaProvider>)?;
         session.register_catalog(CATALOG, Arc::new(schemas));
-        session.register_udtf("read", Arc::new(ReadFile(Arc::clone(&catalog))));
-        Ok(Self { inner: Arc::new(Inner { session, catalog, threads }) })
+        session.register_udtf("read", Arc::new(ReadFile(Arc::clone(&self.inner.catalog))));
+        Ok(session)
+    }
+
+    /// The named columns of a file as they are (all when `None`), in its order, without a plan. For one who takes batches
+    /// of wider types behind a value that does not fit (`widening`) the file is read once.
+    ///
+    /// Errors: those of opening the file; [`ErrorKind::UnknownColumn`] with the nearest name; [`ErrorKind::OutOfReach`].
+    pub fn file(&self, name: &str, columns: Option<&[String]>, widening: bool) -> Result<Rows> {
+        Rows::of_file(WholeFile::new(Arc::clone(&self.inner.catalog), name, columns, widening)?)
     }
 
     /// The scans of files in the plan of a statement, each as plain data that [`scan`](Self::scan) of another engine
@@ -169,7 +181,7 @@ impl Engine {
             .map_err(|error| Error::new(ErrorKind::Invalid(format!("this is no scan: {error}"))))?;
         self.inner.catalog.may_read(&recipe.file)?;
         self.block_on(async {
-            let state = self.inner.session.state();
+            let state = self.session()?.state();
             let scan = FileScan::of_recipe(&recipe, self.inner.catalog.reading(), &state);
             let scan = Arc::new(scan.map_err(Error::from_datafusion)?);
             collect(scan, state.task_ctx()).await.map_err(Error::from_datafusion)
@@ -209,13 +221,8 @@ impl Engine {
     ///
     /// The waiting itself is not the runtime's: that one panics when the caller happens to stand on another runtime.
     pub(crate) fn block_on<F: Future>(&self, work: F) -> Result<F::Output> {
-        match &self.inner.threads.0 {
-            Some(runtime) => {
-                let _entered = runtime.enter();
-                Ok(futures::executor::block_on(work))
-            }
-            None => Err(Error::new(ErrorKind::Start("the query engine has stopped".into()))),
-        }
+        let _entered = self.inner.resources.runtime()?.enter();
+        Ok(futures::executor::block_on(work))
     }
 
     /// Starts the query again after the types of its files have been settled by reading them whole.
@@ -238,7 +245,7 @@ impl Engine {
         query: &Query,
         types: Types,
     ) -> Result<(Arc<dyn ExecutionPlan>, SchemaRef, bool, SessionState)> {
-        let mut state = self.inner.session.state();
+        let mut state = self.session()?.state();
         let mut plan = match self.optimized(query, &state).await {
             // What does not fit the types inferred so far may fit those of the whole files.
             Err(error) if error.is_about_types() && self.inner.catalog.settle_all()? => {
@@ -336,13 +343,37 @@ fn gather(plan: &Arc<dyn ExecutionPlan>, recipes: &mut Vec<Recipe>) {
     plan.children().into_iter().for_each(|child| gather(child, recipes));
 }
 
-impl Drop for Threads {
+impl Resources {
+    fn runtime(&self) -> Result<&Runtime> {
+        let made = self.runtime.get_or_init(|| {
+            let mut builder = Builder::new_multi_thread();
+            builder.worker_threads(self.threads).thread_name("taipan-query").enable_time();
+            builder.build().map_err(|error| error.to_string())
+        });
+        made.as_ref().map_err(not_started)
+    }
+
+    /// Sorting, joining and grouping of all engines stay within one limit.
+    fn environment(&self) -> datafusion::error::Result<Arc<RuntimeEnv>> {
+        let made = self.environment.get_or_init(|| {
+            let builder = RuntimeEnvBuilder::new().with_memory_limit(self.memory, 1.0);
+            builder.build_arc().map_err(|error| error.to_string())
+        });
+        made.clone().map_err(DataFusionError::Execution)
+    }
+}
+
+impl Drop for Resources {
     fn drop(&mut self) {
         // An engine may be dropped on a server's thread, where waiting for its own threads is not allowed.
-        if let Some(runtime) = self.0.take() {
+        if let Some(Ok(runtime)) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
+}
+
+fn not_started(error: &String) -> Error {
+    Error::new(ErrorKind::Start(format!("the query engine could not start: {error}")))
 }
 
 /// The relations that a statement names.

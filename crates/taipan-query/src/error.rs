@@ -157,14 +157,19 @@ impl Error {
         match error {
             SchemaError::FieldNotFound { field, valid_fields } => {
                 let names: Vec<&str> = valid_fields.iter().map(|column| column.name.as_str()).collect();
-                let error = Self::new(ErrorKind::UnknownColumn(field.name.clone()));
-                match crate::names::nearest(&field.name, &names) {
-                    Some(name) => error.with_hint(format!("did you mean '{name}'?")),
-                    None if names.is_empty() => error,
-                    None => error.with_hint(format!("the columns are {}", listed(&names))),
-                }
+                Self::unknown_column(&field.name, &names)
             }
             other => Self::new(ErrorKind::Invalid(other.to_string())),
+        }
+    }
+
+    /// A column that is none of `names`.
+    pub(crate) fn unknown_column(wanted: &str, names: &[&str]) -> Self {
+        let error = Self::new(ErrorKind::UnknownColumn(wanted.to_owned()));
+        match crate::names::nearest(wanted, names) {
+            Some(name) => error.with_hint(format!("did you mean '{name}'?")),
+            None if names.is_empty() => error,
+            None => error.with_hint(format!("the columns are {}", listed(names))),
         }
     }
 

@@ -10,18 +10,18 @@ use futures::StreamExt;
 use crate::engine::{Engine, Query, Started};
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::unique;
+use crate::whole::WholeFile;
 
-/// The result of [`Engine::sql`]: an iterator of record batches, computed as they are asked for.
+/// The result of [`Engine::sql`] and of [`Engine::file`]: an iterator of record batches, computed as they are asked for.
 ///
 /// Names are unique: a column that is there twice is `n` and `n_2`. The types of a file's columns are settled before
 /// the first row is given, so all batches have one schema. (Only a plain `SELECT columns … LIMIT n` within a file's
 /// first megabytes, and [`Engine::select_widening`], read no further to be sure; should a value not fit after all, later
 /// batches are wider.)
 pub struct Rows {
-    engine: Engine,
-    query: Query,
+    source: Source,
     schema: SchemaRef,
-    stream: Option<SendableRecordBatchStream>,
+    stream: Option<Stream>,
     /// Whether the rows given so far would come again, in the same order, with wider types.
     resumable: bool,
     given: usize,
@@ -29,18 +29,33 @@ pub struct Rows {
     settled: bool,
 }
 
+/// What the rows come from, and come from again with wider types.
+enum Source {
+    Query(Engine, Query),
+    File(WholeFile),
+}
+
+/// The batches to come.
+enum Stream {
+    Query(SendableRecordBatchStream),
+    File(Box<dyn Iterator<Item = Result<RecordBatch>> + Send>),
+}
+
 impl Rows {
     pub(crate) fn new(engine: Engine, query: Query, started: Started) -> Self {
-        Self {
-            engine,
-            query,
-            schema: unique(&started.schema),
-            stream: Some(started.stream),
-            resumable: started.resumable,
-            given: 0,
-            skip: 0,
-            settled: false,
-        }
+        let Started { schema, stream, resumable } = started;
+        Self::of(Source::Query(engine, query), &schema, Stream::Query(stream), resumable)
+    }
+
+    /// The columns of a file, without a plan.
+    pub(crate) fn of_file(file: WholeFile) -> Result<Self> {
+        let (schema, batches) = file.read()?;
+        Ok(Self::of(Source::File(file), &schema, Stream::File(batches), true))
+    }
+
+    fn of(source: Source, schema: &SchemaRef, stream: Stream, resumable: bool) -> Self {
+        let schema = unique(schema);
+        Self { source, schema, stream: Some(stream), resumable, given: 0, skip: 0, settled: false }
     }
 
     /// Names and types of the columns.
@@ -48,14 +63,21 @@ impl Rows {
         &self.schema
     }
 
+    /// What comes next from the stream, if there is one.
+    fn pull(&mut self) -> Option<Result<RecordBatch>> {
+        match (self.stream.as_mut()?, &self.source) {
+            (Stream::File(batches), _) => batches.next(),
+            (Stream::Query(stream), Source::Query(engine, _)) => match engine.block_on(stream.next()) {
+                Ok(next) => next.map(|next| next.map_err(Error::from_datafusion)),
+                Err(error) => Some(Err(error)),
+            },
+            (Stream::Query(_), Source::File(_)) => None,
+        }
+    }
+
     fn next_batch(&mut self) -> Option<Result<RecordBatch>> {
         loop {
-            let stream = self.stream.as_mut()?;
-            let next = match self.engine.block_on(stream.next()) {
-                Ok(next) => next?,
-                Err(error) => return Some(Err(error)),
-            };
-            match next.map_err(Error::from_datafusion) {
+            match self.pull()? {
                 Ok(batch) if batch.num_rows() <= self.skip => self.skip -= batch.num_rows(),
                 Ok(batch) => {
                     let batch = batch.slice(self.skip, batch.num_rows() - self.skip);
@@ -85,9 +107,19 @@ impl Rows {
         }
         self.stream = None;
         self.settled = true;
-        let started = self.engine.start_settled(&self.query)?;
-        self.schema = unique(&started.schema);
-        self.stream = Some(started.stream);
+        let (schema, stream) = match &self.source {
+            Source::Query(engine, query) => {
+                let started = engine.start_settled(query)?;
+                (started.schema, Stream::Query(started.stream))
+            }
+            Source::File(file) => {
+                file.settle()?;
+                let (schema, batches) = file.read()?;
+                (schema, Stream::File(batches))
+            }
+        };
+        self.schema = unique(&schema);
+        self.stream = Some(stream);
         self.skip = self.given;
         Ok(())
     }

@@ -155,7 +155,8 @@ impl Catalog {
         }
     }
 
-    fn open(&self, name: &str) -> std::result::Result<FileTable, Error> {
+    /// A file or URL, opened or as it was opened before.
+    pub(crate) fn open(&self, name: &str) -> std::result::Result<FileTable, Error> {
         self.open_as(name, name, self.options.clone())
     }
 

@@ -134,7 +134,7 @@ fn scans_are_done_elsewhere() {
         done.sort();
         expected.sort();
         assert_eq!(done, expected);
-        let error = engine().within(Reach::Tables).unwrap().scan(scan).unwrap_err();
+        let error = engine().within(Reach::Tables).scan(scan).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::OutOfReach(_)), "{error}");
     }
     assert_eq!(
@@ -177,7 +177,7 @@ fn statements_of_others_read_no_files() {
     let everything = engine();
     assert_eq!(rows(&everything, &format!("SELECT count(*) FROM '{file}'")), ["3000"]);
     for (reach, only) in [(Reach::Tables, "tables of the database"), (Reach::PublicUrls, "tables and public URLs")] {
-        let engine = everything.within(reach).unwrap();
+        let engine = everything.within(reach);
         for from in [format!("'{file}'"), format!("read('{file}')"), "'/etc/hostname'".to_owned(), "'a.csv'".to_owned()]
         {
             let error = engine.sql(&format!("SELECT * FROM {from}")).err().unwrap();
@@ -191,10 +191,10 @@ fn statements_of_others_read_no_files() {
         assert_eq!(rows(&engine, "SELECT 1 + 1"), ["2"]);
     }
     let local = "http://127.0.0.1:9/t.csv";
-    let tables = everything.within(Reach::Tables).unwrap();
+    let tables = everything.within(Reach::Tables);
     let error = tables.sql(&format!("SELECT * FROM '{local}'")).err().unwrap();
     assert!(matches!(error.kind(), ErrorKind::OutOfReach(_)), "{error}");
-    let public = everything.within(Reach::PublicUrls).unwrap();
+    let public = everything.within(Reach::PublicUrls);
     let error = public.sql(&format!("SELECT * FROM '{local}'")).err().unwrap().to_string();
     assert!(error.contains("public"), "{error}");
 }
@@ -245,4 +245,39 @@ fn types_widen_on_the_way_only_for_those_who_ask() {
             "{last}"
         );
     }
+}
+
+/// What needs no plan is the same as what a plan gives, in any order of columns, and says the same of a wrong name.
+#[test]
+fn columns_of_a_file_come_without_a_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    let rows: String = (0..50_000).map(|n| format!("{n},{},word {n}\n", n * 2)).collect();
+    for (last, n_type) in [("1,2,3", "Int64"), ("1,0.5,3", "Float64"), ("1,much,3", "Utf8")] {
+        std::fs::write(&path, format!("id,n,text\n{rows}{last}\n")).unwrap();
+        let name = path.display().to_string();
+        for columns in [vec!["n"], vec!["text", "id"], vec!["id", "n", "text"], vec!["n", "id"]] {
+            let columns: Vec<String> = columns.into_iter().map(str::to_owned).collect();
+            let planned = hasty().select(&format!("SELECT * FROM '{name}'"), &columns).unwrap();
+            let planned: Vec<RecordBatch> = planned.map(Result::unwrap).collect();
+            for widening in [false, true] {
+                let mut plain = hasty().file(&name, Some(&columns), widening).unwrap();
+                let batches: Vec<RecordBatch> = plain.by_ref().map(Result::unwrap).collect();
+                assert_eq!(plain.schema(), &planned[0].schema(), "{columns:?} {last} {widening}");
+                if let Ok(place) = plain.schema().index_of("n") {
+                    assert_eq!(plain.schema().field(place).data_type().to_string(), n_type);
+                }
+                if !widening {
+                    assert_eq!(lines(&batches), lines(&planned), "{columns:?} {last}");
+                }
+                assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 50_001);
+            }
+        }
+        let error = hasty().file(&name, Some(&["tekst".to_owned()]), false).err().unwrap();
+        assert!(matches!(error.kind(), ErrorKind::UnknownColumn(name) if name == "tekst"), "{error}");
+        assert!(error.hint().is_some_and(|hint| hint.contains("text")), "{error:?}");
+    }
+    let reach = hasty().within(Reach::Tables);
+    let error = reach.file(&path.display().to_string(), None, false).err().unwrap();
+    assert!(matches!(error.kind(), ErrorKind::OutOfReach(_)), "{error}");
 }

@@ -358,7 +358,7 @@ impl Project {
     ///
     /// Errors: as [`query`](Self::query); [`taipan_query::ErrorKind::OutOfReach`] for what it may not read.
     pub fn query_within(&self, sql: &str, reach: Reach) -> Result<Rows> {
-        Ok(self.inner.engine.within(reach)?.sql(sql)?)
+        Ok(self.inner.engine.within(reach).sql(sql)?)
     }
 
     /// The trained models, in the app file's order.

@@ -43,33 +43,23 @@ impl Relation {
         }
     }
 
-    /// The query that gives the rows; of a file or table only the named columns (all when `None`), in that order.
-    fn sql(&self, columns: Option<&[String]>) -> String {
-        let list = match columns {
-            Some(columns) => columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", "),
-            None => "*".to_owned(),
-        };
-        match (self, columns) {
-            (Self::File(path), _) => format!("SELECT {list} FROM {}", quoted(&path.display().to_string())),
-            (Self::Table(name), _) => format!("SELECT {list} FROM {}", quoted(name)),
-            (Self::Query(text), _) => text.clone(),
-        }
-    }
-
     /// The rows of the named columns (all when `None`) as a stream of batches, in the source's order.
     pub(crate) fn rows(&self, engine: &Engine, columns: Option<&[String]>) -> Result<Rows> {
-        match (self, columns) {
-            (Self::Query(text), Some(columns)) => Ok(engine.select(text, columns)?),
-            _ => Ok(engine.sql(&self.sql(columns))?),
-        }
+        Ok(match (self, columns) {
+            (Self::File(path), _) => engine.file(&path.display().to_string(), columns, false)?,
+            (Self::Table(name), _) => engine.sql(&select(name, columns))?,
+            (Self::Query(text), Some(columns)) => engine.select(text, columns)?,
+            (Self::Query(text), None) => engine.sql(text)?,
+        })
     }
 
     /// The same rows for one who takes batches of wider types behind a value that does not fit: a file is read once.
     pub(crate) fn rows_widening(&self, engine: &Engine, columns: &[String]) -> Result<Rows> {
-        match self {
-            Self::Query(text) => Ok(engine.select_widening(text, columns)?),
-            Self::File(_) | Self::Table(_) => Ok(engine.select_widening(&self.sql(Some(columns)), columns)?),
-        }
+        Ok(match self {
+            Self::File(path) => engine.file(&path.display().to_string(), Some(columns), true)?,
+            Self::Table(name) => engine.sql(&select(name, Some(columns)))?,
+            Self::Query(text) => engine.select_widening(text, columns)?,
+        })
     }
 
     /// The same rows as one batch in memory.
@@ -81,6 +71,15 @@ impl Relation {
         }
         joined(&rows.schema().clone(), batches)
     }
+}
+
+/// The query for columns of a table.
+fn select(table: &str, columns: Option<&[String]>) -> String {
+    let list = match columns {
+        Some(columns) => columns.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", "),
+        None => "*".to_owned(),
+    };
+    format!("SELECT {list} FROM {}", quoted(table))
 }
 
 /// The batches as one. A later value may have widened a column on the way; the last schema holds for all.
