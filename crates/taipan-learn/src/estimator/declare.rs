@@ -155,8 +155,17 @@ macro_rules! parameters {
                     Ok(())
                 })*
                 _ => {
-                    // An estimator without parameters has no other use for it.
-                    drop(value);
+                    let (outer, _inner) = name.split_once("__").unwrap_or((name, ""));
+                    match outer {
+                        // A parameter that is an estimator takes that one's own: `init__alpha`.
+                        $(stringify!($field) if outer.len() < name.len() => {
+                            if let Some(estimator) = $crate::param::ParamType::nested(&mut self.$field) {
+                                return estimator.set_param(_inner, value);
+                            }
+                        })*
+                        // An estimator without parameters has no other use for it.
+                        _ => drop(value),
+                    }
                     Err($crate::error::Error::unknown_param(stringify!($name), name, &[$(stringify!($field)),*]))
                 }
             }

@@ -1,6 +1,7 @@
 //! Rust types that a parameter can have.
 
 use super::ParamValue;
+use crate::estimator::Estimator;
 
 /// A Rust type that a parameter can have.
 pub trait ParamType: Sized {
@@ -8,6 +9,11 @@ pub trait ParamType: Sized {
     fn from_value(value: &ParamValue) -> Option<Self>;
     /// The same value, dynamically typed.
     fn to_value(&self) -> ParamValue;
+
+    /// The estimator that the value is, whose parameters can be set as `name__param`.
+    fn nested(&mut self) -> Option<&mut dyn Estimator> {
+        None
+    }
 }
 
 /// What a setter takes: the parameter's type, or something that is meant by it (`3` for "at most 3", where there may be
@@ -160,6 +166,10 @@ impl<T: ParamType> ParamType for Option<T> {
 
     fn to_value(&self) -> ParamValue {
         self.as_ref().map_or(ParamValue::None, T::to_value)
+    }
+
+    fn nested(&mut self) -> Option<&mut dyn Estimator> {
+        self.as_mut().and_then(T::nested)
     }
 }
 

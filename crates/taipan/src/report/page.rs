@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use arrow::datatypes::DataType;
+use rayon::prelude::*;
 use taipan_plot::{Chart, Data, Kind, Picture, SCRIPT, Theme, model, script_hash};
 
 use super::scan::{Column, SAMPLE, Scanned, Sort};
@@ -21,28 +22,66 @@ const MOST_GROUPS: u64 = 12;
 /// The widest page has cards for so many columns; more are in the table alone.
 const MOST_CARDS: usize = 200;
 
-/// The page as text.
+/// The page as text. Its parts are written side by side.
 pub(super) fn html(name: &str, scanned: &Scanned) -> Result<String> {
-    let mut page = Page { out: String::with_capacity(1 << 18), scanned };
-    page.head(name);
-    page.overview(name);
-    page.findings();
-    page.missing()?;
-    page.columns()?;
-    page.correlations()?;
-    page.suggestions()?;
-    page.first_rows();
-    let _ = write!(page.out, "</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n");
-    Ok(page.out)
+    let pairs = pairs(scanned);
+    let mut parts = vec![Part::Overview, Part::Findings, Part::Missing, Part::Columns];
+    parts.extend((0..scanned.columns.len().min(MOST_CARDS)).map(Part::Card));
+    parts.extend([Part::Correlations, Part::Suggestions, Part::Rows]);
+    let written = parts.par_iter().map(|part| {
+        let mut page = Page { out: String::new(), name, scanned, pairs: &pairs };
+        page.part(*part).map(|()| page.out)
+    });
+    Ok(written.collect::<Result<Vec<_>>>()?.concat())
 }
+
+/// A part of the page, in its order.
+#[derive(Clone, Copy)]
+enum Part {
+    Overview,
+    Findings,
+    Missing,
+    Columns,
+    /// A column's, by its place.
+    Card(usize),
+    Correlations,
+    Suggestions,
+    Rows,
+}
+
+/// Two columns of numbers by their places, and how strongly they go together.
+type Pair = (usize, usize, f64);
 
 struct Page<'s> {
     out: String,
+    name: &'s str,
     scanned: &'s Scanned,
+    /// Strongest first.
+    pairs: &'s [Pair],
 }
 
 impl Page<'_> {
-    fn head(&mut self, name: &str) {
+    fn part(&mut self, part: Part) -> Result<()> {
+        match part {
+            Part::Overview => {
+                self.head();
+                self.overview();
+            }
+            Part::Findings => self.findings(),
+            Part::Missing => self.missing()?,
+            Part::Columns => self.out.push_str("<h2 id=\"columns\">Columns</h2>\n"),
+            Part::Card(index) => self.card(index)?,
+            Part::Correlations => self.correlations()?,
+            Part::Suggestions => self.suggestions()?,
+            Part::Rows => {
+                self.first_rows();
+                let _ = write!(self.out, "</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n");
+            }
+        }
+        Ok(())
+    }
+
+    fn head(&mut self) {
         let _ = write!(
             self.out,
             "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta http-equiv=\"Content-Security-Policy\" \
@@ -50,15 +89,15 @@ impl Page<'_> {
              content=\"width=device-width, initial-scale=1\">\n<title>{} – report</title>\n<style>{STYLE}</style>\n</head>\n\
              <body>\n<main>\n",
             script_hash(),
-            escaped(name)
+            escaped(self.name)
         );
     }
 
-    fn overview(&mut self, name: &str) {
+    fn overview(&mut self) {
         let Scanned { rows, columns, duplicates, .. } = self.scanned;
         let cells = rows * columns.len() as u64;
         let missing: u64 = columns.iter().map(|c| c.nulls).sum();
-        let _ = write!(self.out, "<h1>{}</h1>\n<dl class=\"tiles\">", escaped(name));
+        let _ = write!(self.out, "<h1>{}</h1>\n<dl class=\"tiles\">", escaped(self.name));
         let about = if duplicates.1 { "" } else { "about " };
         for (label, value) in [
             ("rows", grouped(*rows)),
@@ -135,7 +174,7 @@ impl Page<'_> {
                 said.push(format!("{name} has many outliers: {:.1} % of its values", out.beyond * 100.0));
             }
         }
-        for (a, b, r) in self.pairs().into_iter().filter(|(_, _, r)| r.abs() > 0.95).take(10) {
+        for &(a, b, r) in self.pairs.iter().filter(|(_, _, r)| r.abs() > 0.95).take(10) {
             let columns = &self.scanned.columns;
             said.push(format!(
                 "{} and {} say nearly the same: r = {}",
@@ -178,22 +217,20 @@ impl Page<'_> {
         Ok(())
     }
 
-    fn columns(&mut self) -> Result<()> {
-        self.out.push_str("<h2 id=\"columns\">Columns</h2>\n");
-        for (index, column) in self.scanned.columns.iter().enumerate().take(MOST_CARDS) {
-            let _ = write!(
-                self.out,
-                "<section id=\"c{index}\"><div><h3>{} <small>{}</small></h3>",
-                escaped(&column.name),
-                escaped(&type_name(column))
-            );
-            self.facts(column);
-            self.out.push_str("</div>");
-            if let Some(picture) = distribution(column, self.scanned.rows)? {
-                self.picture(&picture);
-            }
-            self.out.push_str("</section>\n");
+    fn card(&mut self, index: usize) -> Result<()> {
+        let Some(column) = self.scanned.columns.get(index) else { return Ok(()) };
+        let _ = write!(
+            self.out,
+            "<section id=\"c{index}\"><div><h3>{} <small>{}</small></h3>",
+            escaped(&column.name),
+            escaped(&type_name(column))
+        );
+        self.facts(column);
+        self.out.push_str("</div>");
+        if let Some(picture) = distribution(column, self.scanned.rows)? {
+            self.picture(&picture);
         }
+        self.out.push_str("</section>\n");
         Ok(())
     }
 
@@ -259,31 +296,8 @@ impl Page<'_> {
         }
     }
 
-    /// Pairs of columns of numbers by how strongly they go together.
-    fn pairs(&self) -> Vec<(usize, usize, f64)> {
-        let numeric = self.numeric();
-        let mut pairs = Vec::new();
-        for (i, a) in numeric.iter().enumerate() {
-            for b in &numeric[i + 1..] {
-                let (x, y) = (&self.scanned.columns[*a].numbers, &self.scanned.columns[*b].numbers);
-                if let Some(r) = taipan_plot::correlation(x, y) {
-                    pairs.push((*a, *b, r));
-                }
-            }
-        }
-        pairs.sort_by(|a, b| b.2.abs().total_cmp(&a.2.abs()));
-        pairs
-    }
-
-    /// Columns of numbers that vary.
-    fn numeric(&self) -> Vec<usize> {
-        let columns = self.scanned.columns.iter().enumerate();
-        let vary = columns.filter(|(_, c)| c.kind == Sort::Number && c.moments.least < c.moments.greatest);
-        vary.map(|(i, _)| i).take(MOST_CORRELATED).collect()
-    }
-
     fn correlations(&mut self) -> Result<()> {
-        let numeric = self.numeric();
+        let numeric = numeric(self.scanned);
         self.out.push_str("<h2 id=\"correlations\">Correlations</h2>\n");
         if numeric.len() < 2 {
             self.out.push_str("<p>Fewer than two columns of numbers vary.</p>\n");
@@ -313,7 +327,7 @@ impl Page<'_> {
             Data::Numbers(column.numbers.iter().copied().step_by(stride).collect())
         };
         let mut pictures = Vec::new();
-        for (a, b, r) in self.pairs().into_iter().filter(|(_, _, r)| (0.2..0.999).contains(&r.abs())).take(3) {
+        for &(a, b, r) in self.pairs.iter().filter(|(_, _, r)| (0.2..0.999).contains(&r.abs())).take(3) {
             let (x, y) = (&columns[a], &columns[b]);
             let mut chart = Chart::new(Kind::Scatter).x(&x.name, numbers(x)).y(&y.name, numbers(y)).fit(true);
             if let Some(group) = groups.first().filter(|g| g.distinct().0 <= 6) {
@@ -324,7 +338,7 @@ impl Page<'_> {
         }
         let mut differing: Vec<(f64, &Column, &Column)> = Vec::new();
         for group in &groups {
-            for index in self.numeric() {
+            for index in numeric(self.scanned) {
                 let share = explained(group, &columns[index]);
                 if share > 0.03 {
                     differing.push((share, group, &columns[index]));
@@ -337,7 +351,9 @@ impl Page<'_> {
             let words = format!("{} explains {:.0} % of the variance of {}", group.name, share * 100.0, column.name);
             pictures.push((words, chart.picture()?));
         }
-        if let (Some(time), Some(index)) = (columns.iter().find(|c| c.kind == Sort::Time), self.numeric().first()) {
+        if let (Some(time), Some(index)) =
+            (columns.iter().find(|c| c.kind == Sort::Time), numeric(self.scanned).first())
+        {
             let column = &columns[*index];
             let (at, values) = by_time(time, column);
             if at.len() > 2 {
@@ -387,6 +403,25 @@ impl Page<'_> {
         self.out.push_str(&if picture.drawn() > 2000 { picture.svg() } else { picture.interactive_svg() });
         self.out.push_str("</div>\n");
     }
+}
+
+/// Pairs of columns of numbers by how strongly they go together.
+fn pairs(scanned: &Scanned) -> Vec<Pair> {
+    let numeric = numeric(scanned);
+    let both = numeric.iter().enumerate().flat_map(|(i, a)| numeric[i + 1..].iter().map(|b| (*a, *b)));
+    let both: Vec<(usize, usize)> = both.collect();
+    let numbers = |place: usize| scanned.columns[place].numbers.as_slice();
+    let strength = |(a, b): (usize, usize)| Some((a, b, taipan_plot::correlation(numbers(a), numbers(b))?));
+    let mut pairs: Vec<Pair> = both.into_par_iter().filter_map(strength).collect();
+    pairs.sort_by(|a, b| b.2.abs().total_cmp(&a.2.abs()));
+    pairs
+}
+
+/// Columns of numbers that vary.
+fn numeric(scanned: &Scanned) -> Vec<usize> {
+    let vary = |c: &Column| c.kind == Sort::Number && c.moments.least < c.moments.greatest;
+    let columns = scanned.columns.iter().enumerate();
+    columns.filter(|(_, column)| vary(column)).map(|(i, _)| i).take(MOST_CORRELATED).collect()
 }
 
 /// The picture of one column.

@@ -6,6 +6,7 @@ use std::hash::BuildHasherDefault;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use rayon::prelude::*;
 use taipan_io::Input;
 
 use super::sketch::{Counts, Distinct, Identity, Moments, Reservoir, hash, mixed};
@@ -20,6 +21,8 @@ const FIRST: usize = 8;
 const MOST_ROWS: usize = 3_000_000;
 /// Characters kept of a text.
 const LONGEST: usize = 80;
+/// Stands for the hash of a value that is not there.
+const MISSING: u64 = 1;
 
 /// What a file holds.
 #[derive(Debug)]
@@ -90,29 +93,30 @@ impl Column {
         }
     }
 
-    /// Takes in a batch: hashes for its rows, places in the sample.
-    fn take_in(&mut self, array: &ArrayRef, rows: &mut [u64], kept: &[(usize, usize)]) -> Result<()> {
+    /// Takes in a batch, of which some rows are kept at places of the sample, and returns the hashes of its values.
+    fn take_in(&mut self, array: &ArrayRef, kept: &[(usize, usize)]) -> Result<Vec<u64>> {
         self.nulls += array.null_count() as u64;
+        let mut hashes = vec![MISSING; array.len()];
         match self.kind {
-            Sort::Number | Sort::Time => self.take_numbers(array, rows, kept),
-            Sort::Text | Sort::Nested => self.take_texts(array, rows, kept),
+            Sort::Number | Sort::Time => self.take_numbers(array, &mut hashes, kept)?,
+            Sort::Text | Sort::Nested => self.take_texts(array, &mut hashes, kept)?,
         }
+        Ok(hashes)
     }
 
-    fn take_numbers(&mut self, array: &ArrayRef, rows: &mut [u64], kept: &[(usize, usize)]) -> Result<()> {
+    fn take_numbers(&mut self, array: &ArrayRef, hashes: &mut [u64], kept: &[(usize, usize)]) -> Result<()> {
         let values = numbers_of(array)?;
         // Large integers are told apart by their own digits, which a float has not.
         let exact = (*array.data_type() == DataType::Int64).then(|| array.as_primitive::<Int64Type>());
         let nulls = array.null_count() > 0;
         let time = self.kind == Sort::Time;
-        for (row, (value, of_row)) in values.iter().zip(rows).enumerate() {
+        for (row, (value, of_row)) in values.iter().zip(hashes).enumerate() {
             if nulls && array.is_null(row) {
-                *of_row = mixed(*of_row, 1);
                 continue;
             }
             let bits = exact.map_or(value.to_bits(), |e| e.value(row) as u64);
             let hash = mixed(7, bits);
-            *of_row = mixed(*of_row, hash);
+            *of_row = hash;
             self.distinct.add(hash);
             self.moments.add(*value);
             self.counts.add(hash, || {
@@ -133,7 +137,7 @@ impl Column {
         Ok(())
     }
 
-    fn take_texts(&mut self, array: &ArrayRef, rows: &mut [u64], kept: &[(usize, usize)]) -> Result<()> {
+    fn take_texts(&mut self, array: &ArrayRef, hashes: &mut [u64], kept: &[(usize, usize)]) -> Result<()> {
         let failed = |error: arrow::error::ArrowError| Error::invalid(error.to_string());
         let strings = array.as_string_opt::<i32>();
         let options = FormatOptions::default();
@@ -141,7 +145,7 @@ impl Column {
             if strings.is_none() { Some(ArrayFormatter::try_new(array, &options).map_err(failed)?) } else { None };
         let mut buffer = String::new();
         let mut places = kept.iter().peekable();
-        for (row, of_row) in rows.iter_mut().enumerate() {
+        for (row, of_row) in hashes.iter_mut().enumerate() {
             let place = places.next_if(|(kept, _)| *kept == row).map(|(_, place)| *place);
             if let Some(place) = place
                 && self.texts.len() <= place
@@ -149,7 +153,6 @@ impl Column {
                 self.texts.resize(place + 1, None);
             }
             if array.is_null(row) {
-                *of_row = mixed(*of_row, 1);
                 if let Some(place) = place {
                     self.texts[place] = None;
                 }
@@ -166,7 +169,7 @@ impl Column {
                 (None, None) => "",
             };
             let hash = hash(text.as_bytes());
-            *of_row = mixed(*of_row, hash);
+            *of_row = hash;
             self.distinct.add(hash);
             self.lengths.add(text.len() as f64);
             self.counts.add(hash, || clipped(text));
@@ -228,12 +231,11 @@ pub(super) fn scan(input: &Input) -> Result<Scanned> {
         }
         let kept: Vec<(usize, usize)> =
             (0..batch.num_rows()).filter_map(|row| Some((row, reservoir.place()?))).collect();
-        let mut hashes = vec![0u64; batch.num_rows()];
-        for (column, array) in columns.iter_mut().zip(batch.columns()) {
-            column.take_in(array, &mut hashes, &kept)?;
-        }
-        for hash in hashes {
-            seen.add(hash);
+        let of_columns =
+            columns.par_iter_mut().zip(batch.columns()).map(|(column, array)| column.take_in(array, &kept));
+        let of_columns = of_columns.collect::<Result<Vec<_>>>()?;
+        for row in 0..batch.num_rows() {
+            seen.add(of_columns.iter().fold(0, |hash, of_column| mixed(hash, of_column[row])));
         }
     }
     Ok(Scanned { rows, columns, duplicates: seen.duplicates(), first })

@@ -71,6 +71,13 @@ impl ParamType for BoostingInit {
         Some(Self::Estimator(estimator))
     }
 
+    fn nested(&mut self) -> Option<&mut dyn Estimator> {
+        match self {
+            Self::Zero => None,
+            Self::Estimator(estimator) => Some(estimator.as_mut()),
+        }
+    }
+
     fn to_value(&self) -> ParamValue {
         match self {
             Self::Zero => "zero".into(),
@@ -234,6 +241,29 @@ mod tests {
             let estimator = GradientBoostingRegressor::new().init(init);
             assert_eq!(estimator.fit(x.view(), y.view()).unwrap_err().to_string(), error);
         }
+    }
+
+    #[test]
+    fn its_own_parameters_can_be_set() {
+        let mut boosting = GradientBoostingRegressor::new();
+        for (name, value, error) in [
+            ("init__alpha", "0.5", Some("GradientBoostingRegressor has no parameter 'init__alpha'")),
+            ("init", "Ridge", None),
+            ("init__alpha", "0.5", None),
+            ("init__alhpa", "0.5", Some("Ridge has no parameter 'alhpa'")),
+            ("init__alpha", "much", Some("Ridge: alpha = much is not allowed")),
+            ("alpha__init", "1", Some("GradientBoostingRegressor has no parameter 'alpha__init'")),
+            ("init_", "1", Some("GradientBoostingRegressor has no parameter 'init_'")),
+        ] {
+            let Ok(value) = value.parse::<ParamValue>();
+            match (boosting.set_param(name, value), error) {
+                (Ok(()), None) => {}
+                (Err(found), Some(error)) => assert!(found.to_string().starts_with(error), "{name}: {found}"),
+                (found, _) => panic!("{name}: {found:?}"),
+            }
+        }
+        let expected = GradientBoostingRegressor::new().init(BoostingInit::estimator(Ridge::new().alpha(0.5)));
+        assert_eq!(boosting.get_params(), expected.get_params());
     }
 
     #[test]
