@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -24,6 +24,9 @@ pub struct Class(pub(crate) Arc<Inner>);
 
 pub(crate) type Attributes = IndexMap<Arc<str>, Attribute, foldhash::fast::RandomState>;
 
+/// What a class asks of those derived from it.
+pub(crate) const INIT_SUBCLASS: &str = "__init_subclass__";
+
 pub(crate) struct Inner {
     pub(crate) name: Arc<str>,
     pub(crate) bases: Box<[Class]>,
@@ -36,8 +39,13 @@ pub(crate) struct Inner {
     pub(crate) version: AtomicU64,
     pub(crate) table: ArcSwapOption<Table>,
     pub(crate) own: ArcSwap<Attributes>,
+    /// Whether the class may have an [`INIT_SUBCLASS`]: false for nearly all, which spares the making of a class the
+    /// look at everything above it.
+    tells_subclasses: AtomicBool,
     /// Taken by whoever changes the class.
     pub(crate) writing: Mutex<()>,
+    /// Whether somebody changes the class, and may have looked for those below it already.
+    changing: AtomicBool,
     pub(crate) subclasses: Mutex<Vec<Weak<Inner>>>,
     /// Registered with this class or with one below it.
     pub(crate) registered: ArcSwapOption<Vec<Weak<Inner>>>,
@@ -70,7 +78,7 @@ impl Class {
                 }
                 _ => Ok(()),
             });
-            let own = [("__init__".into(), init), ("__init_subclass__".into(), init_subclass)];
+            let own = [("__init__".into(), init), (INIT_SUBCLASS.into(), init_subclass)];
             Class::assemble("object".into(), [].into(), [].into(), Some(Class::type_()), own.into_iter().collect())
         })
     }
@@ -88,7 +96,8 @@ impl Class {
         metaclass: Option<&Class>,
         own: Attributes,
     ) -> Self {
-        let parts = Parts { name, bases, ancestors, hooks: Hooks::default(), own };
+        // What object does with those derived from it nobody has to be told.
+        let parts = Parts { name, bases, ancestors, hooks: Hooks::default(), own, tells_subclasses: false };
         Self::from_parts(parts, metaclass.cloned())
     }
 
@@ -102,7 +111,9 @@ impl Class {
             version: AtomicU64::new(0),
             table: ArcSwapOption::empty(),
             own: ArcSwap::from_pointee(parts.own),
+            tells_subclasses: AtomicBool::new(parts.tells_subclasses),
             writing: Mutex::new(()),
+            changing: AtomicBool::new(false),
             subclasses: Mutex::new(Vec::new()),
             registered: ArcSwapOption::empty(),
         }))
@@ -332,6 +343,10 @@ impl Class {
         let _turn = locked(&self.0.writing);
         let mut own = Attributes::clone(&self.0.own.load());
         change(&mut own)?;
+        if own.contains_key(INIT_SUBCLASS) {
+            self.0.tells_subclasses.store(true, Ordering::Release);
+        }
+        self.0.changing.store(true, Ordering::Release);
         let affected = self.and_all_below();
         for class in &affected {
             class.0.version.fetch_add(Version::BEGUN, Ordering::AcqRel);
@@ -340,6 +355,7 @@ impl Class {
         for class in &affected {
             class.0.version.fetch_add(Version::DONE - Version::BEGUN, Ordering::AcqRel);
         }
+        self.0.changing.store(false, Ordering::Release);
         Ok(())
     }
 
@@ -369,6 +385,9 @@ impl Class {
     }
 
     /// Enters itself with its bases, and waits for changes above that began without it.
+    ///
+    /// Whoever changes a class says so before looking at any list of subclasses. If a list was looked at before this class
+    /// entered it, its lock shows that word to this thread.
     pub(crate) fn enter(&self) {
         for base in &self.0.bases {
             if base == Self::object() || base == Self::type_() {
@@ -381,16 +400,19 @@ impl Class {
             subclasses.push(Arc::downgrade(&self.0));
         }
         for class in self.ancestors() {
-            drop(locked(&class.0.writing));
+            if class.0.changing.load(Ordering::Acquire) {
+                drop(locked(&class.0.writing));
+            }
         }
     }
 
     /// `super(self, self).__init_subclass__`, which the bases may have defined.
     pub(crate) fn tell_bases(&self, keywords: Map) -> Result<()> {
-        let (holder, attribute) = self.after(self, "__init_subclass__")?;
-        if holder == *Self::object() && keywords.is_empty() {
+        if keywords.is_empty() && !self.0.ancestors.iter().any(|above| above.0.tells_subclasses.load(Ordering::Acquire))
+        {
             return Ok(());
         }
+        let (holder, attribute) = self.after(self, INIT_SUBCLASS)?;
         attribute.run(Receiver::Class(self), self, &holder, &[keywords.into()]).map(|_| ())
     }
 }
@@ -416,6 +438,7 @@ pub(crate) struct Parts {
     pub(crate) ancestors: Box<[Class]>,
     pub(crate) hooks: Hooks,
     pub(crate) own: Attributes,
+    pub(crate) tells_subclasses: bool,
 }
 
 /// What such a lock protects is whole at every moment, so a panic elsewhere does not spoil it.

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::attribute::{Attribute, Kind};
-use crate::class::{Attributes, Class, Parts};
+use crate::class::{Attributes, Class, INIT_SUBCLASS, Parts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::hooks::{self, ClassHook, Hooks};
-use crate::order::merge;
+use crate::order::{Line, merge};
 use crate::value::{Map, Value};
 
 /// A class before it exists: what a metaclass sees, and may change or refuse.
@@ -182,19 +182,25 @@ impl Draft {
                 self.name
             )));
         }
-        if let Some(attribute) = self.attributes.get_mut("__init_subclass__") {
+        let mut tells_subclasses = false;
+        if let Some(attribute) = self.attributes.get_mut(INIT_SUBCLASS) {
             *attribute = attribute.clone().bound_to_class();
+            tells_subclasses = true;
         }
+        let has_names_to_tell = self.attributes.values().any(is_told_its_name);
         let parts = Parts {
             name: self.name,
             bases: self.bases.into(),
             ancestors: ancestors.into(),
             hooks: self.hooks,
             own: self.attributes,
+            tells_subclasses,
         };
         let class = Class::from_parts(parts, Some(metaclass));
         class.enter();
-        set_names(&class)?;
+        if has_names_to_tell {
+            set_names(&class)?;
+        }
         class.tell_bases(self.keywords)?;
         Ok(class)
     }
@@ -228,15 +234,35 @@ fn linearise(bases: &[Class]) -> Result<Vec<Class>> {
         }
         rest = others;
     }
-    let mut sequences: Vec<Vec<&Class>> = bases.iter().map(|base| base.order().collect()).collect();
-    sequences.push(bases.iter().collect());
-    match merge(&sequences) {
+    // Nearly every order ends in object, which need not take part.
+    let shortened = bases.iter().map(|base| line(base).without(Class::object()));
+    if let Some(lines) = shortened.chain([listed(bases)]).collect()
+        && let Ok(order) = merge(lines)
+    {
+        return Ok(order.into_iter().chain([Class::object()]).cloned().collect());
+    }
+    match merge(bases.iter().map(line).chain(listed(bases)).collect()) {
         Ok(order) => Ok(order.into_iter().cloned().collect()),
         Err(heads) => {
             let bases = heads.into_iter().map(|class| class.shared_name().clone()).collect();
             Err(ErrorKind::Inconsistent { bases }.into())
         }
     }
+}
+
+/// The order of a base, to be kept.
+fn line(base: &Class) -> Line<'_, Class> {
+    Line::new(base, base.ancestors())
+}
+
+/// The order in which bases are listed, to be kept too.
+fn listed(bases: &[Class]) -> Option<Line<'_, Class>> {
+    bases.split_first().map(|(first, others)| Line::new(first, others))
+}
+
+/// Whether an attribute may want to know where it belongs.
+fn is_told_its_name(attribute: &Attribute) -> bool {
+    matches!(attribute.kind, Kind::Descriptor(_) | Kind::Value(Value::Object(_)))
 }
 
 /// Tells descriptors, and instances with `__set_name__`, where they now belong.

@@ -3,33 +3,49 @@
 //! The merge takes, again and again, the first head that is in no tail. It keeps the order of every base and the order in
 //! which the bases are given, or there is no order at all.
 
+/// What is left of a sequence: its head, and its tail.
+pub(crate) struct Line<'a, T> {
+    head: Option<&'a T>,
+    tail: &'a [T],
+}
+
+impl<'a, T: PartialEq> Line<'a, T> {
+    pub(crate) fn new(head: &'a T, tail: &'a [T]) -> Self {
+        Self { head: Some(head), tail }
+    }
+
+    /// The sequence without its last element, if that is `last` and not its head.
+    pub(crate) fn without(self, last: &T) -> Option<Self> {
+        let (end, tail) = self.tail.split_last()?;
+        (end == last).then_some(Self { tail, ..self })
+    }
+
+    fn drop_head(&mut self) {
+        self.head = self.tail.first();
+        self.tail = self.tail.get(1..).unwrap_or_default();
+    }
+}
+
 /// Merges sequences into one that keeps the order of each.
 ///
 /// Where there is none, the error has the heads that are left, each once, in the order of the sequences.
-pub(crate) fn merge<'a, T: PartialEq>(sequences: &[Vec<&'a T>]) -> Result<Vec<&'a T>, Vec<&'a T>> {
-    let mut starts = vec![0; sequences.len()];
-    let mut merged = Vec::with_capacity(sequences.iter().map(Vec::len).max().unwrap_or(0) + sequences.len());
+pub(crate) fn merge<T: PartialEq>(mut lines: Vec<Line<'_, T>>) -> Result<Vec<&T>, Vec<&T>> {
+    let longest = lines.iter().map(|line| line.tail.len()).max().unwrap_or(0);
+    let mut merged = Vec::with_capacity(longest + lines.len());
     loop {
-        let mut rests = sequences.iter().zip(&starts).map(|(sequence, &start)| &sequence[start..]);
-        let in_no_tail = |head: &T| {
-            let mut rests = sequences.iter().zip(&starts);
-            !rests.any(|(sequence, start)| sequence.iter().skip(start + 1).any(|other| *other == head))
-        };
-        let next = rests.clone().filter_map(|rest| rest.first().copied()).find(|head| in_no_tail(head));
-        match next {
+        let in_no_tail = |head: &&T| !lines.iter().any(|line| line.tail.contains(head));
+        match lines.iter().filter_map(|line| line.head).find(in_no_tail) {
             Some(next) => {
                 merged.push(next);
-                for (sequence, start) in sequences.iter().zip(&mut starts) {
-                    if sequence.get(*start).is_some_and(|head| *head == next) {
-                        *start += 1;
-                    }
-                }
+                lines.iter_mut().filter(|line| line.head == Some(next)).for_each(Line::drop_head);
             }
-            None if rests.all(<[_]>::is_empty) => return Ok(merged),
+            None if lines.iter().all(|line| line.head.is_none()) => return Ok(merged),
             None => {
                 let mut heads: Vec<&T> = Vec::new();
-                for (sequence, &start) in sequences.iter().zip(&starts) {
-                    heads.extend(sequence.get(start).copied().filter(|head| !heads.contains(head)));
+                for head in lines.iter().filter_map(|line| line.head) {
+                    if !heads.contains(&head) {
+                        heads.push(head);
+                    }
                 }
                 return Err(heads);
             }
@@ -42,9 +58,9 @@ mod tests {
     use super::*;
 
     fn check(sequences: &[&str], expected: Result<&str, &str>) {
-        let bytes: Vec<Vec<&u8>> = sequences.iter().map(|sequence| sequence.as_bytes().iter().collect()).collect();
+        let lines = sequences.iter().filter_map(|sequence| sequence.as_bytes().split_first());
         let text = |letters: Vec<&u8>| letters.into_iter().map(|&letter| letter as char).collect::<String>();
-        let found = merge(&bytes).map(text).map_err(text);
+        let found = merge(lines.map(|(head, tail)| Line::new(head, tail)).collect()).map(text).map_err(text);
         assert_eq!(found, expected.map(str::to_owned).map_err(str::to_owned), "{sequences:?}");
     }
 
