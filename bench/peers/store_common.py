@@ -25,3 +25,17 @@ def timed(work):
     start = time.perf_counter()
     result = work()
     return time.perf_counter() - start, result
+
+
+def duckdb_with_sqlite(file):
+    """DuckDB with a SQLite database attached as `target`."""
+    import pathlib
+
+    import duckdb
+    import duckdb_extension_sqlite_scanner
+
+    folder = pathlib.Path(duckdb_extension_sqlite_scanner.__file__).parent
+    connection = duckdb.connect()
+    connection.execute(f"LOAD '{next(folder.rglob('*.duckdb_extension'))}'")
+    connection.execute(f"ATTACH '{file}' AS target (TYPE sqlite)")
+    return connection

@@ -45,7 +45,10 @@ const JOBS: &[Job] = &[
         task: "5,000,000 rows of 5 columns (two integers, text, real, boolean) from memory into a new SQLite table, one\n\
                transaction. Taipan's come from Arrow batches, the module's from a list of tuples.",
         parts: &["write"],
-        peers: &[("sqlite3 module (executemany)", "store_bulk_write_sqlite3.py", &[Some(3.0)])],
+        peers: &[
+            ("sqlite3 module (executemany)", "store_bulk_write_sqlite3.py", &[Some(3.0)]),
+            ("DuckDB (attached)", "store_bulk_write_duckdb.py", &[Some(1.0)]),
+        ],
         needs_server: false,
         rounds: 3,
     },
@@ -64,6 +67,7 @@ const JOBS: &[Job] = &[
         peers: &[
             ("pandas.read_sql", "store_bulk_read_pandas.py", &[Some(1.2)]),
             ("connectorx (Arrow)", "store_bulk_read_connectorx.py", &[Some(1.2)]),
+            ("DuckDB (attached)", "store_bulk_read_duckdb.py", &[Some(1.2)]),
         ],
         needs_server: false,
         rounds: 3,
