@@ -51,6 +51,7 @@ fn main() -> ExitCode {
         Command::Backup(args) => commands::backup::run(&args, &global),
         Command::Restore(args) => commands::backup::restore(&args, &global),
         Command::Serve(args) => commands::serve::run(&args, &global),
+        Command::Jobs(args) => commands::jobs::run(&args),
         Command::Migrate(args) => commands::migrate::run(&args, &global),
         Command::Check(args) => commands::check::run(&args, &global),
         Command::Classes(args) => commands::classes::run(&args),

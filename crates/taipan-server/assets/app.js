@@ -149,6 +149,24 @@
     if (Object.hasOwn(keys, event.key)) { event.preventDefault(); keys[event.key](); }
   });
 
+  // What the server tells of is shown as it happens: the part of the page is read again.
+  document.addEventListener("DOMContentLoaded", () => {
+    const part = document.querySelector("[data-live]");
+    if (!part) return;
+    let pending;
+    const renew = async () => {
+      pending = undefined;
+      const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+      if (!answer.ok || part.contains(document.activeElement)) return;
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const now = page.getElementById(part.id);
+      if (now) part.replaceChildren(...now.childNodes);
+    };
+    const news = new EventSource(part.dataset.live);
+    news.addEventListener("job", () => { pending ??= setTimeout(renew, 200); });
+    addEventListener("pagehide", () => news.close());
+  });
+
   // A page that takes longer than a moment shows that it is coming.
   let waiting;
   const leave = () => { clearTimeout(waiting); waiting = setTimeout(() => root.classList.add("busy"), 300); };

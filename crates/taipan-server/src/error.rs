@@ -5,6 +5,7 @@
 //! own text passes through: causes that a caller cannot mend are named by kind only.
 
 use serde::Serialize;
+use taipan::runtime::ErrorKind as RunKind;
 use taipan::store;
 use taipan::store::{Kind, Table};
 use taipan_web::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE};
@@ -235,6 +236,10 @@ impl From<taipan::Error> for Error {
                 Self::new(StatusCode::BAD_REQUEST, "invalid_input", error.to_string()).maybe_hint(hint)
             }
             Kind::Store(error) => Self::of_store(error),
+            Kind::Run(run) => match run.kind() {
+                RunKind::UnknownJob(id) => Self::new(StatusCode::NOT_FOUND, "unknown_job", format!("no job {id}")),
+                _ => Self::internal(error),
+            },
             _ => Self::internal(error),
         }
     }

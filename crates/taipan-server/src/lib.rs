@@ -13,6 +13,7 @@
 //! | `/api/{table}` | rows, in the dialect of PostgREST | `rest/` |
 //! | `/models`, `/models/{name}`, `/models/{name}/predict` | models and predictions | `models.rs` |
 //! | `/plots`, `/plots/{name}.svg` | plots | `plots.rs` |
+//! | `/jobs`, `/jobs/{id}`, `/jobs/changes` | importing, training and drawing anew | `jobs.rs` |
 //! | `/openapi.json`, `/api/`, `/docs` | the description of all this | `openapi.rs`, `docs.rs` |
 //! | `/health`, `/health/live`, `/health/ready`, `/metrics` | whether it can answer, and what it did | `health.rs` |
 //! | everything else | pages for people | `admin/` |
@@ -23,6 +24,7 @@ mod development;
 mod docs;
 mod error;
 mod health;
+mod jobs;
 mod models;
 mod openapi;
 mod plots;
@@ -37,8 +39,9 @@ pub use run::{Ready, Serving, machine_name, run};
 pub use taipan_web::{Error, Proxies, Tls};
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use taipan::Project;
+use taipan::{Project, Tasks};
 use taipan_web::{Accounts, App, Folder, Reload, Router, Sessions, Templates, get};
 
 use access::{Access, Verb};
@@ -53,6 +56,7 @@ pub(crate) struct State {
     pub(crate) access: Access,
     pub(crate) changes: Changes,
     pub(crate) metrics: Metrics,
+    pub(crate) tasks: Arc<Tasks>,
 }
 
 /// How an application is served.
@@ -169,17 +173,20 @@ fn prepare(project: Project, options: Options) -> (App, Access) {
     let classes = project.classes().clone();
     let access = Access::new(options.read, options.write, accounts, classes);
     let metrics = Metrics::default();
+    let tasks = Arc::new(Tasks::of(project.clone()));
     let state = State {
         project,
         templates: templates.clone(),
         access: access.clone(),
         changes: Changes::new(),
         metrics: metrics.clone(),
+        tasks,
     };
     let routes = Router::new()
         .merge(rest::routes())
         .merge(models::routes())
         .merge(plots::routes())
+        .merge(jobs::routes())
         .merge(docs::routes())
         .merge(admin::routes())
         .merge(health::routes())

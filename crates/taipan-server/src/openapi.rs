@@ -48,6 +48,9 @@ pub(crate) fn describe(state: &State, asker: &Asker) -> Result<Value> {
     document.models(&project.models());
     let plots = project.plots();
     document.plots(&plots.iter().map(|plot| plot.name.as_str()).collect::<Vec<_>>());
+    if state.access.allows(asker.user(), Verb::Write) || asker.user().is_none() {
+        document.jobs();
+    }
     document.rest();
     Ok(document.finish(project.name()))
 }
@@ -297,6 +300,83 @@ impl Document {
         }
     }
 
+    /// The application's own work, for those who may write.
+    fn jobs(&mut self) {
+        let id = json!({ "type": "integer", "minimum": 1 });
+        let progress = json!({
+            "type": ["object", "null"],
+            "properties": { "done": { "type": "integer" }, "total": { "type": ["integer", "null"] } },
+            "required": ["done", "total"],
+        });
+        let job = json!({
+            "type": "object",
+            "properties": {
+                "id": id,
+                "kind": { "type": "string" },
+                "table": { "type": "string" },
+                "model": { "type": "string" },
+                "state": { "type": "string", "enum": ["waiting", "running", "done", "failed", "cancelled"] },
+                "attempts": { "type": "integer", "minimum": 0 },
+                "progress": progress,
+                "result": { "type": ["object", "null"] },
+                "error": { "type": ["string", "null"] },
+                "url": { "type": "string" },
+            },
+            "required": ["id", "kind", "state", "attempts", "progress", "result", "error", "url"],
+        });
+        self.schemas.insert("job".to_owned(), job);
+        let job = json!({ "$ref": "#/components/schemas/job" });
+        let common = |mut responses: Value| {
+            for (status, description) in [
+                ("400", "What cannot be read or done."),
+                ("401", "A login or token is needed."),
+                ("403", "The login or token may not write."),
+                ("404", "There is no such job, table or model."),
+                ("405", "The database is read-only."),
+                ("413", "The body is too large."),
+            ] {
+                responses[status] = error(description);
+            }
+            responses
+        };
+        let call = |name: &str, summary: &str, parameters: Value, responses: Value| {
+            json!({
+                "operationId": name,
+                "tags": ["jobs"],
+                "summary": summary,
+                "parameters": parameters,
+                "responses": common(responses),
+                "security": [{ "token": [] }],
+            })
+        };
+        let shown = json!([
+            { "name": "state", "in": "query", "schema": { "type": "string", "enum": ["waiting", "running", "done", "failed", "cancelled"] } },
+            { "name": "limit", "in": "query", "schema": { "type": "integer", "minimum": 0, "default": 50 } },
+        ]);
+        let jobs = json!({ "type": "array", "items": job });
+        let list =
+            call("jobs", "The latest jobs", shown, json!({ "200": answer("The jobs, the last one first.", &jobs) }));
+        let key = json!([{
+            "name": "Idempotency-Key", "in": "header", "description": "Requests of one key are one job.",
+            "schema": { "type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$" },
+        }]);
+        let accepted = json!({ "202": answer("The job, which will be done.", &job) });
+        let mut ask = call("jobs.ask", "Import, train or draw anew what changed", key, accepted);
+        let task = json!({ "oneOf": [
+            { "type": "object", "properties": { "kind": { "const": "refresh" } }, "required": ["kind"], "additionalProperties": false },
+            { "type": "object", "properties": { "kind": { "const": "import" }, "table": { "type": "string" } }, "required": ["kind"], "additionalProperties": false },
+            { "type": "object", "properties": { "kind": { "const": "train" }, "model": { "type": "string" } }, "required": ["kind"], "additionalProperties": false },
+        ] });
+        ask["requestBody"] = json!({ "required": true, "content": { "application/json": {
+            "schema": task, "example": { "kind": "refresh" },
+        } } });
+        self.paths.insert("/jobs".to_owned(), json!({ "get": list, "post": ask }));
+        let number = json!([{ "name": "id", "in": "path", "required": true, "schema": id }]);
+        let one = call("jobs.one", "A job", number.clone(), json!({ "200": answer("The job.", &job) }));
+        let stop = call("jobs.cancel", "Stop a job", number, json!({ "200": answer("The job, asked to stop.", &job) }));
+        self.paths.insert("/jobs/{id}".to_owned(), json!({ "get": one, "delete": stop }));
+    }
+
     fn rest(&mut self) {
         let health = json!({
             "type": "object",
@@ -362,6 +442,7 @@ impl Document {
                 { "name": "tables", "description": "Rows, filtered, ordered and paged." },
                 { "name": "models", "description": "What was learnt, and predictions." },
                 { "name": "plots", "description": "Pictures of the data." },
+                { "name": "jobs", "description": "Importing, training and drawing anew." },
                 { "name": "application", "description": "The application itself." },
             ],
             "paths": self.paths,

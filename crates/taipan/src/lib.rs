@@ -33,6 +33,7 @@ pub mod prelude;
 mod project;
 mod relation;
 mod report;
+mod tasks;
 
 pub use arguments::{argument, arguments};
 pub use array::{Masked, arange};
@@ -48,6 +49,7 @@ pub use picture::{NamedPlot, PlotOptions, plot, plot_batch, plot_model, png};
 pub use project::{Drawn, NewStore, Project, ProjectOptions, Trained, open_database};
 pub use relation::Relation;
 pub use report::Report;
+pub use tasks::{Task, Tasks, cancel as cancel_job, latest as latest_jobs};
 
 pub use arrow;
 pub use taipan_class as class;

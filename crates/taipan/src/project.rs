@@ -11,7 +11,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use taipan_io::{RejectFile, expand, table_name};
-use taipan_learn::Model;
+use taipan_learn::{Model, Watch};
 use taipan_plot::Theme;
 use taipan_query::{Engine, EngineOptions, Reach, Rows};
 use taipan_store::document::{Condition, Document, Form};
@@ -245,11 +245,21 @@ impl Project {
     /// The same, calling `progress` with the file, the bytes read of it and its length.
     pub fn import_with_progress(
         &self,
+        report: impl FnMut(&Imported),
+        progress: &(dyn Fn(&Path, u64, u64) + Sync),
+    ) -> Result<()> {
+        self.import_some(None, report, progress)
+    }
+
+    /// The same of the files of one table, where it is named.
+    pub(crate) fn import_some(
+        &self,
+        only: Option<&str>,
         mut report: impl FnMut(&Imported),
         progress: &(dyn Fn(&Path, u64, u64) + Sync),
     ) -> Result<()> {
         self.migrate(&[])?;
-        for source in &self.inner.sources {
+        for source in self.inner.sources.iter().filter(|source| only.is_none_or(|only| only == source.table)) {
             let options = source
                 .options
                 .clone()
@@ -265,10 +275,21 @@ impl Project {
     }
 
     /// Trains the models of the app file whose data or parameters changed, and reports each.
-    pub fn train(&self, mut report: impl FnMut(&Trained)) -> Result<()> {
-        for (name, config) in &self.inner.config.models {
+    pub fn train(&self, report: impl FnMut(&Trained)) -> Result<()> {
+        self.train_some(None, None, report)
+    }
+
+    /// The same of one model, where it is named; `watch` sees how far it is, and may stop it.
+    pub(crate) fn train_some(
+        &self,
+        only: Option<&str>,
+        watch: Option<&Arc<dyn Watch + Send + Sync>>,
+        mut report: impl FnMut(&Trained),
+    ) -> Result<()> {
+        for (name, config) in self.inner.config.models.iter().filter(|(name, _)| only.is_none_or(|only| only == *name))
+        {
             let started = Instant::now();
-            let (model, outcome) = self.train_one(name, config).map_err(|error| within("model", name, error))?;
+            let (model, outcome) = self.train_one(name, config, watch).map_err(|error| within("model", name, error))?;
             report(&Trained {
                 name: name.clone(),
                 estimator: model.model.estimator.clone(),
@@ -281,8 +302,16 @@ impl Project {
         Ok(())
     }
 
-    fn train_one(&self, name: &str, config: &ModelConfig) -> Result<(NamedModel, Outcome)> {
-        let options = config.options();
+    fn train_one(
+        &self,
+        name: &str,
+        config: &ModelConfig,
+        watch: Option<&Arc<dyn Watch + Send + Sync>>,
+    ) -> Result<(NamedModel, Outcome)> {
+        let mut options = config.options();
+        if let Some(watch) = watch {
+            options = options.watch(Arc::clone(watch));
+        }
         let training = Training::load(&self.inner.engine, &declared(config.from.get_ref()), &options)?;
         let key = json!({ "model": config.key(), "data": training.data_hash, "version": env!("CARGO_PKG_VERSION") });
         let fingerprint = hex(&Sha256::digest(key.to_string().as_bytes()));
@@ -359,6 +388,18 @@ impl Project {
     /// Errors: as [`query`](Self::query); [`taipan_query::ErrorKind::OutOfReach`] for what it may not read.
     pub fn query_within(&self, sql: &str, reach: Reach) -> Result<Rows> {
         Ok(self.inner.engine.within(reach).sql(sql)?)
+    }
+
+    /// The tables that are imported from files.
+    pub fn imported_tables(&self) -> Vec<&str> {
+        let mut tables: Vec<&str> = self.inner.sources.iter().map(|source| source.table.as_str()).collect();
+        tables.dedup();
+        tables
+    }
+
+    /// The names of the models that the app file declares.
+    pub fn declared_models(&self) -> Vec<&str> {
+        self.inner.config.models.keys().map(String::as_str).collect()
     }
 
     /// The trained models, in the app file's order.

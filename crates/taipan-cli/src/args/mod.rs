@@ -113,6 +113,8 @@ pub(crate) enum Command {
     Restore(Restore),
     /// Import, train and draw what a folder holds, and serve it
     Serve(Serve),
+    /// List what a served folder was asked to import and train anew, or stop it
+    Jobs(Jobs),
     /// Bring the tables of a database to what the classes of an app file declare
     Migrate(Migrate),
     /// Check an app file
@@ -577,6 +579,34 @@ pub(crate) enum Reach {
     User,
     /// Nobody
     Nobody,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Jobs are asked for on the page /admin/jobs, or by POST /jobs with {\"kind\": \"refresh\"}.
+
+Examples:
+  taipan jobs examples/demo
+  taipan jobs examples/demo --state failed
+  taipan jobs examples/demo --cancel 12")]
+pub(crate) struct Jobs {
+    /// The folder that is served, or its app file
+    pub(crate) app: PathBuf,
+    /// The database instead of the app file's
+    #[arg(long, value_name = "DATABASE")]
+    pub(crate) db: Option<String>,
+    /// Only those that are waiting, running, done, failed or cancelled
+    #[arg(long, value_name = "STATE", conflicts_with = "cancel")]
+    pub(crate) state: Option<String>,
+    /// The most that are listed, the latest first
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) limit: usize,
+    /// Stop this one
+    #[arg(long, value_name = "JOB")]
+    pub(crate) cancel: Option<u64>,
+    /// How they are printed
+    #[arg(long, value_enum, default_value_t = Report::Text)]
+    pub(crate) format: Report,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ pub(crate) mod fetch;
 pub(crate) mod filter;
 pub(crate) mod head;
 pub(crate) mod import;
+pub(crate) mod jobs;
 pub(crate) mod migrate;
 pub(crate) mod plot;
 pub(crate) mod predict;

@@ -73,6 +73,11 @@ impl RunningJob<'_> {
         self.job.id
     }
 
+    /// The job as it was put in.
+    pub fn task(&self) -> &NewJob {
+        &self.job.job
+    }
+
     /// What the job is to be done with.
     pub fn payload(&self) -> &Value {
         &self.job.job.payload

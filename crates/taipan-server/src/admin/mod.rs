@@ -10,6 +10,7 @@ mod cell;
 mod edit;
 mod facet;
 mod filter;
+mod jobs;
 mod model;
 mod overview;
 mod paging;
@@ -48,7 +49,7 @@ static ASSETS: [Asset; 5] = [
 ];
 
 /// The pages' templates by name; those of an application's own folder may stand in their place.
-const SOURCES: [(&str, &str); 17] = [
+const SOURCES: [(&str, &str); 18] = [
     ("base.html", include_str!("../../templates/base.html")),
     ("icons.html", include_str!("../../templates/icons.html")),
     ("overview.html", include_str!("../../templates/overview.html")),
@@ -64,6 +65,7 @@ const SOURCES: [(&str, &str); 17] = [
     ("account.html", include_str!("../../templates/account.html")),
     ("users.html", include_str!("../../templates/users.html")),
     ("edit.html", include_str!("../../templates/edit.html")),
+    ("jobs.html", include_str!("../../templates/jobs.html")),
     ("sql.html", include_str!("../../templates/sql.html")),
     ("docs.html", include_str!("../../templates/docs.html")),
 ];
@@ -90,6 +92,7 @@ pub(crate) fn routes() -> Router<State> {
         .route("/admin/sql", get(sql::page))
         .route("/admin/sql.csv", get(sql::file))
         .route("/admin/users", get(users::list).post(users::change))
+        .route("/admin/jobs", get(jobs::list).post(jobs::change))
         .route("/login", get(account::login_form).post(account::login))
         .route("/logout", post(account::logout))
         .route("/setup", get(account::setup_form).post(account::setup))

@@ -27,6 +27,8 @@ pub(crate) struct Shell {
     /// Who is logged in, where the page asked.
     user: Option<String>,
     is_administrator: bool,
+    /// Whether they may write.
+    may_write: bool,
     csrf: String,
     /// Whether nothing of the application is shown around the page.
     bare: bool,
@@ -91,6 +93,7 @@ impl Shell {
             rail,
             user: None,
             is_administrator: false,
+            may_write: false,
             csrf: String::new(),
             bare: false,
             tables,
@@ -108,6 +111,7 @@ impl Shell {
             rail: Vec::new(),
             user: None,
             is_administrator: false,
+            may_write: false,
             csrf: String::new(),
             bare: true,
             tables: Tables::default(),
@@ -119,6 +123,7 @@ impl Shell {
         if let Some(user) = user {
             self.user = Some(user.name().to_owned());
             self.is_administrator = user.is_administrator();
+            self.may_write = self.tables.access.as_ref().is_some_and(|access| access.allows(Some(user), Verb::Write));
             self.csrf = session.csrf_token();
             if let Some(first) = self.rail.first_mut() {
                 *first = self.tables.group(Some(user));

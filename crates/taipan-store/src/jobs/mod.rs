@@ -72,6 +72,14 @@ impl DurableJobs {
         }
     }
 
+    /// Whether a database has a queue.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn exists(store: &Store) -> Result<bool> {
+        store.transaction(&reading(), is_there)
+    }
+
     /// Puts a job in as part of a transaction: it is there if, and only if, whatever else the transaction did is there.
     /// Gives its number; of a job whose key is known, the number of that one, and false.
     ///

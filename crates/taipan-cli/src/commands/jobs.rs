@@ -1,0 +1,61 @@
+//! `taipan jobs`
+
+use anyhow::{Result, bail};
+use serde_json::{Value, json};
+use taipan::runtime::jobs::{Job, State};
+use taipan::{Project, ProjectOptions, Task, cancel_job, latest_jobs};
+
+use crate::args::{Jobs, Report};
+
+pub(crate) fn run(args: &Jobs) -> Result<()> {
+    let project = Project::open(&ProjectOptions::new([&args.app]).database(args.db.clone()))?;
+    let jobs = match args.cancel {
+        Some(id) => vec![cancel_job(&project, id)?],
+        None => latest_jobs(&project, state(args.state.as_deref())?, args.limit)?,
+    };
+    match args.format {
+        Report::Json => {
+            println!("{}", serde_json::to_string_pretty(&jobs.iter().map(entry).collect::<Vec<_>>())?);
+        }
+        Report::Text => jobs.iter().for_each(|job| println!("{}", line(job))),
+    }
+    Ok(())
+}
+
+fn state(name: Option<&str>) -> Result<Option<State>> {
+    let Some(name) = name else { return Ok(None) };
+    match State::of_name(name) {
+        Some(state) => Ok(Some(state)),
+        None => bail!("no job is ever '{name}'; the states are waiting, running, done, failed and cancelled"),
+    }
+}
+
+fn entry(job: &Job) -> Value {
+    json!({
+        "id": job.id,
+        "kind": job.job.kind,
+        "of": job.job.payload,
+        "state": job.state.name(),
+        "attempts": job.attempts,
+        "progress": job.progress.map(|(done, total)| json!({ "done": done, "total": total })),
+        "result": job.result,
+        "error": job.error,
+    })
+}
+
+/// A job for people.
+fn line(job: &Job) -> String {
+    let task = Task::of(&job.job).map_or_else(|| job.job.kind.clone(), |task| task.to_string());
+    let mut line = format!("{:>5}  {:<9}  {task}", job.id, job.state.name());
+    let share = |(done, total): (u64, Option<u64>)| Some(done * 100 / total.filter(|total| *total > 0)?);
+    if let Some(percent) = job.progress.and_then(share).filter(|_| job.state == State::Running) {
+        line += &format!("  {percent} %");
+    }
+    if job.attempts > 1 {
+        line += &format!("  attempt {}", job.attempts);
+    }
+    if let Some(error) = job.error.as_ref().filter(|_| job.state != State::Done) {
+        line += &format!("  {error}");
+    }
+    line
+}
