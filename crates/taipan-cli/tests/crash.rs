@@ -69,3 +69,74 @@ fn write(server: &Server, next: &AtomicU64, acknowledged: &Mutex<BTreeSet<u64>>,
         }
     }
 }
+
+/// A server that is killed while it does what it was asked for leaves the job to the next one, which does it once.
+#[test]
+fn a_job_outlives_the_server_that_did_it() {
+    let place = Workplace::new();
+    let numbers = |from: u64| format!("n\n{}", (from..from + 400_000).map(|n| format!("{n}\n")).collect::<String>());
+    place.write("numbers.csv", numbers(0));
+    place.write("taipan.toml", "[app]\ndatabase = \"sqlite:numbers.db\"\n");
+    let args = [".", "--write", "public"];
+    let server = place.serve(&args);
+    let listener = Listener::new(&server);
+    place.write("numbers.csv", numbers(1));
+    let asked = server.send("POST", "/jobs", &[("content-type", "application/json")], Some("{\"kind\":\"refresh\"}"));
+    assert_eq!(asked.status, 202, "{}", asked.body);
+    let path = asked.header("location").unwrap().to_owned();
+    assert!(listener.hears("\"state\":\"running\""), "its beginning is told to who listens");
+    server.kill();
+    let listed = place.ok(&["jobs", ".", "--state", "running"]);
+    assert!(listed.trim_start().starts_with("1  running    refresh"), "{listed}");
+
+    let server = place.serve(&args);
+    let start = std::time::Instant::now();
+    loop {
+        let job = server.get(&path).json();
+        if job["state"] == "done" {
+            assert_eq!(job["attempts"], 2, "{job}");
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_mins(2), "{job}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let found = server.get("/api/numbers?select=n&order=n.desc&limit=1").json();
+    assert_eq!(found[0]["n"], 400_000);
+    let json: serde_json::Value = serde_json::from_str(&place.ok(&["jobs", ".", "--format", "json"])).unwrap();
+    assert_eq!((&json[0]["state"], json.as_array().unwrap().len()), (&serde_json::json!("done"), 1));
+    let unknown = place.run(&["jobs", ".", "--cancel", "7"]);
+    assert_eq!((unknown.code, unknown.stderr.trim()), (1, "error: there is no job 7"));
+    server.kill();
+}
+
+/// A connection to `/jobs/changes`.
+struct Listener(std::io::BufReader<std::net::TcpStream>);
+
+impl Listener {
+    fn new(server: &Server) -> Self {
+        use std::io::Write;
+        let host = server.address.trim_start_matches("http://");
+        let mut stream = std::net::TcpStream::connect(host).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+        write!(stream, "GET /jobs/changes HTTP/1.1\r\nhost: {host}\r\n\r\n").unwrap();
+        let mut listener = Self(std::io::BufReader::new(stream));
+        assert!(listener.next().is_some_and(|line| line.contains("200")));
+        listener
+    }
+
+    /// Whether a line with this in it comes.
+    fn hears(self, text: &str) -> bool {
+        let mut lines = self;
+        lines.any(|line| line.contains(text))
+    }
+}
+
+impl Iterator for Listener {
+    type Item = String;
+
+    fn next(&mut self) -> Option<String> {
+        use std::io::BufRead;
+        let mut line = String::new();
+        (self.0.read_line(&mut line).ok()? > 0).then_some(line)
+    }
+}

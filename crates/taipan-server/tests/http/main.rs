@@ -5,6 +5,7 @@ mod accounts;
 mod classes;
 mod concurrent;
 mod docs;
+mod jobs;
 mod models;
 mod plots;
 mod related;
@@ -62,10 +63,14 @@ const POINTS: &str = "a,b,y\n0,0,1\n1,0,3\n0,1,4\n1,1,6\n2,5,20\n3,1,10\n";
 struct Site {
     client: Client,
     project: Project,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Site {
+    fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     fn new() -> Self {
         let folder = TempDir::new().expect("a folder");
         let files = [("taipan.toml", APP), ("employees.csv", EMPLOYEES), ("odd.csv", ODD), ("points.csv", POINTS)];
@@ -82,7 +87,7 @@ impl Site {
             project
         });
         let project = opened.join().expect("an opened project");
-        Self { client: Client::new(taipan_server::app(project.clone())), project, _folder: folder }
+        Self { client: Client::new(taipan_server::app(project.clone())), project, folder }
     }
 }
 
