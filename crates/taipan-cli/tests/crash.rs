@@ -74,7 +74,10 @@ fn write(server: &Server, next: &AtomicU64, acknowledged: &Mutex<BTreeSet<u64>>,
 #[test]
 fn a_job_outlives_the_server_that_did_it() {
     let place = Workplace::new();
-    let numbers = |from: u64| format!("n\n{}", (from..from + 400_000).map(|n| format!("{n}\n")).collect::<String>());
+    let numbers = |from: u64| {
+        let lines: Vec<String> = (from..from + 400_000).map(|n| n.to_string()).collect();
+        format!("n\n{}\n", lines.join("\n"))
+    };
     place.write("numbers.csv", numbers(0));
     place.write("taipan.toml", "[app]\ndatabase = \"sqlite:numbers.db\"\n");
     let args = [".", "--write", "public"];

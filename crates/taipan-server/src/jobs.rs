@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -174,7 +175,10 @@ impl News {
             };
             // The oldest first: they came first.
             let events = jobs.iter().rev().filter(is_new).filter_map(|job| now.get(&job.id));
-            let mut text: String = events.map(|job| format!("event: job\ndata: {job}\n\n")).collect();
+            let mut text = String::new();
+            for job in events {
+                let _ = write!(text, "event: job\ndata: {job}\n\n");
+            }
             self.told = Some(now);
             self.silent += 1;
             if is_first || (text.is_empty() && self.silent >= PULSES) {

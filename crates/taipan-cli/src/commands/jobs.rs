@@ -46,16 +46,13 @@ fn entry(job: &Job) -> Value {
 /// A job for people.
 fn line(job: &Job) -> String {
     let task = Task::of(&job.job).map_or_else(|| job.job.kind.clone(), |task| task.to_string());
-    let mut line = format!("{:>5}  {:<9}  {task}", job.id, job.state.name());
     let share = |(done, total): (u64, Option<u64>)| Some(done * 100 / total.filter(|total| *total > 0)?);
-    if let Some(percent) = job.progress.and_then(share).filter(|_| job.state == State::Running) {
-        line += &format!("  {percent} %");
-    }
-    if job.attempts > 1 {
-        line += &format!("  attempt {}", job.attempts);
-    }
-    if let Some(error) = job.error.as_ref().filter(|_| job.state != State::Done) {
-        line += &format!("  {error}");
-    }
-    line
+    let percent = job.progress.and_then(share).filter(|_| job.state == State::Running);
+    let parts = [
+        Some(format!("{:>5}  {:<9}  {task}", job.id, job.state.name())),
+        percent.map(|percent| format!("{percent} %")),
+        (job.attempts > 1).then(|| format!("attempt {}", job.attempts)),
+        job.error.clone().filter(|_| job.state != State::Done),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("  ")
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Site, site};
 
 /// Every page, in each of its states.
-const PAGES: [&str; 21] = [
+const PAGES: [&str; 22] = [
     "/",
     "/?search=nothing-of-this-name",
     "/admin",
@@ -27,6 +27,7 @@ const PAGES: [&str; 21] = [
     "/admin/models/iris_pca",
     "/admin/plots/tips",
     "/admin/users",
+    "/admin/jobs",
     "/account",
     "/docs",
     "/nothing",
