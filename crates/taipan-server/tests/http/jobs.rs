@@ -32,7 +32,7 @@ async fn end(client: &Client, place: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_changed_is_imported_trained_and_drawn_anew() {
-    let mut site = Site::new();
+    let site = Site::new();
     let client = Client::new(taipan_server::app_with(site.project.clone(), Options::new().write(Who::Everybody)));
     assert_eq!(client.get("/jobs").await.assert_status(200).json(), json!([]));
     let predicted =
