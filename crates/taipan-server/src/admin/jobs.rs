@@ -101,7 +101,7 @@ fn choice(task: &Task) -> Choice {
     let label = match task {
         Task::Import { table: Some(table) } => format!("Import {table}"),
         Task::Train { model: Some(model) } => format!("Train {model}"),
-        _ => "Import, train and draw what changed".to_owned(),
+        _ => "Everything that changed".to_owned(),
     };
     Choice { task: serde_json::to_string(task).unwrap_or_default(), label }
 }
