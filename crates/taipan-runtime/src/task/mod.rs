@@ -35,6 +35,7 @@ mod group;
 mod run;
 mod semaphore;
 mod timing;
+mod under_way;
 
 use std::any::Any;
 use std::fmt;
