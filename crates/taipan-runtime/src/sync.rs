@@ -3,9 +3,8 @@
 pub(crate) use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
 
-/// How often a thread looks again before it sleeps: waking one costs more than some looks, of which the last ones let
-/// other threads run.
-pub(crate) const LOOKS: u32 = 11;
+/// How often a thread looks again before it sleeps: waking one costs more than some looks.
+pub(crate) const LOOKS: u32 = 6;
 
 /// What a thread reads and writes by a pointer, when it knows that no other does.
 pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
@@ -29,6 +28,20 @@ pub(crate) fn pause(step: u32) {
         std::thread::yield_now();
     } else {
         back_off(step);
+    }
+}
+
+/// Stays away before the next look at a queue that had nothing to get or no room; from the second time on, other threads
+/// may have the processor.
+///
+/// So long that the other side does some steps meanwhile: who looks again after the first goes for the same item as the
+/// other side, and then each waits for the other's cache line at every item, which takes twice as long.
+pub(crate) fn look_away(look: u32) {
+    if look > 0 {
+        std::thread::yield_now();
+    }
+    for _ in 0..128 {
+        std::hint::spin_loop();
     }
 }
 

@@ -48,12 +48,7 @@ pub(crate) struct Core<B> {
 impl<B: Buffer> Core<B> {
     /// A queue that holds up to `capacity` items.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self {
-            buffer: B::new(capacity),
-            getters: Waiters::new(),
-            putters: Waiters::new(),
-            joiners: Waiters::new(),
-        }
+        Self { buffer: B::new(capacity), getters: Waiters::new(), putters: Waiters::new(), joiners: Waiters::new() }
     }
 
     /// Puts an item, when there is room; else it is handed back.

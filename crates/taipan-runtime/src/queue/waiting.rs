@@ -12,7 +12,7 @@ use std::sync::PoisonError;
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
-use crate::sync::{AtomicUsize, Condvar, LOOKS, Mutex, MutexGuard, Ordering, before_a_look, fence, pause};
+use crate::sync::{AtomicUsize, Condvar, LOOKS, Mutex, MutexGuard, Ordering, before_a_look, fence, look_away};
 
 /// How long a thread waits.
 #[derive(Clone, Copy)]
@@ -146,11 +146,12 @@ impl Waiters {
         if matches!(patience, Patience::None) {
             return None;
         }
-        for look in 0..LOOKS {
-            pause(look);
-            if let Some(done) = attempt() {
-                return Some(done);
-            }
+        let looked = (0..LOOKS).find_map(|look| {
+            look_away(look);
+            attempt()
+        });
+        if looked.is_some() {
+            return looked;
         }
         let mut list = self.lock();
         list.threads += 1;

@@ -7,9 +7,9 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context as Polled, Poll, Wake, Waker};
+use std::task::{Context as Polled, Poll};
 
-use futures::task::AtomicWaker;
+use futures::task::{ArcWake, AtomicWaker, waker_ref};
 
 /// Futures with their numbers.
 pub(super) struct UnderWay<F> {
@@ -27,8 +27,6 @@ struct Place<F> {
     number: usize,
     future: Pin<Box<Option<F>>>,
     call: Arc<Call>,
-    /// Of that call.
-    waker: Waker,
 }
 
 /// Which of those that wait were called, and who polls them.
@@ -45,15 +43,17 @@ struct Call {
     calls: Arc<Calls>,
 }
 
-impl Wake for Call {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.is_called.swap(true, Ordering::AcqRel) {
-            self.calls.lock().push_back(self.place.load(Ordering::Relaxed));
-            self.calls.waker.wake();
+impl ArcWake for Call {
+    fn wake_by_ref(call: &Arc<Self>) {
+        if !call.is_called.swap(true, Ordering::AcqRel) {
+            let mut places = call.calls.lock();
+            let is_first = places.is_empty();
+            places.push_back(call.place.load(Ordering::Relaxed));
+            drop(places);
+            // For others before it, who polls was called, and has not looked yet.
+            if is_first {
+                call.calls.waker.wake();
+            }
         }
     }
 }
@@ -140,9 +140,8 @@ impl<F: Future> UnderWay<F> {
 
     /// A place for a future that may come to wait at `index`: the last one's, unless somebody still has its waker.
     fn vacant(&mut self, index: usize) -> Place<F> {
-        const OURS: usize = 2;
         if let Some(place) = self.spare.take()
-            && Arc::strong_count(&place.call) == OURS
+            && Arc::strong_count(&place.call) == 1
         {
             // Whoever had the waker is done with it.
             fence(Ordering::Acquire);
@@ -155,14 +154,14 @@ impl<F: Future> UnderWay<F> {
             is_called: AtomicBool::new(false),
             calls: Arc::clone(&self.calls),
         });
-        Place { number: 0, future: Box::pin(None), waker: Waker::from(Arc::clone(&call)), call }
+        Place { number: 0, future: Box::pin(None), call }
     }
 }
 
 impl<F: Future> Place<F> {
     fn poll(&mut self) -> Step<F::Output> {
         let Some(future) = self.future.as_mut().as_pin_mut() else { return Step::Waits };
-        match future.poll(&mut Polled::from_waker(&self.waker)) {
+        match future.poll(&mut Polled::from_waker(&waker_ref(&self.call))) {
             Poll::Ready(output) => Step::Done(output),
             Poll::Pending if self.call.is_called.load(Ordering::Relaxed) => Step::GivesWay,
             Poll::Pending => Step::Waits,
