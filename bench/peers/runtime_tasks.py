@@ -1,4 +1,4 @@
-"""A million tasks, and a gather of a hundred thousand: asyncio, or uvloop with `uvloop`."""
+"""A million tasks, and gathers of a hundred thousand: asyncio, or uvloop with `uvloop`."""
 import asyncio
 import json
 import sys
@@ -6,6 +6,11 @@ import time
 
 
 async def work(n):
+    return n
+
+
+async def waiting_work(n):
+    await asyncio.sleep(0)
     return n
 
 
@@ -18,10 +23,17 @@ async def main():
         total += await task
     seconds["spawned"] = time.perf_counter() - start
     del tasks
-    start = time.perf_counter()
-    gathered = await asyncio.gather(*(asyncio.create_task(work(n)) for n in range(100_000)))
-    seconds["gathered"] = time.perf_counter() - start
-    print(json.dumps({"seconds": seconds, "result": [total, sum(gathered)]}))
+    results = [total]
+    for part, one in (
+        ("gathered", work),
+        ("gathered, each waits once", waiting_work),
+        ("gathered tasks", lambda n: asyncio.create_task(work(n))),
+    ):
+        start = time.perf_counter()
+        gathered = await asyncio.gather(*(one(n) for n in range(100_000)))
+        seconds[part] = time.perf_counter() - start
+        results.append(sum(gathered))
+    print(json.dumps({"seconds": seconds, "result": results}))
 
 
 if sys.argv[1:] == ["uvloop"]:

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use futures::future::try_join_all;
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 use serde_json::{Value, json};
 use taipan_runtime::Error;
@@ -118,6 +119,17 @@ fn pool_map(seconds: &mut Seconds, taipan: bool) -> Value {
     json!([squares.iter().fold(0_u64, |sum, x| sum.wrapping_add(*x)), tasks.iter().sum::<u64>()])
 }
 
+const TASKS: [&str; 4] = ["spawned", "gathered", "gathered, each waits once", "gathered tasks"];
+
+async fn work(n: u64) -> Result<u64, Error> {
+    Ok(n)
+}
+
+async fn waiting_work(n: u64) -> Result<u64, Error> {
+    tokio::task::yield_now().await;
+    Ok(n)
+}
+
 fn tasks(seconds: &mut Seconds, taipan: bool) -> Value {
     const SPAWNED: u64 = 1_000_000;
     const GATHERED: u64 = 100_000;
@@ -132,12 +144,20 @@ fn tasks(seconds: &mut Seconds, taipan: bool) -> Value {
             }
             let spawned = start.elapsed();
             let start = Instant::now();
-            let all = gather((0..GATHERED).map(|n| create_task(async move { Ok::<u64, Error>(n) }))).await?;
-            Ok::<_, Error>(([spawned, start.elapsed()], (sum, all.iter().sum::<u64>())))
+            let all = gather((0..GATHERED).map(work)).await?;
+            let gathered = start.elapsed();
+            let start = Instant::now();
+            let waited = gather((0..GATHERED).map(waiting_work)).await?;
+            let waiting = start.elapsed();
+            let start = Instant::now();
+            let tasks = gather((0..GATHERED).map(|n| create_task(work(n)))).await?;
+            let sums = [all, waited, tasks].map(|numbers| numbers.iter().sum::<u64>());
+            Ok::<_, Error>(([spawned, gathered, waiting, start.elapsed()], (sum, sums)))
         })
         .unwrap();
-        seconds.insert("spawned", times[0].as_secs_f64());
-        seconds.insert("gathered", times[1].as_secs_f64());
+        for (part, time) in TASKS.into_iter().zip(times) {
+            seconds.insert(part, time.as_secs_f64());
+        }
         results
     } else {
         runtime.block_on(async {
@@ -147,18 +167,26 @@ fn tasks(seconds: &mut Seconds, taipan: bool) -> Value {
             for task in tasks {
                 sum += task.await.unwrap().unwrap();
             }
-            seconds.insert("spawned", start.elapsed().as_secs_f64());
+            let spawned = start.elapsed();
+            let start = Instant::now();
+            let all = try_join_all((0..GATHERED).map(work)).await.unwrap();
+            let gathered = start.elapsed();
+            let start = Instant::now();
+            let waited = try_join_all((0..GATHERED).map(waiting_work)).await.unwrap();
+            let waiting = start.elapsed();
             let start = Instant::now();
             let tasks = (0..GATHERED).map(|n| tokio::spawn(async move { n }));
-            let all = futures::future::try_join_all(tasks).await.unwrap();
-            seconds.insert("gathered", start.elapsed().as_secs_f64());
-            (sum, all.iter().sum())
+            let tasks = try_join_all(tasks).await.unwrap();
+            for (part, time) in TASKS.into_iter().zip([spawned, gathered, waiting, start.elapsed()]) {
+                seconds.insert(part, time.as_secs_f64());
+            }
+            (sum, [all, waited, tasks].map(|numbers| numbers.iter().sum::<u64>()))
         })
     };
     if taipan {
         seconds.insert("timer p99 while all cores compute", delay_of_timers());
     }
-    json!([spawned, gathered])
+    json!([spawned, gathered[0], gathered[1], gathered[2]])
 }
 
 /// How late the 99th of a hundred timers is while the pool computes on every core.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
+use taipan_runtime::pool::Pool;
 use taipan_runtime::queue::Queue;
 use taipan_runtime::scope::{Exit, ManagedFile, scope_async};
 use taipan_runtime::task::{
@@ -175,6 +176,61 @@ fn cancelled_scopes_are_left_from_within_before_the_task_is_over() {
     })
     .expect("done");
     assert_eq!(said(&log), ["enter inner", "exit inner: cancelled", "exit outer: true", "a task: cancelled"]);
+}
+
+/// A scope whose exit says so, and panics if it is told to.
+async fn within<R>(
+    log: Log,
+    name: &'static str,
+    panics: bool,
+    work: impl AsyncFnOnce() -> Result<R, Error>,
+) -> Result<R, Error> {
+    scope_async(
+        async move || Ok(log),
+        move |log: Arc<Log>, exit: Exit<'_, Error>| {
+            let exit = format!("exit {name}: {exit:?}");
+            async move {
+                sleep(MOMENT).await;
+                say(&log, exit);
+                assert!(!panics, "oh");
+                Ok(())
+            }
+        },
+    )
+    .with(async |_| work().await)
+    .await
+}
+
+#[test]
+fn an_exit_that_panics_runs_once_and_stops_no_other() {
+    let exits = |cancel: bool| {
+        let log = Log::default();
+        let said_in = Arc::clone(&log);
+        let outcome = run(async {
+            let task = create_task(within(Arc::clone(&log), "outer", false, async move || {
+                within(Arc::clone(&said_in), "inner", true, async move || {
+                    say(&said_in, "work");
+                    if cancel { pending().await } else { Ok(()) }
+                })
+                .await
+            }));
+            while log.lock().expect("no panic").is_empty() {
+                sleep(MOMENT).await;
+            }
+            if cancel {
+                task.cancel();
+            }
+            task.await
+        });
+        (said(&log), outcome.expect_err("neither returns").to_string())
+    };
+    let (log, error) = exits(true);
+    assert_eq!(log, ["work", "exit inner: Cancelled", "exit outer: Cancelled"]);
+    assert_eq!(error, "a task: cancelled");
+    let (log, error) = exits(false);
+    assert_eq!(log[..2], ["work", "exit inner: Returned"]);
+    assert!(log.len() == 3 && log[2].starts_with("exit outer: Panicked"), "{log:?}");
+    assert_eq!(error, "a task: panicked: oh");
 }
 
 #[test]
@@ -346,6 +402,15 @@ async fn everything(traces: Arc<Traces>, folder: &Path) -> Result<u64, Error> {
             let task = create_task(step());
             let gathered = gather((0..3).map(|_| step())).limit(2).await?;
             let mut sum: u64 = gathered.iter().sum();
+            let kept = gather([step(), step()]).return_errors().await;
+            sum += kept.into_iter().sum::<Result<u64, Error>>()?;
+            let computing = Running::new(&traces);
+            sum += Pool::default()
+                .run(move |_| {
+                    let _computing = computing;
+                    1
+                })
+                .await?;
             sum += TaskGroup::run(async |group| {
                 let tasks = [group.create_task(step()), group.create_task(step())];
                 let mut done = as_completed(tasks);
@@ -413,7 +478,7 @@ fn cancelled_at_any_await_point_nothing_is_left_behind() {
         let files: Vec<_> = fs::read_dir(folder.path()).expect("the folder").collect();
         assert_eq!(files.len(), usize::from(outcome.is_some()), "files after {polls} polls");
         if let Some(sum) = outcome {
-            assert_eq!(sum, 7);
+            assert_eq!(sum, 10);
             assert!(polls > 8, "only {polls} await points were tried");
             return;
         }

@@ -4,7 +4,7 @@
 
 use std::task::{Poll, Waker};
 
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, back_off};
 
 use super::waiting::{Patience, Ticket, Waiters};
 
@@ -24,6 +24,10 @@ pub(crate) trait Buffer {
     fn capacity(&self) -> usize;
     /// How many items were ever put in.
     fn put(&self) -> u64;
+    /// Not more than that: what those who get know without a look at what others write who put.
+    fn put_at_least(&self) -> u64;
+    /// How many items are done. The buffer only has it, beside what is written by those who get.
+    fn done(&self) -> &AtomicU64;
 }
 
 /// Why an item was neither put nor got.
@@ -36,54 +40,54 @@ pub(crate) enum Refusal {
 
 pub(crate) struct Core<B> {
     buffer: B,
-    done: Done,
     getters: Waiters,
     putters: Waiters,
     joiners: Waiters,
 }
 
-/// How much of what was put is done, on a cache line of its own.
-#[repr(align(128))]
-struct Done {
-    count: AtomicU64,
-    /// How many had been put at least, when somebody looked last: so not every look takes the line of those that put.
-    /// `Acquire` and `Release`, or one who sees what is done might not see that it was put.
-    put: AtomicU64,
-}
-
 impl<B: Buffer> Core<B> {
     /// A queue that holds up to `capacity` items.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self {
-            buffer: B::new(capacity),
-            done: Done { count: AtomicU64::new(0), put: AtomicU64::new(0) },
-            getters: Waiters::new(),
-            putters: Waiters::new(),
-            joiners: Waiters::new(),
-        }
+        Self { buffer: B::new(capacity), getters: Waiters::new(), putters: Waiters::new(), joiners: Waiters::new() }
     }
 
     /// Puts an item, when there is room; else it is handed back.
+    #[inline]
     pub(crate) fn put(&self, item: B::Item, patience: Patience) -> Result<(), (B::Item, Refusal)> {
+        let put = match self.buffer.push(item) {
+            Err((item, Refusal::NotNow)) => self.put_later(item, patience),
+            put => put,
+        };
+        if put.is_ok() {
+            self.getters.call_one();
+        }
+        put
+    }
+
+    #[cold]
+    fn put_later(&self, item: B::Item, patience: Patience) -> Result<(), (B::Item, Refusal)> {
         let mut item = Some(item);
         let put = self.putters.wait(patience, || self.push(&mut item), || self.has_room());
-        match (put, item) {
-            (Some(Ok(())), _) | (_, None) => {
-                self.getters.call_one();
-                Ok(())
-            }
-            (Some(Err(refusal)), Some(item)) => Err((item, refusal)),
-            (None, Some(item)) => Err((item, Refusal::NotNow)),
-        }
+        let refusal = put.and_then(Result::err).unwrap_or(Refusal::NotNow);
+        item.map_or(Ok(()), |item| Err((item, refusal)))
     }
 
     /// Takes the next item; after the shutdown, what is left.
+    #[inline]
     pub(crate) fn get(&self, patience: Patience) -> Result<B::Item, Refusal> {
-        let got = self.getters.wait(patience, || self.pop(), || self.has_items()).unwrap_or(Err(Refusal::NotNow));
+        let got = match self.buffer.pop() {
+            Err(Refusal::NotNow) => self.get_later(patience),
+            got => got,
+        };
         if got.is_ok() {
             self.putters.call_one();
         }
         got
+    }
+
+    #[cold]
+    fn get_later(&self, patience: Patience) -> Result<B::Item, Refusal> {
+        self.getters.wait(patience, || self.pop(), || self.has_items()).unwrap_or(Err(Refusal::NotNow))
     }
 
     /// Puts for a task, which is called when it may try again.
@@ -120,30 +124,37 @@ impl<B: Buffer> Core<B> {
     }
 
     /// Says that an item which was got is done. False when there was none left to be done.
+    #[inline]
     pub(crate) fn task_done(&self) -> bool {
-        let mut done = self.done.count.load(Ordering::Relaxed);
-        loop {
-            if self.done.put.load(Ordering::Acquire) <= done {
-                let put = self.buffer.put();
-                if put <= done {
-                    return false;
+        let count = self.buffer.done();
+        let mut step = 0;
+        let mut done = count.load(Ordering::Relaxed);
+        while done < self.buffer.put_at_least() || done < self.buffer.put() {
+            match count.compare_exchange_weak(done, done + 1, Ordering::SeqCst, Ordering::Relaxed) {
+                Ok(_) => {
+                    if self.joiners.is_somebody() {
+                        self.call_joiners();
+                    }
+                    return true;
                 }
-                self.done.put.store(put, Ordering::Release);
-            }
-            match self.done.count.compare_exchange_weak(done, done + 1, Ordering::SeqCst, Ordering::Relaxed) {
-                Ok(_) => break,
                 Err(newer) => done = newer,
             }
+            back_off(step);
+            step += 1;
         }
-        if self.joiners.is_somebody() && self.unfinished() == 0 {
+        false
+    }
+
+    #[cold]
+    fn call_joiners(&self) {
+        if self.unfinished() == 0 {
             self.joiners.call_all();
         }
-        true
     }
 
     /// Waits until all that was put is done. False when that took too long.
     pub(crate) fn join(&self, patience: Patience) -> bool {
-        self.joiners.wait(patience, || self.is_all_done(), || false).is_some()
+        self.unfinished() == 0 || self.joiners.wait(patience, || self.is_all_done(), || false).is_some()
     }
 
     /// Waits for the same as a task.
@@ -159,7 +170,7 @@ impl<B: Buffer> Core<B> {
     /// How many items were put and are not done.
     pub(crate) fn unfinished(&self) -> usize {
         // In this order: what was done then had been put then.
-        let done = self.done.count.load(Ordering::SeqCst);
+        let done = self.buffer.done().load(Ordering::SeqCst);
         (self.buffer.put() - done) as usize
     }
 

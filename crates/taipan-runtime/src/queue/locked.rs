@@ -20,6 +20,7 @@ pub struct Locked<I> {
     state: Mutex<State<I>>,
     capacity: usize,
     put: AtomicU64,
+    done: AtomicU64,
 }
 
 struct State<I> {
@@ -37,7 +38,8 @@ impl<I: Items> Buffer for Locked<I> {
     type Item = I::Item;
 
     fn new(capacity: usize) -> Self {
-        Self { state: Mutex::new(State { items: I::default(), is_open: true }), capacity, put: AtomicU64::new(0) }
+        let state = Mutex::new(State { items: I::default(), is_open: true });
+        Self { state, capacity, put: AtomicU64::new(0), done: AtomicU64::new(0) }
     }
 
     fn push(&self, item: I::Item) -> Result<(), (I::Item, Refusal)> {
@@ -78,5 +80,13 @@ impl<I: Items> Buffer for Locked<I> {
 
     fn put(&self) -> u64 {
         self.put.load(Ordering::SeqCst)
+    }
+
+    fn put_at_least(&self) -> u64 {
+        self.put()
+    }
+
+    fn done(&self) -> &AtomicU64 {
+        &self.done
     }
 }

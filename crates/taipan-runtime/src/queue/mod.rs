@@ -80,6 +80,7 @@ impl<T, O: Order<T>> Queue<T, O> {
     /// Puts an item, and waits for room.
     ///
     /// Errors: [`ErrorKind::ShutDown`], with the item.
+    #[inline]
     pub fn put(&self, item: T) -> Result<(), PutError<T>> {
         self.0.put(item, Patience::Endless).map_err(|refused| PutError::new(refused, ErrorKind::Full))
     }
@@ -102,6 +103,7 @@ impl<T, O: Order<T>> Queue<T, O> {
     /// Takes the next item, and waits for one.
     ///
     /// Errors: [`ErrorKind::ShutDown`], when nothing is left either.
+    #[inline]
     pub fn get(&self) -> Result<T> {
         self.0.get(Patience::Endless).map_err(|refusal| error(refusal, ErrorKind::Empty))
     }
@@ -137,6 +139,7 @@ impl<T, O: Order<T>> Queue<T, O> {
     /// Says that one of the items that were got is done.
     ///
     /// Errors: [`ErrorKind::NothingToDo`] when none was left.
+    #[inline]
     pub fn task_done(&self) -> Result<()> {
         if self.0.task_done() { Ok(()) } else { Err(Error::new(ErrorKind::NothingToDo)) }
     }

@@ -4,6 +4,8 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
 use std::fmt;
 
+use crate::sync::AtomicU64;
+
 use super::core::{Buffer, Refusal};
 use super::locked::{Items, Locked};
 use super::ring::Ring;
@@ -71,6 +73,8 @@ impl<T> Buffer for FirstIn<T> {
         }
     }
 
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as the ring's")]
     fn push(&self, item: T) -> Result<(), (T, Refusal)> {
         match self {
             Self::Ring(ring) => ring.push(item),
@@ -78,6 +82,8 @@ impl<T> Buffer for FirstIn<T> {
         }
     }
 
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "as the ring's")]
     fn pop(&self) -> Result<T, Refusal> {
         match self {
             Self::Ring(ring) => ring.pop(),
@@ -117,6 +123,20 @@ impl<T> Buffer for FirstIn<T> {
         match self {
             Self::Ring(ring) => ring.put(),
             Self::Growing(growing) => growing.put(),
+        }
+    }
+
+    fn put_at_least(&self) -> u64 {
+        match self {
+            Self::Ring(ring) => ring.put_at_least(),
+            Self::Growing(growing) => growing.put_at_least(),
+        }
+    }
+
+    fn done(&self) -> &AtomicU64 {
+        match self {
+            Self::Ring(ring) => ring.done(),
+            Self::Growing(growing) => growing.done(),
         }
     }
 }

@@ -23,12 +23,17 @@
 //! - First looks at the counts are `Relaxed`, and so is what a failed exchange brings: a count that is out of date fails
 //!   at the exchange, or is loaded anew before anybody is refused.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what is put and got goes through memory otherwise, written in parts and read at once, which takes longer \
+              than the rest of a get"
+)]
 #![expect(unsafe_code, reason = "with a lock, eight threads on two cores take twice as long for an item")]
 
 use std::mem::MaybeUninit;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-use crate::sync::{AtomicU64, Ordering, UnsafeCell, pause};
+use crate::sync::{AtomicU64, Ordering, UnsafeCell, back_off, pause};
 
 use super::core::{Buffer, Refusal};
 
@@ -44,14 +49,20 @@ pub struct Ring<T> {
     capacity: u64,
     /// How many were put, twice, and one if the queue is closed.
     tail: Line<Tail>,
-    /// How many were got.
-    head: Line<AtomicU64>,
+    head: Line<Head>,
 }
 
 struct Tail {
     count: AtomicU64,
     /// What `head` was at least when somebody who puts looked last. `Relaxed`, since too low a count only makes one look.
     head: AtomicU64,
+}
+
+struct Head {
+    /// How many were got.
+    count: AtomicU64,
+    /// How many of these are done. Here, since the same threads write it.
+    done: AtomicU64,
 }
 
 struct Slot<T> {
@@ -79,6 +90,52 @@ impl<T> Ring<T> {
     fn slot(&self, count: u64) -> (&Slot<T>, u64) {
         (&self.slots[(count & self.places) as usize], count & !self.places)
     }
+
+    /// Whether the put of this count is within the capacity. With as many slots as that, their stamps say it.
+    fn has_room(&self, count: u64) -> bool {
+        self.capacity > self.places || count.wrapping_sub(self.tail.0.head.load(Ordering::Relaxed)) < self.capacity
+    }
+
+    /// The count to try a put with, when it could not be done with `tail`, or why it cannot be done.
+    #[cold]
+    fn later_put(&self, tail: u64, step: &mut u32) -> Result<u64, Refusal> {
+        if tail & CLOSED != 0 {
+            return Err(Refusal::ShutDown);
+        }
+        let head = self.head.0.count.load(Ordering::SeqCst);
+        let newer = self.tail.0.count.load(Ordering::SeqCst);
+        if newer == tail {
+            let count = tail >> 1;
+            // Nothing was put before `head` was loaded that is not in this count, so that `head` is not beyond it.
+            if count - head >= self.capacity {
+                return Err(Refusal::NotNow);
+            }
+            self.tail.0.head.store(head, Ordering::Relaxed);
+            // Somebody else is just about to take the item out of the slot.
+            let (slot, ready) = self.slot(count);
+            if slot.stamp.load(Ordering::Relaxed) != ready {
+                pause(*step);
+                *step = step.saturating_add(1);
+            }
+        }
+        Ok(newer)
+    }
+
+    /// The count to try a get with, when it could not be done with `head`, or why it cannot be done.
+    #[cold]
+    fn later_got(&self, head: u64, step: &mut u32) -> Result<u64, Refusal> {
+        let tail = self.tail.0.count.load(Ordering::SeqCst);
+        if tail >> 1 == head {
+            return Err(if tail & CLOSED == 0 { Refusal::NotNow } else { Refusal::ShutDown });
+        }
+        let newer = self.head.0.count.load(Ordering::SeqCst);
+        if newer == head {
+            // Somebody else is just about to put the item into the slot.
+            pause(*step);
+            *step = step.saturating_add(1);
+        }
+        Ok(newer)
+    }
 }
 
 impl<T> Buffer for Ring<T> {
@@ -94,21 +151,18 @@ impl<T> Buffer for Ring<T> {
             places: slots as u64 - 1,
             capacity: capacity as u64,
             tail: Line(Tail { count: AtomicU64::new(0), head: AtomicU64::new(0) }),
-            head: Line(AtomicU64::new(0)),
+            head: Line(Head { count: AtomicU64::new(0), done: AtomicU64::new(0) }),
         }
     }
 
+    #[inline(always)]
     fn push(&self, item: T) -> Result<(), (T, Refusal)> {
         let mut step = 0_u32;
         let mut tail = self.tail.0.count.load(Ordering::Relaxed);
         loop {
-            if tail & CLOSED != 0 {
-                return Err((item, Refusal::ShutDown));
-            }
             let count = tail >> 1;
             let (slot, ready) = self.slot(count);
-            let has_room = count.wrapping_sub(self.tail.0.head.load(Ordering::Relaxed)) < self.capacity;
-            if has_room && slot.stamp.load(Ordering::Acquire) == ready {
+            if tail & CLOSED == 0 && self.has_room(count) && slot.stamp.load(Ordering::Acquire) == ready {
                 let (order, failure) = (Ordering::SeqCst, Ordering::Relaxed);
                 match self.tail.0.count.compare_exchange_weak(tail, tail + 2, order, failure) {
                     Ok(_) => {
@@ -123,35 +177,27 @@ impl<T> Buffer for Ring<T> {
                     }
                     Err(newer) => {
                         tail = newer;
-                        continue;
+                        back_off(step);
+                        step = step.saturating_add(1);
                     }
                 }
-            }
-            let head = self.head.0.load(Ordering::SeqCst);
-            let newer = self.tail.0.count.load(Ordering::SeqCst);
-            if newer == tail {
-                // Nothing was put before `head` was loaded that is not in this count, so that `head` is not beyond it.
-                if count - head >= self.capacity {
-                    return Err((item, Refusal::NotNow));
-                }
-                self.tail.0.head.store(head, Ordering::Relaxed);
-                // Somebody else is just about to take the item out of the slot.
-                if slot.stamp.load(Ordering::Relaxed) != ready {
-                    pause(step);
-                    step = step.saturating_add(1);
+            } else {
+                match self.later_put(tail, &mut step) {
+                    Ok(newer) => tail = newer,
+                    Err(refusal) => return Err((item, refusal)),
                 }
             }
-            tail = newer;
         }
     }
 
+    #[inline(always)]
     fn pop(&self) -> Result<T, Refusal> {
         let mut step = 0_u32;
-        let mut head = self.head.0.load(Ordering::Relaxed);
+        let mut head = self.head.0.count.load(Ordering::Relaxed);
         loop {
             let (slot, ready) = self.slot(head);
             if slot.stamp.load(Ordering::Acquire) == ready + 1 {
-                match self.head.0.compare_exchange_weak(head, head + 1, Ordering::SeqCst, Ordering::Relaxed) {
+                match self.head.0.count.compare_exchange_weak(head, head + 1, Ordering::SeqCst, Ordering::Relaxed) {
                     Ok(_) => {
                         // SAFETY: the stamp said that the put of this count is done, which wrote the item, and only the
                         // one thread that moved the count on has this count. Nobody writes the slot before the stamp
@@ -162,21 +208,13 @@ impl<T> Buffer for Ring<T> {
                     }
                     Err(newer) => {
                         head = newer;
-                        continue;
+                        back_off(step);
+                        step = step.saturating_add(1);
                     }
                 }
+            } else {
+                head = self.later_got(head, &mut step)?;
             }
-            let tail = self.tail.0.count.load(Ordering::SeqCst);
-            if tail >> 1 == head {
-                return Err(if tail & CLOSED == 0 { Refusal::NotNow } else { Refusal::ShutDown });
-            }
-            let newer = self.head.0.load(Ordering::SeqCst);
-            if newer == head {
-                // Somebody else is just about to put the item into the slot.
-                pause(step);
-                step = step.saturating_add(1);
-            }
-            head = newer;
         }
     }
 
@@ -189,7 +227,7 @@ impl<T> Buffer for Ring<T> {
     }
 
     fn len(&self) -> usize {
-        let head = self.head.0.load(Ordering::SeqCst);
+        let head = self.head.0.count.load(Ordering::SeqCst);
         (self.put() - head).min(self.capacity) as usize
     }
 
@@ -201,12 +239,21 @@ impl<T> Buffer for Ring<T> {
     fn put(&self) -> u64 {
         self.tail.0.count.load(Ordering::SeqCst) >> 1
     }
+
+    /// What was got was put.
+    fn put_at_least(&self) -> u64 {
+        self.head.0.count.load(Ordering::Acquire)
+    }
+
+    fn done(&self) -> &AtomicU64 {
+        &self.head.0.done
+    }
 }
 
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
         // Nobody else is here, nor in the midst of a step: what was put and not got is in its slots.
-        let head = self.head.0.load(Ordering::Relaxed);
+        let head = self.head.0.count.load(Ordering::Relaxed);
         let tail = self.tail.0.count.load(Ordering::Relaxed) >> 1;
         for count in head..tail {
             let (slot, _) = self.slot(count);

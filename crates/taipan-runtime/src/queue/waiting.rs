@@ -12,7 +12,7 @@ use std::sync::PoisonError;
 use std::task::{Poll, Waker};
 use std::time::Instant;
 
-use crate::sync::{AtomicUsize, Condvar, LOOKS, Mutex, MutexGuard, Ordering, before_a_look, fence, pause};
+use crate::sync::{AtomicUsize, Condvar, LOOKS, Mutex, MutexGuard, Ordering, before_a_look, fence, look_away};
 
 /// How long a thread waits.
 #[derive(Clone, Copy)]
@@ -95,23 +95,30 @@ impl Waiters {
     }
 
     /// Whether there is anybody to be called, after a change.
+    #[inline]
     pub(crate) fn is_somebody(&self) -> bool {
         before_a_look();
         self.callable.load(Ordering::SeqCst) > 0
     }
 
     /// Calls one, after a change.
+    #[inline]
     pub(crate) fn call_one(&self) {
         if self.is_somebody() {
-            let mut list = self.lock();
-            let call = list.call();
-            self.publish(&list);
-            drop(list);
-            match call {
-                Call::Nobody => {}
-                Call::Thread => self.condition.notify_one(),
-                Call::Task(waker) => waker.wake(),
-            }
+            self.call();
+        }
+    }
+
+    #[cold]
+    fn call(&self) {
+        let mut list = self.lock();
+        let call = list.call();
+        self.publish(&list);
+        drop(list);
+        match call {
+            Call::Nobody => {}
+            Call::Thread => self.condition.notify_one(),
+            Call::Task(waker) => waker.wake(),
         }
     }
 
@@ -128,27 +135,23 @@ impl Waiters {
         }
     }
 
-    /// Attempts something until it is done, or patience ends: then it is `None`. `is_left` says whether the next of those
-    /// that wait may succeed, too.
+    /// Attempts something, which was attempted once in vain, until it is done, or patience ends: then it is `None`.
+    /// `is_left` says whether the next of those that wait may succeed, too.
     pub(crate) fn wait<R>(
         &self,
         patience: Patience,
         mut attempt: impl FnMut() -> Option<R>,
         is_left: impl Fn() -> bool,
     ) -> Option<R> {
-        let mut looks = 0;
-        loop {
-            if let Some(done) = attempt() {
-                return Some(done);
-            }
-            if matches!(patience, Patience::None) {
-                return None;
-            }
-            if looks == LOOKS {
-                break;
-            }
-            pause(looks);
-            looks += 1;
+        if matches!(patience, Patience::None) {
+            return None;
+        }
+        let looked = (0..LOOKS).find_map(|look| {
+            look_away(look);
+            attempt()
+        });
+        if looked.is_some() {
+            return looked;
         }
         let mut list = self.lock();
         list.threads += 1;

@@ -9,6 +9,7 @@ use std::task::{Context as Polled, Poll};
 use futures::FutureExt;
 
 use super::{Exit, settle};
+use crate::error::Error;
 use crate::task::context::{CleanUp, Contained, defer};
 
 /// An async context manager; made by [`scope_async`].
@@ -86,9 +87,17 @@ where
     X: FnOnce(Arc<T>, Exit<'_, E>) -> L + Send + 'static,
     L: Future<Output = Result<(), E>> + Send + 'static,
     E: fmt::Display + 'static,
+    T: Send + Sync + 'static,
 {
-    let left = exit(value, Exit::Cancelled);
-    Box::pin(left.map(super::report))
+    to_the_end(async move { exit(value, Exit::Cancelled).await })
+}
+
+/// An exit that nobody hears of but the log, not even when it panics: the exits after it run all the same.
+fn to_the_end<E: fmt::Display>(exit: impl Future<Output = Result<(), E>> + Send + 'static) -> CleanUp {
+    Box::pin(AssertUnwindSafe(exit).catch_unwind().map(|left| match left {
+        Ok(left) => super::report(left),
+        Err(payload) => super::report(Err(Error::panicked(payload.as_ref()))),
+    }))
 }
 
 /// Leaves the scope of work that was dropped.
@@ -114,10 +123,11 @@ impl<E: fmt::Display + 'static> Future for ToTheEnd<E> {
     type Output = Result<(), E>;
 
     fn poll(mut self: Pin<&mut Self>, polled: &mut Polled<'_>) -> Poll<Self::Output> {
-        let Some(future) = &mut self.0 else { return Poll::Ready(Ok(())) };
+        let Some(mut future) = self.0.take() else { return Poll::Ready(Ok(())) };
+        // One that panics here has run, and is not run again when this is dropped.
         let output = future.as_mut().poll(polled);
-        if output.is_ready() {
-            self.0 = None;
+        if output.is_pending() {
+            self.0 = Some(future);
         }
         output
     }
@@ -126,7 +136,7 @@ impl<E: fmt::Display + 'static> Future for ToTheEnd<E> {
 impl<E: fmt::Display + 'static> Drop for ToTheEnd<E> {
     fn drop(&mut self) {
         if let Some(future) = self.0.take() {
-            defer(Box::pin(future.map(super::report)));
+            defer(to_the_end(future));
         }
     }
 }

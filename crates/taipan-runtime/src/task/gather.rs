@@ -4,17 +4,18 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::task::{Context as Polled, Poll, ready};
+use std::task::{Context as Polled, Poll};
 
 use futures::stream::{FuturesUnordered, Stream, StreamExt};
 
 use super::context::Contained;
+use super::under_way::{Step, UnderWay};
 
 /// Works on all of `work` at once and gives their results in order. The first error is the error of the whole: the
 /// others are cancelled then, and their clean-up awaited.
 ///
-/// The work may borrow, and may be [tasks](super::Task), which run on every core. At most [`limit`](Gather::limit) are
-/// under way at once.
+/// The work is done where the gathering is awaited, each part until it waits. It may borrow, and may be
+/// [tasks](super::Task), which run on every core. At most [`limit`](Gather::limit) are under way at once.
 pub fn gather<W, T, E>(work: impl IntoIterator<Item = W>) -> Gather<W::IntoFuture>
 where
     W: IntoFuture<Output = Result<T, E>>,
@@ -134,7 +135,7 @@ impl<F: Future, K: Keep<F::Output>> Gathering<F, K> {
     fn new(gather: Gather<F>) -> Self {
         let Gather { work, limit } = gather;
         let kept = work.iter().map(|_| None).collect();
-        let all = All { waiting: work, started: 0, limit, under_way: FuturesUnordered::new(), kept };
+        let all = All { waiting: work, started: 0, limit, under_way: UnderWay::new(), kept };
         Self(Box::pin(Contained::new(all)))
     }
 }
@@ -157,53 +158,61 @@ struct All<F: Future, K: Keep<F::Output>> {
     waiting: VecDeque<F>,
     started: usize,
     limit: usize,
-    under_way: FuturesUnordered<Numbered<F>>,
+    under_way: UnderWay<F>,
     kept: Vec<Option<K::Kept>>,
 }
 
 // Nothing in it is pinned: what is under way is pinned on the heap.
 impl<F: Future, K: Keep<F::Output>> Unpin for All<F, K> {}
 
+impl<F: Future, K: Keep<F::Output>> All<F, K> {
+    /// Starts the next, or goes on with one that was called.
+    fn step(&mut self) -> Option<(usize, Step<F::Output>)> {
+        if self.under_way.len() < self.limit
+            && let Some(future) = self.waiting.pop_front()
+        {
+            let number = self.started;
+            self.started += 1;
+            return Some((number, self.under_way.start(number, future)));
+        }
+        self.under_way.go_on()
+    }
+}
+
 impl<F: Future, K: Keep<F::Output>> Future for All<F, K> {
     type Output = K::Output;
 
     fn poll(self: Pin<&mut Self>, polled: &mut Polled<'_>) -> Poll<K::Output> {
         let this = self.get_mut();
+        this.under_way.register(polled);
+        // Other tasks have their turn when all were polled once, and when two have given way: tokio lets nothing go on
+        // in a task that has gone on for long, and then every one would be polled in vain.
+        let mut left = this.waiting.len() + this.under_way.len() + 1;
+        let mut patience = 2;
         loop {
-            while this.under_way.len() < this.limit {
-                let Some(future) = this.waiting.pop_front() else { break };
-                this.under_way.push(Numbered { number: this.started, future });
-                this.started += 1;
+            if left == 0 || patience == 0 {
+                polled.waker().wake_by_ref();
+                break;
             }
-            let Some((number, output)) = ready!(this.under_way.poll_next_unpin(polled)) else {
-                return Poll::Ready(K::all(std::mem::take(&mut this.kept).into_iter().flatten().collect()));
-            };
-            match K::keep(output) {
-                ControlFlow::Continue(kept) => {
-                    if let Some(place) = this.kept.get_mut(number) {
-                        *place = Some(kept);
+            let Some((number, step)) = this.step() else { break };
+            left -= 1;
+            match step {
+                Step::Done(output) => match K::keep(output) {
+                    ControlFlow::Continue(kept) => {
+                        if let Some(place) = this.kept.get_mut(number) {
+                            *place = Some(kept);
+                        }
                     }
-                }
-                ControlFlow::Break(output) => return Poll::Ready(output),
+                    ControlFlow::Break(output) => return Poll::Ready(output),
+                },
+                Step::Waits => {}
+                Step::GivesWay => patience -= 1,
             }
         }
-    }
-}
-
-pin_project_lite::pin_project! {
-    struct Numbered<F> {
-        number: usize,
-        #[pin]
-        future: F,
-    }
-}
-
-impl<F: Future> Future for Numbered<F> {
-    type Output = (usize, F::Output);
-
-    fn poll(self: Pin<&mut Self>, polled: &mut Polled<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        this.future.poll(polled).map(|output| (*this.number, output))
+        if this.waiting.is_empty() && this.under_way.len() == 0 {
+            return Poll::Ready(K::all(std::mem::take(&mut this.kept).into_iter().flatten().collect()));
+        }
+        Poll::Pending
     }
 }
 

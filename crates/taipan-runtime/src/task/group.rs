@@ -137,7 +137,7 @@ impl<E: From<Error> + Send + 'static> TaskGroup<E> {
         F: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        let running = Running::new(work, Context::child(None));
+        let running = Running::new(work, Context::task(None));
         let context = Arc::clone(running.context());
         let group = Arc::clone(&self.0);
         {

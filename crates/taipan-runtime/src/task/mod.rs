@@ -35,6 +35,7 @@ mod group;
 mod run;
 mod semaphore;
 mod timing;
+mod under_way;
 
 use std::any::Any;
 use std::fmt;
@@ -47,7 +48,7 @@ use pin_project_lite::pin_project;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-use self::context::{Alive, Contained, Context, defer};
+use self::context::{Contained, Context, defer};
 pub use self::gather::{AsCompleted, Gather, ReturnErrors, as_completed, gather};
 pub use self::group::{ErrorGroup, TaskGroup};
 pub use self::run::run;
@@ -68,7 +69,8 @@ enum Ended<T, E> {
 pub struct Task<T, E> {
     join: JoinHandle<Ended<T, E>>,
     context: Arc<Context>,
-    result: Option<Result<T, E>>,
+    // In a box, since few are looked at before they are awaited.
+    result: Option<Box<Result<T, E>>>,
     on_drop: OnDrop,
 }
 
@@ -110,7 +112,7 @@ where
     T: Send + 'static,
     E: From<Error> + Send + 'static,
 {
-    let running = Running::new(work, Context::child(name));
+    let running = Running::new(work, Context::task(name));
     let context = Arc::clone(running.context());
     Task { join: spawn(running), context, result: None, on_drop: OnDrop::Cancel }
 }
@@ -146,10 +148,10 @@ impl<T, E: From<Error>> Task<T, E> {
         if self.result.is_none() && self.join.is_finished() {
             let mut polled = Polled::from_waker(Waker::noop());
             if let Poll::Ready(result) = self.poll_join(&mut polled) {
-                self.result = Some(result);
+                self.result = Some(Box::new(result));
             }
         }
-        self.result.as_ref()
+        self.result.as_deref()
     }
 
     /// The error, when the task has ended with one.
@@ -160,7 +162,7 @@ impl<T, E: From<Error>> Task<T, E> {
     /// Lets the task run on by itself. What is left of such tasks when [`run`] ends is cancelled.
     pub fn detach(mut self) {
         self.on_drop = OnDrop::LeaveAlone;
-        if let Some(alive) = self.context.alive.upgrade() {
+        if let Some(alive) = self.context.alive() {
             alive.detach(&self.context);
         }
     }
@@ -187,7 +189,7 @@ impl<T, E: From<Error>> Future for Task<T, E> {
 
     fn poll(mut self: Pin<&mut Self>, polled: &mut Polled<'_>) -> Poll<Result<T, E>> {
         match self.result.take() {
-            Some(result) => Poll::Ready(result),
+            Some(result) => Poll::Ready(*result),
             None => self.poll_join(polled),
         }
     }
@@ -222,23 +224,17 @@ pin_project! {
     where
         F: Future<Output = Result<T, E>>,
     {
+        why: Option<Why>,
+        // Last, since its context tells that all is gone.
         #[pin]
         work: Contained<F>,
-        ended: Option<Ended<T, E>>,
-        // Last, since it tells that the others are gone.
-        end: End,
     }
 }
 
-struct End {
-    context: Arc<Context>,
-    _alive: Option<Arc<Alive>>,
-}
-
-impl Drop for End {
-    fn drop(&mut self) {
-        self.context.set_ended();
-    }
+/// Why a task ended before its work.
+enum Why {
+    Panicked(Box<dyn Any + Send>),
+    Cancelled,
 }
 
 impl<F, T, E> Running<F, T, E>
@@ -246,8 +242,7 @@ where
     F: Future<Output = Result<T, E>>,
 {
     fn new(work: F, context: Arc<Context>) -> Self {
-        let end = End { _alive: context.alive.upgrade(), context: Arc::clone(&context) };
-        Self { work: Contained::within(work, context), ended: None, end }
+        Self { why: None, work: Contained::within(work, context) }
     }
 
     fn context(&self) -> &Arc<Context> {
@@ -263,7 +258,7 @@ where
 
     fn poll(self: Pin<&mut Self>, polled: &mut Polled<'_>) -> Poll<Ended<T, E>> {
         let mut this = self.project();
-        if this.ended.is_none() && !this.work.context().is_cancelled() {
+        if this.why.is_none() && !this.work.context().is_cancelled() {
             match catch_unwind(AssertUnwindSafe(|| this.work.as_mut().poll(polled))) {
                 Ok(Poll::Ready(output)) => return Poll::Ready(Ended::Done(output)),
                 Ok(Poll::Pending) => {
@@ -275,18 +270,19 @@ where
                     }
                 }
                 Err(payload) => {
-                    *this.ended = Some(Ended::Panicked(payload));
+                    *this.why = Some(Why::Panicked(payload));
                     this.work.as_mut().drop_future();
                 }
             }
         }
-        if this.ended.is_none() {
-            *this.ended = Some(Ended::Cancelled);
+        if this.why.is_none() {
+            *this.why = Some(Why::Cancelled);
             this.work.as_mut().drop_future();
         }
         ready!(this.work.as_mut().poll_left(polled));
-        match this.ended.take() {
-            Some(ended) => Poll::Ready(ended),
+        match this.why.take() {
+            Some(Why::Panicked(payload)) => Poll::Ready(Ended::Panicked(payload)),
+            Some(Why::Cancelled) => Poll::Ready(Ended::Cancelled),
             None => Poll::Pending,
         }
     }
