@@ -562,6 +562,13 @@ mod tests {
         }
 
         #[test]
+        fn on_any_bytes_too(text in prop::collection::vec(any::<u8>(), 0..200), limit in 1usize..9, dialect in dialects()) {
+            let width = first_row(&text, dialect).map_or(1, |(fields, _)| fields.len());
+            let plain = rows_in(dialect, &text, width, Some(Path::Plain), 1000);
+            prop_assert_eq!(rows_in(dialect, &text, width, None, limit), plain);
+        }
+
+        #[test]
         fn without_quotes_too(text in csv_like(), limit in 1usize..9) {
             let text: Vec<u8> = text.into_iter().filter(|byte| *byte != b'"').collect();
             for width in 1..4 {

@@ -71,7 +71,7 @@ impl ReadOptions {
         self
     }
 
-    /// The most records that [`Batches`] may reject; one more ends the reading. Any number unless set.
+    /// The most records that [`Batches`](crate::Batches) may reject; one more ends the reading. Any number unless set.
     #[must_use]
     pub fn max_rejects(mut self, rejects: u64) -> Self {
         self.max_rejects = rejects;
@@ -158,7 +158,7 @@ impl ReadOptions {
         self
     }
 
-    /// The most rows in one batch of [`Batches`]; 65,536 unless set.
+    /// The most rows in one batch of [`Batches`](crate::Batches); 65,536 unless set.
     #[must_use]
     pub fn batch_rows(mut self, rows: usize) -> Self {
         self.batch_rows = rows.max(1);
