@@ -52,7 +52,7 @@ fn a_folder_or_pattern_is_its_files() {
     assert_eq!(place.ok(&["query", count, "--format", "csv"]), "n\n1\n");
 
     fs::write(place.path("in/c.csv"), "id,cost\n4,1\n").unwrap();
-    let message = "error: in/c.csv: this is Csv (id, cost), where in/a.csv is Csv (id, price)\n";
+    let message = "error: in/c.csv: this is CSV (id, cost), where in/a.csv is CSV (id, price)\n";
     for command in [&["query", "SELECT id FROM 'in'"][..], &["convert", "in", "out.parquet"], &["head", "in"]] {
         let ran = place.run(command);
         assert_eq!((ran.code, ran.stderr.as_str()), (1, message), "{command:?}");

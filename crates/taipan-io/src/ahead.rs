@@ -10,21 +10,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::time::Duration;
 
-use crate::blocks::{Block, Blocks};
+use crate::blocks::{Block, Blocks, Position};
 use crate::error::Result;
 
 /// What is made of a block.
 type Work<T> = Arc<dyn Fn(&Blocks, Block) -> Result<T> + Send + Sync>;
 
-/// What a task brings back: the number of its block, and what was made of it, or the end.
-type Done<T> = (u64, Result<Option<T>>);
+/// What is made of a block of lines in one go, if nothing about it is special.
+type Shortcut<T> = Arc<dyn Fn(&Block) -> Option<T> + Send + Sync>;
+
+/// What a task brings back: the number of its block, and what was made of it.
+type Done<T> = (u64, Result<Made<T>>);
+
+enum Made<T> {
+    Of(T),
+    /// There was no block any more.
+    End,
+    /// The block, which begins here, was not made of whole records, so it and all behind it must be read anew.
+    Torn(Position),
+}
 
 /// What is made of a file's blocks, one after another.
 pub(crate) struct Ahead<T> {
     blocks: Arc<Blocks>,
     work: Work<T>,
+    shortcut: Option<Shortcut<T>>,
     /// What came before its turn.
-    early: BTreeMap<u64, Result<Option<T>>>,
+    early: BTreeMap<u64, Result<Made<T>>>,
     turn: u64,
     running: usize,
     cancelled: Arc<AtomicBool>,
@@ -36,8 +48,9 @@ impl<T: Send + 'static> Ahead<T> {
     pub(crate) fn new(blocks: Blocks, work: impl Fn(&Blocks, Block) -> Result<T> + Send + Sync + 'static) -> Self {
         let (sender, receiver) = channel();
         Self {
-            blocks: Arc::new(blocks),
+            blocks: Arc::new(blocks.in_lines()),
             work: Arc::new(work),
+            shortcut: None,
             early: BTreeMap::new(),
             turn: 0,
             running: 0,
@@ -47,16 +60,36 @@ impl<T: Send + 'static> Ahead<T> {
         }
     }
 
-    /// What is made of the next block, nothing at the end. Not to be called again after an error.
-    pub(crate) fn next(&mut self) -> Result<Option<T>> {
-        let done = self.take();
-        self.turn += 1;
-        done
+    /// The same with another way for blocks of lines, which is tried first.
+    pub(crate) fn with_shortcut(
+        blocks: Blocks,
+        shortcut: impl Fn(&Block) -> Option<T> + Send + Sync + 'static,
+        work: impl Fn(&Blocks, Block) -> Result<T> + Send + Sync + 'static,
+    ) -> Self {
+        let mut ahead = Self::new(blocks, work);
+        ahead.shortcut = Some(Arc::new(shortcut));
+        ahead
     }
 
-    fn take(&mut self) -> Result<Option<T>> {
+    /// What is made of the next block, nothing at the end. Not to be called again after an error.
+    pub(crate) fn next(&mut self) -> Result<Option<T>> {
+        loop {
+            let made = match self.take()? {
+                Made::Of(made) => Some(made),
+                Made::End => None,
+                Made::Torn(start) => {
+                    self.go_back(start)?;
+                    continue;
+                }
+            };
+            self.turn += 1;
+            return Ok(made);
+        }
+    }
+
+    fn take(&mut self) -> Result<Made<T>> {
         if self.turn == 0 || self.finished_reading() {
-            return run(&self.blocks, &self.work).1;
+            return run(&self.blocks, &self.work, self.shortcut.as_ref()).1;
         }
         let ahead = (2 * rayon::current_num_threads()).min(self.blocks.most_in_work());
         while self.running + self.early.len() < ahead && !self.blocks.exhausted() {
@@ -67,12 +100,21 @@ impl<T: Send + 'static> Ahead<T> {
                 return done;
             }
             if self.running == 0 {
-                return Ok(None);
+                return Ok(Made::End);
             }
-            let Some((number, done)) = self.receive() else { return Ok(None) };
+            let Some((number, done)) = self.receive() else { return Ok(Made::End) };
             self.running -= 1;
             self.early.insert(number, done);
         }
+    }
+
+    /// Drops what was made of the blocks from this turn's on, and goes back to it.
+    fn go_back(&mut self, start: Position) -> Result<()> {
+        while self.running > 0 && self.receive().is_some() {
+            self.running -= 1;
+        }
+        self.early.clear();
+        self.blocks.go_back(self.turn, start)
     }
 
     fn finished_reading(&self) -> bool {
@@ -80,13 +122,13 @@ impl<T: Send + 'static> Ahead<T> {
     }
 
     fn spawn(&mut self) {
-        let (blocks, work) = (self.blocks.clone(), self.work.clone());
+        let (blocks, work, shortcut) = (self.blocks.clone(), self.work.clone(), self.shortcut.clone());
         let (sender, cancelled) = (self.sender.clone(), self.cancelled.clone());
         self.running += 1;
         rayon::spawn(move || {
             if !cancelled.load(Ordering::Relaxed) {
                 // A receiver that is gone wants no more.
-                let _ = sender.send(run(&blocks, &work));
+                let _ = sender.send(run(&blocks, &work, shortcut.as_ref()));
             }
         });
     }
@@ -130,12 +172,27 @@ impl<T> Drop for Ahead<T> {
     }
 }
 
-fn run<T>(blocks: &Blocks, work: &Work<T>) -> Done<T> {
+fn run<T>(blocks: &Blocks, work: &Work<T>, shortcut: Option<&Shortcut<T>>) -> Done<T> {
     let (number, block) = blocks.next_numbered();
-    let done = match block {
-        Ok(Some(block)) => work(blocks, block).map(Some),
-        Ok(None) => Ok(None),
+    let made = match block {
+        Ok(Some(block)) => made_of(blocks, block, work, shortcut),
+        Ok(None) => Ok(Made::End),
         Err(error) => Err(error),
     };
-    (number, done)
+    (number, made)
+}
+
+fn made_of<T>(blocks: &Blocks, mut block: Block, work: &Work<T>, shortcut: Option<&Shortcut<T>>) -> Result<Made<T>> {
+    if block.is_lines()
+        && let Some(made) = shortcut.and_then(|shortcut| shortcut(&block))
+    {
+        blocks.take_back(block.into_buffer());
+        return Ok(Made::Of(made));
+    }
+    if !Blocks::find_records(&mut block) {
+        let start = block.position();
+        blocks.take_back(block.into_buffer());
+        return Ok(Made::Torn(start));
+    }
+    work(blocks, block).map(Made::Of)
 }

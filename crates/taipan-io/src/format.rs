@@ -1,5 +1,6 @@
 //! Telling a file's format: from its name, else from its first bytes.
 
+use std::fmt;
 use std::path::Path;
 
 use crate::error::ErrorKind;
@@ -36,6 +37,18 @@ const MAGIC: [(&[u8], &str); 9] = [
 ];
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Csv => "CSV",
+            Self::Json => "JSON",
+            Self::Xml => "XML",
+            Self::Parquet => "Parquet",
+            Self::Arrow => "Arrow",
+        })
+    }
+}
 
 impl Format {
     /// The format that a file's extension promises, if it is a known one.

@@ -93,6 +93,16 @@ pub(crate) fn equal_avx512(chunk: &Chunk, needle: u8) -> u64 {
     _mm512_cmpeq_epi8_mask(_mm512_set_epi64(h, g, f, e, d, c, b, a), _mm512_set1_epi8(needle as i8))
 }
 
+/// Whether all bytes are ASCII, and none is a zero.
+pub(crate) fn is_plain_ascii(bytes: &[u8]) -> bool {
+    // Without a branch for each byte compilers do many at once.
+    let plain = |piece: &[u8]| {
+        let (least, all) = piece.iter().fold((u8::MAX, 0), |(least, all), byte| (least.min(*byte), all | byte));
+        least > 0 && all < 0x80
+    };
+    bytes.chunks(4096).all(plain)
+}
+
 /// Appends the places of bits, which are counted from `base` on.
 #[inline]
 pub(crate) fn flatten(places: &mut Vec<u32>, base: usize, mut bits: u64) {
@@ -147,16 +157,19 @@ pub(crate) fn flatten_packed(places: &mut Vec<u32>, base: usize, bits: u64) {
     }
 }
 
-/// Appends the bytes of a chunk that bits stand for.
+/// Appends the bytes of a chunk that bits stand for, those that `masked` has as another byte.
 #[inline]
 #[cfg(target_arch = "x86_64")]
 #[expect(unsafe_code, reason = "one instruction for what is a branch for each byte without it")]
 #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,popcnt")]
-pub(crate) fn pack(packed: &mut Vec<u8>, chunk: &Chunk, bits: u64) {
-    use std::arch::x86_64::{_mm512_maskz_compress_epi8, _mm512_set_epi64, _mm512_storeu_si512};
+pub(crate) fn pack(packed: &mut Vec<u8>, chunk: &Chunk, bits: u64, masked: u64, other: u8) {
+    use std::arch::x86_64::{
+        _mm512_mask_mov_epi8, _mm512_maskz_compress_epi8, _mm512_set_epi64, _mm512_set1_epi8, _mm512_storeu_si512,
+    };
     packed.reserve(64);
     let [a, b, c, d, e, f, g, h] = words(chunk);
-    let bytes = _mm512_maskz_compress_epi8(bits, _mm512_set_epi64(h, g, f, e, d, c, b, a));
+    let bytes = _mm512_set_epi64(h, g, f, e, d, c, b, a);
+    let bytes = _mm512_maskz_compress_epi8(bits, _mm512_mask_mov_epi8(bytes, masked, _mm512_set1_epi8(other as i8)));
     let start = packed.len();
     // SAFETY: there is room for 64 bytes behind the last one, and as many are written; so many of them as there are bits, 64
     // at most, are those of the chunk.
@@ -210,6 +223,15 @@ mod tests {
                     prop_assert_eq!(places, expected);
                 }
             }
+        }
+
+        #[test]
+        fn zeros_and_what_is_no_ascii_are_seen(length in 0usize..9000, odd in prop::option::of((0usize..9000, any::<u8>()))) {
+            let mut bytes = vec![b'a'; length];
+            if let Some((at, byte)) = odd && let Some(place) = bytes.get_mut(at) {
+                *place = byte;
+            }
+            prop_assert_eq!(is_plain_ascii(&bytes), bytes.is_ascii() && !bytes.contains(&0));
         }
 
         #[test]

@@ -123,6 +123,27 @@ fn csv() {
 }
 
 #[test]
+fn a_record_of_json_is_too_long_in_any_block() {
+    let long = "{\\\"a\\\":         2}";
+    let reasons = [
+        format!("2:8: a record is longer than 9 bytes: {long}"),
+        format!("4:33: a record is longer than 9 bytes: {long}"),
+    ];
+    let content = b"{\"a\":1}\n{\"a\":         2}\n{\"a\":3}\n{\"a\":         2}\n{\"a\":5}\n";
+    for block in [1, 3, 10, 30, 1 << 20] {
+        for sample in [5, 1 << 20] {
+            let options = rejecting().max_record(9).block_bytes(block).sample_bytes(sample);
+            let (good, bad) = shown("t.json", content, &options);
+            assert_eq!(
+                (good.as_str(), bad.as_slice()),
+                ("1\n3\n5\n", &reasons[..]),
+                "blocks of {block}, a sample of {sample}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_given_type_is_not_widened() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.csv");

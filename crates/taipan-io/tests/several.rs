@@ -60,8 +60,8 @@ fn later_files_widen_types_and_add_keys() {
 #[test]
 fn a_file_with_other_columns_is_named() {
     let cases = [
-        ("c.csv", "a,c\n1,2\n", "c.csv: this is Csv (a, c), where a.csv is Csv (a, b)"),
-        ("b.json", "[{\"a\":1}]", "b.json: this is Json, where a.csv is Csv (a, b)"),
+        ("c.csv", "a,c\n1,2\n", "c.csv: this is CSV (a, c), where a.csv is CSV (a, b)"),
+        ("b.json", "[{\"a\":1}]", "b.json: this is JSON, where a.csv is CSV (a, b)"),
         ("b.csv", "", "b.csv: the file is empty"),
     ];
     for (name, content, expected) in cases {

@@ -83,6 +83,36 @@ fn lines_that_break_off_cost_themselves_alone() {
     }
 }
 
+/// So large that it is read from the disk, in blocks cut at newlines alone where that does; in some places it does not.
+#[test]
+fn newlines_do_not_part_records() {
+    for exception in [
+        "{\"a\":\n4}",
+        "{\"a\":5,\n\"b\":[\n{\"a\":1},\n{}]}",
+        "{\"a\":4}{\"a\":5}",
+        "{\"a\":\"x\n",
+        "[4,\n5]",
+        "\n\n7",
+    ] {
+        let mut content = String::from("{\"a\":1,\"b\":[\"x\"]}\n");
+        for i in 0..60_000 {
+            if i % 12_345 == 12_344 {
+                content.push_str(exception);
+                content.push('\n');
+            }
+            content.push_str("{\"a\":");
+            content.push_str(&(i % 7).to_string());
+            content.push_str(",\"b\":[\"{\"]}\n");
+        }
+        assert!(content.len() > 1 << 20);
+        let more = match exception {
+            "{\"a\":4}{\"a\":5}" => 8,
+            _ => 4,
+        };
+        check("t.ndjson", content.as_bytes(), 60_001 + more, 5000, 1000, 2);
+    }
+}
+
 /// Records, each with its separator behind it.
 fn records(good: impl Strategy<Value = String>, bad: &[&[u8]]) -> impl Strategy<Value = Vec<Vec<u8>>> {
     let bad: Vec<Vec<u8>> = bad.iter().map(|bytes| bytes.to_vec()).collect();
@@ -123,6 +153,20 @@ proptest! {
         // What stands alone behind a record is a reject of its own.
         let more = rows.iter().filter(|row| *row == b"{\"a\":1}}").count();
         check("t.ndjson", &content, rows.len() + 1 + more, block, sample, threads);
+    }
+
+    /// Some records take several lines, some share one.
+    #[test]
+    fn json_in_sequence(
+        rows in records(
+            "\\{(\n| |\r\n)?\"a\":-?[1-9]{1,2}(,(\n)?\"b\":(\"[a-c\\\\\\\\]{0,2}x\"|null|\\[(\n)?\\{\\},\n\"\\}\"\\]))?\\}",
+            &[b"{\"a\":1,}", b"{\"a\":01}", b"{\"a\":\n\n tru}", b"{\"a\" 1}", b"{\"a\":\"\xff\"}", b"\"\"", b"5", b"[1,\n2]"],
+        ),
+        between in prop::sample::select(vec!["\n", "\r\n", " ", "\n\n \n", "\n"]),
+        (block, sample, threads) in ways(),
+    ) {
+        let rows: Vec<_> = std::iter::once(b"{\"a\":1,\"b\":\"x\"}".to_vec()).chain(rows).collect();
+        check("t.json", &rows.join(between.as_bytes()), rows.len(), block, sample, threads);
     }
 
     #[test]

@@ -11,7 +11,9 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 
 use super::Reading;
-use super::parser::{Dialect, Rows, unquote};
+use super::dialect::Dialect;
+use super::parser::Rows;
+use super::quotes::unquote;
 use crate::value;
 
 /// A column under construction.
@@ -63,11 +65,11 @@ impl Column {
                 values.extend(text, rows, column, reading, within(value::timestamp), value::timestamp)
             }
             Self::Utf8(builder) => {
-                let quote = char::from(reading.dialect.quote);
+                let quote = Some(&reading.dialect.quote);
                 for field in rows.column(column) {
                     // Separators are ASCII, so a field always begins and ends between characters.
                     let field = text.get(field).unwrap_or_default();
-                    if field.starts_with(quote) {
+                    if field.as_bytes().first() == quote {
                         match unquote(field.as_bytes(), reading.dialect) {
                             Cow::Borrowed(_) => builder.append_value(field.get(1..field.len() - 1).unwrap_or_default()),
                             Cow::Owned(text) => builder.append_value(String::from_utf8_lossy(&text)),

@@ -2,8 +2,10 @@
 
 mod asked;
 mod columns;
+mod dialect;
 mod parser;
 mod picked;
+mod quotes;
 mod select;
 mod sniff;
 
@@ -19,7 +21,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 pub(crate) use self::asked::Asked;
 pub use self::asked::Ragged;
 use self::columns::{Column, Unfit, bare};
-pub(crate) use self::parser::{Dialect, Newline};
+pub(crate) use self::dialect::{Dialect, Newline};
 use self::parser::{Flaw, Parser, Rows};
 pub(crate) use self::picked::picked;
 pub(crate) use self::select::Selector;
@@ -28,6 +30,7 @@ use crate::error::{ErrorKind, Fault, Misfit, excerpt};
 use crate::given::Nulls;
 use crate::infer::{Guess, Kind, join};
 use crate::reject::Refused;
+use crate::scan;
 
 /// Rows whose places are found before their fields are converted, column by column: few enough to stay in the cache.
 const STRIDE: usize = 512;
@@ -294,7 +297,12 @@ fn text_of<'a>(bytes: &'a [u8], refused: &Refused) -> Result<(Cow<'a, str>, Brok
     Ok((Cow::Owned(text), Broken(broken)))
 }
 
+#[expect(unsafe_code, reason = "what was just seen to be ASCII would be read once more")]
 fn valid_text(bytes: &[u8]) -> Result<&str, Fault> {
+    if scan::is_plain_ascii(bytes) {
+        // SAFETY: ASCII is UTF-8.
+        return Ok(unsafe { std::str::from_utf8_unchecked(bytes) });
+    }
     if let Some(at) = memchr::memchr(0, bytes) {
         return Err(Fault::on_line(at, ErrorKind::UnknownFormat("binary")));
     }

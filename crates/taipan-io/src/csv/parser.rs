@@ -18,92 +18,13 @@
 //!
 //! A row's last field ends before a carriage return that stands before the newline. Blank rows are skipped.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
-use memchr::{memchr, memchr2, memrchr, memrchr2};
+use memchr::memchr;
 
-use crate::blocks::ANY_NEWLINE;
+use super::dialect::{Dialect, Newline};
+use super::quotes::closing_quote;
 use crate::scan;
-
-/// How fields and rows are parted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Dialect {
-    pub(crate) delimiter: u8,
-    pub(crate) quote: u8,
-    /// Takes away the meaning of a quote, or of itself, inside quotes.
-    pub(crate) escape: Option<u8>,
-    /// Makes a line that begins with it no row.
-    pub(crate) comment: Option<u8>,
-    pub(crate) newline: Newline,
-    /// A row that is too short has empty fields at its end; one that is too long may, if what is too much is empty.
-    pub(crate) pad: bool,
-}
-
-/// What ends a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Newline {
-    /// A line feed, with or without a carriage return before it.
-    Lf,
-    /// A carriage return.
-    Cr,
-    /// Either, or both together, by turns in one file.
-    Any,
-}
-
-impl Dialect {
-    /// RFC 4180, but for the delimiter.
-    pub(crate) fn of(delimiter: u8) -> Self {
-        Self { delimiter, quote: b'"', escape: None, comment: None, newline: Newline::Lf, pad: false }
-    }
-
-    /// The byte that ends lines in messages.
-    pub(crate) fn line_byte(self) -> u8 {
-        match self.newline {
-            Newline::Lf => b'\n',
-            Newline::Cr => b'\r',
-            Newline::Any => ANY_NEWLINE,
-        }
-    }
-
-    fn is_newline(self, byte: u8) -> bool {
-        match self.newline {
-            Newline::Lf => byte == b'\n',
-            Newline::Cr => byte == b'\r',
-            Newline::Any => byte == b'\n' || byte == b'\r',
-        }
-    }
-
-    fn is_comment(self, bytes: &[u8], start: usize) -> bool {
-        self.comment.is_some() && bytes.get(start).copied() == self.comment
-    }
-
-    /// Where the first newline from `start` on is, quotes or not.
-    pub(crate) fn line_end(self, bytes: &[u8], start: usize) -> Option<usize> {
-        let rest = bytes.get(start..)?;
-        let end = match self.newline {
-            Newline::Lf => memchr(b'\n', rest),
-            Newline::Cr => memchr(b'\r', rest),
-            Newline::Any => memchr2(b'\n', b'\r', rest),
-        };
-        end.map(|end| start + end)
-    }
-
-    fn last_line_end(self, bytes: &[u8]) -> Option<usize> {
-        match self.newline {
-            Newline::Lf => memrchr(b'\n', bytes),
-            Newline::Cr => memrchr(b'\r', bytes),
-            Newline::Any => memrchr2(b'\n', b'\r', bytes),
-        }
-    }
-
-    /// Whether these bytes hold escapes or comments, which only the plain path knows about, beside quotes.
-    fn needs_plain(self, bytes: &[u8]) -> bool {
-        let escapes = self.escape.is_some_and(|escape| memchr(escape, bytes).is_some());
-        let comments = || self.comment.is_some_and(|comment| memchr(comment, bytes).is_some());
-        (escapes || comments()) && memchr(self.quote, bytes).is_some()
-    }
-}
 
 /// The fields of some rows, all of one width.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -470,51 +391,6 @@ pub(crate) fn first_too_long(bytes: &[u8], dialect: Dialect, limit: usize) -> Op
     None
 }
 
-/// The text of a field: without its quotes, doubled and escaped ones as one.
-pub(crate) fn unquote(field: &[u8], dialect: Dialect) -> Cow<'_, [u8]> {
-    let Some(inner) = field.strip_prefix(&[dialect.quote]) else { return Cow::Borrowed(field) };
-    let special = |text: &[u8]| match dialect.escape {
-        Some(escape) => memchr2(dialect.quote, escape, text).is_some(),
-        None => memchr(dialect.quote, text).is_some(),
-    };
-    if let Some(inner) = inner.strip_suffix(&[dialect.quote])
-        && !special(inner)
-    {
-        return Cow::Borrowed(inner);
-    }
-    let closing = closing_quote(field, 1, dialect).unwrap_or(field.len());
-    let quoted = field.get(1..closing).unwrap_or_default();
-    let after = field.get(closing + 1..).unwrap_or_default();
-    let mut text = Vec::with_capacity(field.len());
-    let mut bytes = quoted.iter().copied().peekable();
-    while let Some(byte) = bytes.next() {
-        // Of two quotes one is text, and so is what stands escaped, if it is something that needs it.
-        let next = bytes.peek().copied();
-        let pair = (byte == dialect.quote && next == Some(dialect.quote))
-            || (Some(byte) == dialect.escape && (next == Some(dialect.quote) || next == dialect.escape));
-        text.push(if pair { bytes.next().unwrap_or(byte) } else { byte });
-    }
-    text.extend_from_slice(after);
-    Cow::Owned(text)
-}
-
-/// The quote that ends a quoted text: the first that is neither doubled nor escaped.
-pub(super) fn closing_quote(bytes: &[u8], mut from: usize, dialect: Dialect) -> Option<usize> {
-    loop {
-        let rest = bytes.get(from..)?;
-        let at = match dialect.escape {
-            Some(escape) => memchr2(dialect.quote, escape, rest),
-            None => memchr(dialect.quote, rest),
-        }?;
-        let quote = from + at;
-        let escapes = dialect.escape.is_some() && bytes.get(quote).copied() == dialect.escape;
-        if !escapes && bytes.get(quote + 1) != Some(&dialect.quote) {
-            return Some(quote);
-        }
-        from = quote + 2;
-    }
-}
-
 fn before_return(bytes: &[u8], start: usize, newline: usize, dialect: Dialect) -> usize {
     let last = newline.checked_sub(1).and_then(|i| bytes.get(i));
     if newline > start && dialect.newline == Newline::Lf && last == Some(&b'\r') { newline - 1 } else { newline }
@@ -550,6 +426,7 @@ mod x86 {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::quotes::unquote;
     use super::*;
 
     const COMMA: Dialect =
@@ -679,6 +556,13 @@ mod tests {
     proptest! {
         #[test]
         fn the_fast_path_equals_the_plain_one(text in csv_like(), limit in 1usize..9, dialect in dialects()) {
+            let width = first_row(&text, dialect).map_or(1, |(fields, _)| fields.len());
+            let plain = rows_in(dialect, &text, width, Some(Path::Plain), 1000);
+            prop_assert_eq!(rows_in(dialect, &text, width, None, limit), plain);
+        }
+
+        #[test]
+        fn on_any_bytes_too(text in prop::collection::vec(any::<u8>(), 0..200), limit in 1usize..9, dialect in dialects()) {
             let width = first_row(&text, dialect).map_or(1, |(fields, _)| fields.len());
             let plain = rows_in(dialect, &text, width, Some(Path::Plain), 1000);
             prop_assert_eq!(rows_in(dialect, &text, width, None, limit), plain);

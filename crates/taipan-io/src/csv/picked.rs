@@ -2,7 +2,8 @@
 
 use arrow::array::BooleanArray;
 
-use super::parser::{Newline, Parser, Rows};
+use super::dialect::Newline;
+use super::parser::{Parser, Rows};
 use super::{Reading, STRIDE};
 
 /// The rows that a mask has, of a block in which every row is good, each with a newline behind it.

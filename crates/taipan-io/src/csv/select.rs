@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use arrow::datatypes::DataType;
 
-use super::parser::{Parser, Rows, unquote};
+use super::parser::{Parser, Rows};
+use super::quotes::unquote;
 use super::{Reading, STRIDE, fault, text_of};
 use crate::condition::{Condition, Mismatch, Scalar};
 use crate::error::{ErrorKind, Fault};

@@ -15,7 +15,9 @@ use memchr::{memchr, memchr_iter, memmem};
 use super::Reading;
 use super::asked::{Asked, Mark};
 use super::columns::bare;
-use super::parser::{Dialect, Newline, closing_quote, first_row, unquote};
+use super::dialect::{Dialect, Newline};
+use super::parser::first_row;
+use super::quotes::{closing_quote, unquote};
 use crate::infer::{Guess, Kind};
 use crate::value;
 

@@ -1,9 +1,11 @@
 //! JSON to JSON: the bytes of each kept record, with what stood between the records.
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 
 use super::{Filter, Filtered, Rejects, spelled};
 use crate::ahead::Ahead;
+use crate::blocks::Block;
 use crate::error::{Error, Result};
 use crate::input::Input;
 use crate::json::{self, Found, Selector, Tally, on_one_line};
@@ -54,17 +56,26 @@ pub(super) fn run(
     let fields: Vec<String> = condition.fields().iter().map(ToString::to_string).collect();
     let selector = Selector::new(condition, &paths);
     let (between, lines) = (frame.between.clone(), frame.lines);
-    let mut parts = Ahead::new(input.read_once().blocks(Some(&[]))?, move |blocks, block| {
+    let keep = move |kept: &mut Vec<u8>, record: &[u8]| {
+        kept.extend_from_slice(&between);
+        if lines {
+            on_one_line(record, kept);
+        } else {
+            kept.extend_from_slice(record);
+        }
+    };
+    let (selector, keep) = (Arc::new(selector), Arc::new(keep));
+    let (of_lines, keep_line) = (selector.clone(), keep.clone());
+    let at_once = move |block: &Block| {
+        let mut kept = Vec::new();
+        let refused = block.input().options().refused();
+        let tally = of_lines.select_in_sequence(block.bytes(), refused, |record| keep_line(&mut kept, record))?;
+        Some((Part { tally, kept }, Vec::new()))
+    };
+    let mut parts = Ahead::with_shortcut(input.read_once().blocks(Some(&[]))?, at_once, move |blocks, block| {
         let mut kept = Vec::new();
         let done = blocks.work(block, |bytes, found, refused| {
-            selector.select(bytes, &found.records, refused, |record| {
-                kept.extend_from_slice(&between);
-                if lines {
-                    on_one_line(record, &mut kept);
-                } else {
-                    kept.extend_from_slice(record);
-                }
-            })
+            selector.select(bytes, &found.records, refused, |record| keep(&mut kept, record))
         });
         done.map(|(tally, rejects)| (Part { tally, kept }, rejects))
     });

@@ -19,6 +19,33 @@ pub(super) struct Masks {
     pub(super) newline: u64,
 }
 
+/// What the chunks before one leave behind.
+#[derive(Debug, Default)]
+pub(super) struct Strings {
+    /// All ones where the chunk begins inside a string.
+    inside: u64,
+    /// One where it begins behind a backslash.
+    escaped: u64,
+}
+
+impl Strings {
+    /// The brackets of the next chunk that open and close something, which those in strings do not.
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "only within its callers may it use their registers")]
+    pub(super) fn brackets_outside(&mut self, masks: &Masks, parity: impl Fn(u64) -> u64) -> (u64, u64) {
+        let quotes = if masks.backslash | self.escaped == 0 {
+            masks.quote
+        } else {
+            let (escapes, carry) = escaped_bytes(masks.backslash, self.escaped);
+            self.escaped = carry;
+            masks.quote & !escapes
+        };
+        let strings = parity(quotes) ^ self.inside;
+        self.inside = ((strings as i64) >> 63) as u64;
+        (masks.opening & !strings, masks.closing & !strings)
+    }
+}
+
 /// Where the object or array that starts here ends; nothing if the bytes end before it does.
 pub(super) fn end(bytes: &[u8], start: usize, limit: u32) -> Result<Option<usize>, TooDeep> {
     #[cfg(target_arch = "x86_64")]
@@ -47,21 +74,9 @@ pub(super) fn plain_masks(chunk: &Chunk) -> Masks {
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "only within its callers may it use their registers")]
 fn end_with(bytes: &[u8], start: usize, limit: u32, masks: impl Fn(&Chunk) -> Masks) -> Result<Option<usize>, TooDeep> {
-    let mut depth = 0u32;
-    // All ones inside a string, and one after a backslash, at the first byte of the chunk.
-    let (mut inside, mut escaped) = (0u64, 0u64);
+    let (mut depth, mut strings) = (0u32, Strings::default());
     let mut step = |chunk: &Chunk, base: usize| {
-        let Masks { quote, backslash, opening, closing, .. } = masks(chunk);
-        let quotes = if backslash | escaped == 0 {
-            quote
-        } else {
-            let (escapes, carry) = escaped_bytes(backslash, escaped);
-            escaped = carry;
-            quote & !escapes
-        };
-        let strings = parity(quotes) ^ inside;
-        inside = ((strings as i64) >> 63) as u64;
-        let (opening, closing) = (opening & !strings, closing & !strings);
+        let (opening, closing) = strings.brackets_outside(&masks(chunk), parity);
         let (up, down) = (opening.count_ones(), closing.count_ones());
         // Whichever order they come in, the first bracket is not closed here, nor is one too deep.
         if down < depth && depth + up <= limit {

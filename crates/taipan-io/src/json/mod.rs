@@ -3,6 +3,7 @@
 //! An object is a row, its keys the columns; any other value is a row with the one column `value`. Of an object keyed by id
 //! each member is a row, and its key the first column.
 
+mod alike;
 mod brackets;
 mod columns;
 mod keyed;
@@ -117,6 +118,15 @@ pub(crate) fn split(splitter: &mut Splitter, bytes: &[u8], last: bool, found: &m
             Err(flaw) => return (position, Some(fault(flaw))),
         }
     }
+}
+
+/// The records of lines that stand between others, if there are any and all are whole.
+pub(crate) fn lines(bytes: &[u8], depth: u32) -> Option<Found> {
+    let mut splitter = Splitter::new(depth);
+    splitter.begin_in_sequence();
+    let mut found = Found::default();
+    let (end, fault) = split(&mut splitter, bytes, false, &mut found);
+    (fault.is_none() && end == bytes.len() && !found.records.is_empty()).then_some(found)
 }
 
 /// Converts the projected members of records; all of each is checked, whatever the projection.

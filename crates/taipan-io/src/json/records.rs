@@ -45,6 +45,25 @@ pub(super) fn each(
     done
 }
 
+/// Reads and takes the objects that stand one after another in these bytes; nothing if there is anything else, or anything
+/// wrong with one of them. Some may then have been taken.
+pub(super) fn each_in_sequence(bytes: &[u8], refused: &mut Refused, with: &mut impl Records) -> Option<()> {
+    let mut structure = STRUCTURE.take();
+    let done = structure.find(bytes).is_ok().then(|| Walk::new(bytes, &structure, refused.depth())).and_then(|walk| {
+        let mut k = 0;
+        while let Some((kinds, _)) = walk.part(k, 1) {
+            let (value, next) = with.read(&walk, k).filter(|_| kinds == b"{")?;
+            with.take(&walk, value, 0, refused).ok()?;
+            k = next;
+        }
+        Some(())
+    });
+    if structure.at.capacity() <= KEPT {
+        STRUCTURE.set(structure);
+    }
+    done
+}
+
 fn each_along(
     structure: &mut Structure,
     bytes: &[u8],

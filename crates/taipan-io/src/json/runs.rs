@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::brackets::{Masks, escaped_bytes, plain_masks};
+use super::brackets::{Masks, Strings, plain_masks};
 use crate::scan::{Chunk, chunk, parity};
 
 /// What stands between two records.
@@ -118,24 +118,14 @@ impl<'a> Run<'a> {
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "only within its callers may it use their registers")]
 fn find_with(mut run: Run, masks: impl Fn(&Chunk) -> Masks, parity: impl Fn(u64) -> u64) -> Option<usize> {
-    // All ones inside a string, and one after a backslash, at the first byte of the chunk.
-    let (mut inside, mut escaped) = (0u64, 0u64);
+    let mut strings = Strings::default();
     let (bytes, start) = (run.bytes, run.start);
     // One loop for the last, partial chunk too, so that the compiler has no second copy of it to call.
     for base in (start..bytes.len()).step_by(64) {
         let chunk = chunk(bytes, base);
-        let Masks { quote, backslash, opening, closing, newline } = masks(&chunk);
-        let quotes = if backslash | escaped == 0 {
-            quote
-        } else {
-            let (escapes, carry) = escaped_bytes(backslash, escaped);
-            escaped = carry;
-            quote & !escapes
-        };
-        let strings = parity(quotes) ^ inside;
-        inside = ((strings as i64) >> 63) as u64;
-        let (opening, closing) = (opening & !strings, closing & !strings);
-        let newlines = if run.between == Between::Blanks { newline } else { 0 };
+        let masks = masks(&chunk);
+        let (opening, closing) = strings.brackets_outside(&masks, &parity);
+        let newlines = if run.between == Between::Blanks { masks.newline } else { 0 };
         let (up, down) = (opening.count_ones(), closing.count_ones());
         // Whichever order they come in, the record is not over here, nor is a bracket too deep.
         let goes_on = if down < run.depth && run.depth + up <= run.limit {

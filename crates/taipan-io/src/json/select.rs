@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::records::{Records, each};
+use super::alike::Molds;
+use super::records::{Records, each, each_in_sequence};
 use super::text::unescape;
 use super::walk::{Walk, Wanted};
 use crate::condition::{Condition, FieldPath, Mismatch, Scalar};
@@ -42,22 +43,29 @@ impl Selector {
         refused: &mut Refused,
         keep: impl FnMut(&[u8]),
     ) -> Result<Tally, Fault> {
-        let fields = self.condition.fields().len();
-        let mut selection = Selection {
-            selector: self,
-            slots: vec![None; fields],
-            texts: vec![Vec::new(); fields],
-            tally: Tally { seen: vec![false; fields], ..Tally::default() },
-            keep,
-        };
+        let mut selection = Selection::new(self, keep);
         each(bytes, records, refused, &mut selection)?;
         Ok(selection.tally)
+    }
+
+    /// The same for objects that stand one after another and whose places are not known. Nothing if that is not all that there
+    /// is, or if any of them is bad; some may then have been handed on.
+    pub(crate) fn select_in_sequence(
+        &self,
+        bytes: &[u8],
+        mut refused: Refused,
+        keep: impl FnMut(&[u8]),
+    ) -> Option<Tally> {
+        let mut selection = Selection::new(self, keep);
+        each_in_sequence(bytes, &mut refused, &mut selection)?;
+        refused.into_bad().is_empty().then_some(selection.tally)
     }
 }
 
 /// The selection from a block.
 struct Selection<'s, K> {
     selector: &'s Selector,
+    molds: Molds,
     /// Where the fields of the record at hand stand.
     slots: Vec<Option<Range<usize>>>,
     /// Strings with escapes, as they read.
@@ -66,10 +74,29 @@ struct Selection<'s, K> {
     keep: K,
 }
 
+impl<'s, K: FnMut(&[u8])> Selection<'s, K> {
+    fn new(selector: &'s Selector, keep: K) -> Self {
+        let fields = selector.condition.fields().len();
+        Self {
+            selector,
+            molds: Molds::default(),
+            slots: vec![None; fields],
+            texts: vec![Vec::new(); fields],
+            tally: Tally { seen: vec![false; fields], ..Tally::default() },
+            keep,
+        }
+    }
+}
+
 impl<K: FnMut(&[u8])> Records for Selection<'_, K> {
     #[inline]
     fn read(&mut self, walk: &Walk, k: usize) -> Option<(Range<usize>, usize)> {
-        walk.record(k, &self.selector.wanted, &mut self.slots)
+        if let Some(found) = self.molds.find(walk, k, &mut self.slots) {
+            return Some(found);
+        }
+        let (record, next) = walk.record(k, &self.selector.wanted, &mut self.slots)?;
+        self.molds.learn(walk, k, next, &self.selector.wanted, &self.slots);
+        Some((record, next))
     }
 
     #[inline]

@@ -78,6 +78,16 @@ impl Splitter {
         Self { keyed: true, ..self }
     }
 
+    /// Begins between two values that stand one after another.
+    pub(crate) fn begin_in_sequence(&mut self) {
+        self.state = State::Sequence;
+    }
+
+    /// Whether values stand one after another.
+    pub(crate) fn is_in_sequence(&self) -> bool {
+        self.state == State::Sequence
+    }
+
     /// Where the key of the record that came last is, with its quotes.
     pub(crate) fn key(&self) -> Option<Range<usize>> {
         self.keyed.then(|| self.key.clone())

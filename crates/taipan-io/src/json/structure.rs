@@ -15,15 +15,18 @@ use crate::scan::{Chunk, chunk, flatten, parity};
 pub(super) struct Structure {
     /// Offsets of `{ } [ ] : ,` outside strings, and of the first bytes of everything else.
     pub(super) at: Vec<u32>,
-    /// The bytes at these places.
+    /// The bytes at these places, [`SCALAR`] for every number and word.
     pub(super) kinds: Vec<u8>,
-    /// Whether there is a backslash in some string.
-    pub(super) escapes: bool,
-    /// Backslashes that escape something.
-    backslashes: Vec<u32>,
+    /// Backslashes that escape something in some string.
+    pub(super) backslashes: Vec<u32>,
+    /// Whether some colon does not stand right behind a quote.
+    pub(super) apart: bool,
     /// Where numbers and words begin that are no plain integers.
     doubtful: Vec<u32>,
 }
+
+/// What numbers and words, all of which are checked, are among the kinds of a structure.
+pub(super) const SCALAR: u8 = b'0';
 
 /// Something in a string, a number or a word is not as it should be, or the text ends within a string.
 #[derive(Debug, PartialEq)]
@@ -36,6 +39,7 @@ struct Masks {
     backslash: u64,
     /// `{ } [ ] : ,`
     operator: u64,
+    colon: u64,
     blank: u64,
     /// Below the space.
     control: u64,
@@ -54,7 +58,6 @@ impl Structure {
         self.backslashes.clear();
         self.doubtful.clear();
         let ascii = scan(bytes, self)?;
-        self.escapes = !self.backslashes.is_empty();
         if !self.backslashes.iter().all(|&at| escape_is_valid(bytes, at as usize)) {
             return Err(Broken);
         }
@@ -122,6 +125,7 @@ fn plain_masks(chunk: &Chunk) -> Masks {
         masks.quote |= bit(byte == b'"');
         masks.backslash |= bit(byte == b'\\');
         masks.operator |= bit(matches!(byte, b'{' | b'}' | b'[' | b']' | b':' | b','));
+        masks.colon |= bit(byte == b':');
         masks.blank |= bit(matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
         masks.control |= bit(byte < b' ');
         masks.high |= bit(byte >= 0x80);
@@ -139,13 +143,13 @@ fn scan_with(
     structure: &mut Structure,
     masks: impl Fn(&Chunk) -> Masks,
     parity: impl Fn(u64) -> u64,
-    note: impl Fn(&mut Structure, &Chunk, usize, u64),
+    note: impl Fn(&mut Structure, &Chunk, usize, u64, u64),
 ) -> Result<bool, Broken> {
-    // All ones inside a string, and one after a backslash or within a word, at the first byte of the chunk.
-    let (mut inside, mut escaped, mut word) = (0u64, 0u64, 0u64);
+    // All ones inside a string, and one after a backslash, within a word or behind a quote, at the first byte of the chunk.
+    let (mut inside, mut escaped, mut word, mut quoted) = (0u64, 0u64, 0u64, 0u64);
     // Where the last number or word began.
     let mut begun = 0;
-    let (mut high, mut control) = (0u64, 0u64);
+    let (mut high, mut control, mut apart) = (0u64, 0u64, 0u64);
     // One loop for the last, partial chunk too, so that the compiler has no second copy of it to call.
     for base in (0..bytes.len()).step_by(64) {
         let chunk = chunk(bytes, base);
@@ -170,7 +174,9 @@ fn scan_with(
         let firsts = words & !(words << 1 | word);
         word = words >> 63;
         let content = strings ^ quotes;
-        note(structure, &chunk, base, (masks.operator & valid | quotes | firsts) & !content);
+        note(structure, &chunk, base, (masks.operator & valid | quotes | firsts) & !content, words);
+        apart |= masks.colon & valid & !content & !(quotes << 1 | quoted);
+        quoted = quotes >> 63;
         let (words, firsts) = (words & !content, firsts & !content);
         // No plain integers: with a byte that is no digit, but for a minus before one, and those with a zero before other
         // digits. What goes on in the next chunk is not known here.
@@ -188,16 +194,20 @@ fn scan_with(
     if control != 0 || inside != 0 {
         return Err(Broken);
     }
+    structure.apart = apart != 0;
     Ok(high == 0)
 }
 
-/// Appends places in a chunk, and what stands there.
+/// Appends places in a chunk, and what stands there: of `words` that they are such.
 #[inline]
-fn note(structure: &mut Structure, chunk: &Chunk, base: usize, bits: u64) {
+fn note(structure: &mut Structure, chunk: &Chunk, base: usize, bits: u64, words: u64) {
     let start = structure.at.len();
     flatten(&mut structure.at, base, bits);
     let places = structure.at.get(start..).unwrap_or_default();
-    structure.kinds.extend(places.iter().map(|at| chunk.get(*at as usize - base).copied().unwrap_or_default()));
+    structure.kinds.extend(places.iter().map(|at| {
+        let place = *at as usize - base;
+        if words >> place & 1 == 1 { SCALAR } else { chunk.get(place).copied().unwrap_or_default() }
+    }));
 }
 
 /// Adds where the numbers and words begin that some bytes of a chunk are of; the one that was cut off before it began at
@@ -241,7 +251,7 @@ mod x86 {
         _mm512_or_si512, _mm512_set_epi64, _mm512_set1_epi8, _mm512_sub_epi8,
     };
 
-    use super::{Broken, Chunk, Masks, Structure, note, scan_with};
+    use super::{Broken, Chunk, Masks, SCALAR, Structure, note, scan_with};
     use crate::scan::{carryless_parity, flatten_packed, pack, words};
 
     pub(super) fn scan_avx512(bytes: &[u8], structure: &mut Structure) -> Result<bool, Broken> {
@@ -258,9 +268,9 @@ mod x86 {
     pub(super) fn scan_vbmi2(bytes: &[u8], structure: &mut Structure) -> Result<bool, Broken> {
         #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,bmi2,popcnt,lzcnt,pclmulqdq")]
         fn scan(bytes: &[u8], structure: &mut Structure) -> Result<bool, Broken> {
-            let note = |structure: &mut Structure, chunk: &Chunk, base, bits| {
+            let note = |structure: &mut Structure, chunk: &Chunk, base, bits, words| {
                 flatten_packed(&mut structure.at, base, bits);
-                pack(&mut structure.kinds, chunk, bits);
+                pack(&mut structure.kinds, chunk, bits, words, SCALAR);
             };
             scan_with(bytes, structure, |chunk| masks_avx512(chunk), |mask| carryless_parity(mask), note)
         }
@@ -289,10 +299,12 @@ mod x86 {
         let equal = |bytes: __m512i, byte: u8| _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(byte as i8));
         // Square brackets differ from curly ones in one bit, which no other byte that is compared here has clear.
         let curly = _mm512_or_si512(bytes, _mm512_set1_epi8(0x20));
+        let colon = equal(bytes, b':');
         Masks {
             quote: equal(bytes, b'"'),
             backslash: equal(bytes, b'\\'),
-            operator: equal(curly, b'{') | equal(curly, b'}') | equal(bytes, b':') | equal(bytes, b','),
+            operator: equal(curly, b'{') | equal(curly, b'}') | colon | equal(bytes, b','),
+            colon,
             blank: equal(bytes, b' ') | equal(bytes, b'\n') | equal(bytes, b'\t') | equal(bytes, b'\r'),
             control: _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(b' ' as i8)),
             high: _mm512_movepi8_mask(bytes),
@@ -307,7 +319,7 @@ mod x86 {
     fn masks_avx2(chunk: &Chunk) -> Masks {
         let [a, b, c, d, e, f, g, h] = words(chunk);
         let (low, high) = (half_avx2(_mm256_set_epi64x(d, c, b, a)), half_avx2(_mm256_set_epi64x(h, g, f, e)));
-        let both = |of: fn(&[u32; 9]) -> u32| u64::from(of(&low)) | u64::from(of(&high)) << 32;
+        let both = |of: fn(&[u32; 10]) -> u32| u64::from(of(&low)) | u64::from(of(&high)) << 32;
         Masks {
             quote: both(|half| half[0]),
             backslash: both(|half| half[1]),
@@ -318,12 +330,13 @@ mod x86 {
             digit: both(|half| half[6]),
             zero: both(|half| half[7]),
             minus: both(|half| half[8]),
+            colon: both(|half| half[9]),
         }
     }
 
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn half_avx2(bytes: __m256i) -> [u32; 9] {
+    fn half_avx2(bytes: __m256i) -> [u32; 10] {
         let is = |bytes: __m256i, byte: u8| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(byte as i8));
         let bits = |mask: __m256i| _mm256_movemask_epi8(mask) as u32;
         let or = |a: __m256i, b: __m256i| _mm256_or_si256(a, b);
@@ -339,6 +352,7 @@ mod x86 {
             bits(_mm256_cmpeq_epi8(_mm256_min_epu8(from_zero, _mm256_set1_epi8(9)), from_zero)),
             bits(is(bytes, b'0')),
             bits(is(bytes, b'-')),
+            bits(is(bytes, b':')),
         ]
     }
 }
@@ -403,7 +417,15 @@ mod tests {
             assert_eq!(found.is_ok().then_some(&structure.at), expected.as_ref(), "way {i}: {}", bytes.escape_ascii());
             if let Ok(ascii) = found {
                 assert_eq!(ascii, bytes.is_ascii());
-                let kinds: Vec<u8> = expected.iter().flatten().map(|at| bytes[*at as usize]).collect();
+                let kind =
+                    |at: &u32| if b"{}[]:,\"".contains(&bytes[*at as usize]) { bytes[*at as usize] } else { SCALAR };
+                let kinds: Vec<u8> = expected.iter().flatten().map(kind).collect();
+                let behind_quote = |at: usize| at.checked_sub(1).is_some_and(|before| bytes[before] == b'"');
+                let colons = expected.iter().flatten().map(|at| *at as usize).filter(|at| bytes[*at] == b':');
+                let apart = !colons.clone().all(behind_quote);
+                // A quote behind a backslash that is in no string is none.
+                let doubtful = colons.clone().any(|at| bytes[..at].ends_with(b"\\\""));
+                assert!(structure.apart == apart || (structure.apart && doubtful), "way {i}: {}", bytes.escape_ascii());
                 assert_eq!(structure.kinds, kinds, "way {i}: {}", bytes.escape_ascii());
                 let valid = structure.doubtful.iter().all(|&at| word_is_valid(bytes, at as usize));
                 let words =
@@ -420,9 +442,9 @@ mod tests {
         let mut structure = Structure::default();
         structure.find(b"{\"a\": [12, true], \"b\\\"{\":\"\"} 1\"y\"").unwrap();
         assert_eq!(structure.at, [0, 1, 4, 6, 7, 9, 11, 15, 16, 18, 24, 25, 27, 29, 30]);
-        assert!(structure.escapes);
-        structure.find(b"1").unwrap();
-        assert_eq!((structure.at.as_slice(), structure.escapes), ([0].as_slice(), false));
+        assert_eq!((structure.backslashes.as_slice(), structure.apart), ([20].as_slice(), false));
+        structure.find(b"{\"a\" :1}").unwrap();
+        assert_eq!((structure.backslashes.as_slice(), structure.apart), ([].as_slice(), true));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::scalar::trimmed;
-use super::structure::Structure;
+use super::structure::{SCALAR, Structure};
 use super::text::unescaped;
 
 /// Keys somebody asks for, and within their objects more of them.
@@ -19,11 +19,11 @@ pub(crate) struct Wanted {
 }
 
 #[derive(Debug, Clone)]
-struct Key {
+pub(super) struct Key {
     name: String,
     /// The slots that the value itself goes to.
     slot: Option<usize>,
-    inner: Wanted,
+    pub(super) inner: Wanted,
     /// The slots of this key and all within.
     slots: Vec<usize>,
 }
@@ -37,7 +37,8 @@ pub(crate) struct Walk<'a> {
     bytes: &'a [u8],
     at: &'a [u32],
     kinds: &'a [u8],
-    escapes: bool,
+    backslashes: &'a [u32],
+    apart: bool,
     limit: u32,
 }
 
@@ -69,10 +70,20 @@ impl Wanted {
         }
     }
 
+    /// Whether some key is of a length.
     #[inline]
-    fn find(&self, name: &[u8]) -> Option<&Key> {
+    pub(super) fn has_length(&self, length: usize) -> bool {
+        self.lengths >> length.min(63) & 1 == 1
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    #[inline]
+    pub(super) fn find(&self, name: &[u8]) -> Option<&Key> {
         // Most keys are wanted by nobody, and of another length.
-        if self.lengths >> name.len().min(63) & 1 == 0 {
+        if !self.has_length(name.len()) {
             return None;
         }
         // Of the same length many another one begins differently.
@@ -82,7 +93,8 @@ impl Wanted {
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(bytes: &'a [u8], structure: &'a Structure, limit: u32) -> Self {
-        Self { bytes, at: &structure.at, kinds: &structure.kinds, escapes: structure.escapes, limit }
+        let Structure { at, kinds, backslashes, apart, .. } = structure;
+        Self { bytes, at, kinds, backslashes, apart: *apart, limit }
     }
 
     /// The text.
@@ -129,7 +141,7 @@ impl<'a> Walk<'a> {
             let &[b'"', b':', value, behind] = self.kinds.get(k..)?.first_chunk::<4>()? else { return None };
             let &[key, colon] = self.at.get(k..)?.first_chunk::<2>()?;
             let (next, behind) = match self.wanted_key(key as usize, colon as usize, wanted) {
-                None if value == b'"' || begins_scalar(value) => (k + 3, behind),
+                None if matches!(value, b'"' | SCALAR) => (k + 3, behind),
                 None if matches!(value, b'{' | b'[') => {
                     let next = self.nested(k + 2, depth)?;
                     (next, self.byte(next))
@@ -154,6 +166,33 @@ impl<'a> Walk<'a> {
         wanted.find(&self.name(key, colon)?)
     }
 
+    /// Whether there is a backslash in some string.
+    #[inline]
+    fn escapes(&self) -> bool {
+        !self.backslashes.is_empty()
+    }
+
+    /// Whether there is a backslash in some string between two offsets.
+    #[inline]
+    pub(super) fn has_escape(&self, start: usize, end: usize) -> bool {
+        self.escapes() && {
+            let next = self.backslashes.partition_point(|at| (*at as usize) < start);
+            self.backslashes.get(next).is_some_and(|at| (*at as usize) < end)
+        }
+    }
+
+    /// Whether some colon does not stand right behind a quote.
+    #[inline]
+    pub(super) fn has_colons_apart(&self) -> bool {
+        self.apart
+    }
+
+    /// So much of the structure from a place on: what stands there, and where.
+    #[inline]
+    pub(super) fn part(&self, k: usize, length: usize) -> Option<(&'a [u8], &'a [u32])> {
+        Some((self.kinds.get(k..k + length)?, self.at.get(k..k + length)?))
+    }
+
     /// The name whose opening quote stands at an offset, and the colon behind it at another.
     #[inline]
     fn name(&self, key: usize, colon: usize) -> Option<Cow<'a, [u8]>> {
@@ -163,7 +202,7 @@ impl<'a> Walk<'a> {
             end = end.checked_sub(1)?;
         }
         let name = self.bytes.get(key + 1..end)?;
-        Some(if self.escapes { unescaped(name) } else { Cow::Borrowed(name) })
+        Some(if self.escapes() { unescaped(name) } else { Cow::Borrowed(name) })
     }
 
     fn wanted_value(&self, k: usize, key: &Key, depth: u32, slots: &mut Slots) -> Option<usize> {
@@ -203,7 +242,7 @@ impl<'a> Walk<'a> {
             let &[key, colon] = self.at.get(k..)?.first_chunk::<2>()?;
             let next = match value {
                 b'{' | b'[' => self.nested(k + 2, 1)?,
-                _ if value == b'"' || begins_scalar(value) => k + 3,
+                b'"' | SCALAR => k + 3,
                 _ => return None,
             };
             member(&self.name(key as usize, colon as usize)?, k + 2);
@@ -247,7 +286,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The place behind a valid value.
-    fn behind(&self, mut k: usize) -> usize {
+    pub(super) fn behind(&self, mut k: usize) -> usize {
         let mut depth = 0u32;
         loop {
             match self.byte(k) {
@@ -271,7 +310,7 @@ impl<'a> Walk<'a> {
     /// The first byte of the value at a place.
     #[inline]
     pub(super) fn first_byte(&self, k: usize) -> u8 {
-        self.byte(k)
+        self.place(k).and_then(|at| self.bytes.get(at)).copied().unwrap_or(0)
     }
 
     /// Where the value at a place begins.
@@ -294,7 +333,7 @@ impl<'a> Walk<'a> {
     #[inline]
     pub(super) fn quoted(&self, k: usize) -> Option<(&'a [u8], bool)> {
         match self.token(k) {
-            [b'"', inner @ .., b'"'] => Some((inner, self.escapes)),
+            [b'"', inner @ .., b'"'] => Some((inner, self.escapes())),
             _ => None,
         }
     }
@@ -303,16 +342,10 @@ impl<'a> Walk<'a> {
     #[inline]
     fn value(&self, k: usize, depth: u32) -> Option<usize> {
         match self.byte(k) {
-            b'"' => Some(k + 1),
+            b'"' | SCALAR => Some(k + 1),
             b'{' | b'[' => self.nested(k, depth),
-            _ => self.scalar(k).then_some(k + 1),
+            _ => None,
         }
-    }
-
-    /// Whether a number or word stands at a place.
-    #[inline]
-    fn scalar(&self, k: usize) -> bool {
-        begins_scalar(self.byte(k))
     }
 
     /// An object or array of which nothing is wanted, without recursion.
@@ -339,9 +372,8 @@ impl<'a> Walk<'a> {
                         byte = self.byte(k);
                     }
                     match byte {
-                        b'"' => k += 1,
+                        b'"' | SCALAR => k += 1,
                         b'{' | b'[' => continue 'open,
-                        _ if self.scalar(k) => k += 1,
                         _ => return None,
                     }
                 }
@@ -368,7 +400,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Where the value stands that begins at a place and is followed by another.
-    fn span(&self, k: usize, next: usize) -> Option<Range<usize>> {
+    #[inline]
+    pub(super) fn span(&self, k: usize, next: usize) -> Option<Range<usize>> {
         let start = self.place(k)?;
         let end = self.place(next).unwrap_or(self.bytes.len());
         Some(start..start + trimmed(self.bytes.get(start..end)?).len())
@@ -384,12 +417,6 @@ impl<'a> Walk<'a> {
     fn byte(&self, k: usize) -> u8 {
         self.kinds.get(k).copied().unwrap_or(0)
     }
-}
-
-/// Whether a byte of the structure begins a number or word, all of which were checked when they were found.
-#[inline]
-fn begins_scalar(byte: u8) -> bool {
-    !matches!(byte, b'{' | b'}' | b'[' | b']' | b':' | b',' | b'"' | 0)
 }
 
 /// Brackets that are open: for each a bit, set for an object.
