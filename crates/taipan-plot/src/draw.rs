@@ -391,7 +391,7 @@ impl Drawn<'_> {
             }
         }
         let mut style = Style::new(label.size).anchor(label.anchor).color(label.color);
-        style.bold = label.bold;
+        (style.bold, style.edge) = (label.bold, label.edge);
         out.text((x + label.shift.0, y + label.shift.1), style, &label.words);
     }
 

@@ -188,6 +188,8 @@ pub(crate) struct Label {
     pub(crate) anchor: Anchor,
     pub(crate) size: u32,
     pub(crate) bold: bool,
+    /// The colour around the words, where they may lie on points.
+    pub(crate) edge: Option<Rgb>,
     /// The data width and height it must fit into, or it is left out.
     pub(crate) within: Option<(f64, f64)>,
 }

@@ -18,12 +18,14 @@ pub(crate) struct Style {
     /// Degrees about the place.
     pub(crate) turn: f64,
     pub(crate) color: Option<Rgb>,
+    /// What parts the words from whatever they lie on.
+    pub(crate) edge: Option<Rgb>,
 }
 
 impl Style {
     /// Words of this size that begin at their place.
     pub(crate) fn new(size: u32) -> Self {
-        Self { size, bold: false, anchor: Anchor::Start, turn: 0.0, color: None }
+        Self { size, bold: false, anchor: Anchor::Start, turn: 0.0, color: None, edge: None }
     }
 
     pub(crate) fn anchor(mut self, anchor: Anchor) -> Self {
@@ -185,6 +187,9 @@ impl Writer {
         }
         if let Some(color) = style.color {
             self.color("fill", color);
+        }
+        if let Some(edge) = style.edge {
+            self.string("paint-order", "stroke").string("stroke-linejoin", "round").stroke(edge, 3.0, None);
         }
         if style.turn != 0.0 {
             self.attribute("transform", |out| {

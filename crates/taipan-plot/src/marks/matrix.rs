@@ -168,6 +168,7 @@ impl Matrix<'_> {
                     anchor: Anchor::Middle,
                     size: TICK_SIZE,
                     bold: false,
+                    edge: None,
                     within: Some((1.0, 1.0)),
                 });
             }

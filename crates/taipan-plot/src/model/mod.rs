@@ -122,6 +122,7 @@ pub fn importance(features: &[String], values: &[f64], errors: &[f64], label: &s
             anchor: if value < 0.0 { Anchor::End } else { Anchor::Start },
             size: TICK_SIZE,
             bold: false,
+            edge: None,
             within: None,
         });
     }

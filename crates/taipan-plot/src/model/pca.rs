@@ -91,6 +91,7 @@ pub fn pca(found: Components, theme: Theme) -> Result<Picture> {
                 anchor: if x < 0.0 { Anchor::End } else { Anchor::Start },
                 size: TICK_SIZE,
                 bold: true,
+                edge: Some(look.background),
                 within: None,
             }
         });

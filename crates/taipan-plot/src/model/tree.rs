@@ -99,6 +99,7 @@ pub fn tree(nodes: &[Node], theme: Theme) -> Result<Picture> {
                 anchor: Anchor::Middle,
                 size: WORDS,
                 bold: line == 0 && !node.question.is_empty(),
+                edge: None,
                 within: None,
             });
         }
@@ -116,6 +117,7 @@ pub fn tree(nodes: &[Node], theme: Theme) -> Result<Picture> {
                     anchor: if answer == "yes" { Anchor::End } else { Anchor::Start },
                     size: 12,
                     bold: false,
+                    edge: None,
                     within: None,
                 });
             }

@@ -206,7 +206,9 @@ impl Judged<'_> {
                 _ => String::new(),
             };
             let sum: f64 = said.iter().sum();
-            let best = (0..said.len()).max_by(|a, b| said[*a].total_cmp(&said[*b])).filter(|_| !classes.is_empty());
+            // Of equal classes the first, as the model answers.
+            let best =
+                (0..said.len()).rev().max_by(|a, b| said[*a].total_cmp(&said[*b])).filter(|_| !classes.is_empty());
             let (answer, strength) = if let Some(class) = best {
                 let share = if sum > 0.0 { said[class] / sum } else { 0.0 };
                 let name = classes.get(class).map_or("", String::as_str);
