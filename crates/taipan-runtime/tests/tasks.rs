@@ -4,10 +4,10 @@ use std::fs;
 use std::future::{pending, poll_fn};
 use std::io::Write;
 use std::path::Path;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use taipan_runtime::pool::Pool;
@@ -74,6 +74,69 @@ fn gather_keeps_the_order_and_stops_at_the_first_error() {
     });
     let all = vec![Ok(1), Err("lost".to_owned())];
     assert_eq!(outcome.expect("done"), (vec![1, 2, 3], "lost".to_owned(), all, vec![]));
+}
+
+/// Done at once, after a wait, by other threads, and by wakers of those that were done before.
+#[test]
+fn gathered_work_is_polled_when_it_is_called() {
+    let polls = AtomicUsize::new(0);
+    let late = Mutex::new(Vec::new());
+    let one = |number: u64| {
+        let (polls, late) = (&polls, &late);
+        let mut calls = number % 4;
+        poll_fn(move |polled| {
+            polls.fetch_add(1, Ordering::SeqCst);
+            late.lock().expect("no panic").drain(..).for_each(|waker: Waker| waker.wake());
+            if calls == 0 {
+                late.lock().expect("no panic").push(polled.waker().clone());
+                return Poll::Ready(Ok::<u64, Error>(number));
+            }
+            calls -= 1;
+            let waker = polled.waker().clone();
+            let calling = create_task(async move {
+                waker.wake();
+                Ok::<_, Error>(())
+            });
+            calling.detach();
+            Poll::Pending
+        })
+    };
+    for limit in [1, 7, 1000] {
+        polls.store(0, Ordering::SeqCst);
+        let numbers = run(async { gather((0..1000).map(one)).limit(limit).await }).expect("done");
+        assert_eq!(numbers, (0..1000).collect::<Vec<_>>());
+        let polls = polls.load(Ordering::SeqCst);
+        // Each once and once for each of its calls, and at most once more for a call that came late.
+        assert!((2500..=3500).contains(&polls), "{polls} polls at a limit of {limit}");
+    }
+}
+
+/// On one thread, which a gathering of work that never has to wait would keep for itself.
+#[test]
+fn a_gathering_gives_way_to_other_tasks() {
+    let stop = AtomicUsize::new(0);
+    let spinning = |number: u64| {
+        let stop = &stop;
+        poll_fn(move |polled| {
+            if stop.load(Ordering::SeqCst) > 0 {
+                return Poll::Ready(Ok::<u64, Error>(number));
+            }
+            polled.waker().wake_by_ref();
+            Poll::Pending
+        })
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let numbers = runtime.block_on(async {
+        let other = async {
+            stop.store(1, Ordering::SeqCst);
+            Ok::<_, Error>(vec![100])
+        };
+        let both: [Pin<Box<dyn Future<Output = _>>>; 2] =
+            [Box::pin(gather((0..100).map(spinning)).into_future()), Box::pin(other)];
+        gather(both).await
+    });
+    let numbers = numbers.expect("done").concat();
+    assert_eq!(numbers, (0..=100).collect::<Vec<_>>());
 }
 
 #[test]

@@ -127,7 +127,7 @@ impl<B: Buffer> Core<B> {
     #[inline]
     pub(crate) fn task_done(&self) -> bool {
         let count = self.buffer.done();
-        let mut step = 0;
+        let mut step = 0_u32;
         let mut done = count.load(Ordering::Relaxed);
         while done < self.buffer.put_at_least() || done < self.buffer.put() {
             match count.compare_exchange_weak(done, done + 1, Ordering::SeqCst, Ordering::Relaxed) {
@@ -140,7 +140,7 @@ impl<B: Buffer> Core<B> {
                 Err(newer) => done = newer,
             }
             back_off(step);
-            step += 1;
+            step = step.saturating_add(1);
         }
         false
     }

@@ -240,7 +240,7 @@ impl<T> Buffer for Ring<T> {
         self.tail.0.count.load(Ordering::SeqCst) >> 1
     }
 
-    /// What was got was put.
+    /// What was got was put. `Acquire`, or one who sees what is done might not see that it was put.
     fn put_at_least(&self) -> u64 {
         self.head.0.count.load(Ordering::Acquire)
     }

@@ -1,7 +1,9 @@
 //! Scopes around async work.
 
+use std::any::Any;
 use std::fmt;
-use std::panic::AssertUnwindSafe;
+use std::future::ready;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context as Polled, Poll};
@@ -87,17 +89,26 @@ where
     X: FnOnce(Arc<T>, Exit<'_, E>) -> L + Send + 'static,
     L: Future<Output = Result<(), E>> + Send + 'static,
     E: fmt::Display + 'static,
-    T: Send + Sync + 'static,
 {
-    to_the_end(async move { exit(value, Exit::Cancelled).await })
+    match catch_unwind(AssertUnwindSafe(|| exit(value, Exit::Cancelled))) {
+        Ok(left) => to_the_end(left),
+        Err(payload) => {
+            report_panic(payload.as_ref());
+            Box::pin(ready(()))
+        }
+    }
 }
 
 /// An exit that nobody hears of but the log, not even when it panics: the exits after it run all the same.
 fn to_the_end<E: fmt::Display>(exit: impl Future<Output = Result<(), E>> + Send + 'static) -> CleanUp {
     Box::pin(AssertUnwindSafe(exit).catch_unwind().map(|left| match left {
         Ok(left) => super::report(left),
-        Err(payload) => super::report(Err(Error::panicked(payload.as_ref()))),
+        Err(payload) => report_panic(payload.as_ref()),
     }))
+}
+
+fn report_panic(payload: &(dyn Any + Send)) {
+    super::report(Err(Error::panicked(payload)));
 }
 
 /// Leaves the scope of work that was dropped.
