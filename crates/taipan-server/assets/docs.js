@@ -8,16 +8,18 @@
   const callOf = (form) => {
     const query = [];
     const headers = {};
+    let path = form.dataset.path;
     for (const field of form.querySelectorAll("[name]")) {
       const value = field.value.trim();
       if (value === "") continue;
       if (field.dataset.place === "header") headers[field.name] = value;
+      else if (field.dataset.place === "path") path = path.replace(`{${field.name}}`, encodeURIComponent(value));
       else query.push(`${encodeURIComponent(field.name)}=${encodeURIComponent(value)}`);
     }
     const body = form.querySelector("[data-body]");
     if (body) headers["Content-Type"] = form.querySelector("[data-media]").value;
     return {
-      address: form.dataset.path + (query.length ? `?${query.join("&")}` : ""),
+      address: path + (query.length ? `?${query.join("&")}` : ""),
       options: { method: form.dataset.method, headers, body: body ? body.value : undefined },
     };
   };

@@ -93,7 +93,9 @@ fn check(path: &str, html: &str) {
     for refused in [" style=", "<style", " onclick=", " onload=", "javascript:", "<script>"] {
         assert!(!html.contains(refused), "{path} contains {refused}");
     }
-    assert!(html.len() < 60_000, "{path}: {} bytes", html.len());
+    // The reference has a form for each call.
+    let most = if path == "/docs" { 80_000 } else { 60_000 };
+    assert!(html.len() < most, "{path}: {} bytes", html.len());
 }
 
 /// The texts of the rows of the page's first table of data.
