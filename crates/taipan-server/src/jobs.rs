@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream;
-use serde_json::{Value, json};
+use serde_json::Value;
 use taipan::runtime::jobs::{Job, State as Stage};
-use taipan::{Task, Tasks};
+use taipan::{Task, Tasks, job_json};
 use taipan_web::axum::extract::FromRequest;
 use taipan_web::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
 use taipan_web::{
@@ -42,21 +42,10 @@ pub(crate) fn routes() -> Router<State> {
         .route("/jobs/{id}", get(one).delete(cancel))
 }
 
-/// A job for a program.
-pub(crate) fn entry(job: &Job) -> Value {
-    let mut entry = json!({
-        "id": job.id,
-        "kind": job.job.kind,
-        "state": job.state.name(),
-        "attempts": job.attempts,
-        "progress": job.progress.map(|(done, total)| json!({ "done": done, "total": total })),
-        "result": job.result,
-        "error": job.error,
-        "url": format!("/jobs/{}", job.id),
-    });
-    for (name, value) in job.job.payload.as_object().into_iter().flatten() {
-        entry[name] = value.clone();
-    }
+/// A job, with where it is found.
+fn entry(job: &Job) -> Value {
+    let mut entry = job_json(job);
+    entry["url"] = format!("/jobs/{}", job.id).into();
     entry
 }
 

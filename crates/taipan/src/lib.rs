@@ -49,7 +49,7 @@ pub use picture::{NamedPlot, PlotOptions, plot, plot_batch, plot_model, png};
 pub use project::{Drawn, NewStore, Project, ProjectOptions, Trained, open_database};
 pub use relation::Relation;
 pub use report::Report;
-pub use tasks::{Task, Tasks, cancel as cancel_job, latest as latest_jobs};
+pub use tasks::{Task, Tasks, cancel as cancel_job, job_json, job_percent, latest as latest_jobs};
 
 pub use arrow;
 pub use taipan_class as class;

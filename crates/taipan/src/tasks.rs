@@ -232,6 +232,29 @@ pub fn latest(project: &Project, state: Option<State>, limit: usize) -> Result<V
     Ok(DurableJobs::open(project.store())?.jobs(state, limit)?)
 }
 
+/// A job for a program: its number, what it is, where it stands and what came of it.
+pub fn job_json(job: &Job) -> Value {
+    let mut entry = json!({
+        "id": job.id,
+        "kind": job.job.kind,
+        "state": job.state.name(),
+        "attempts": job.attempts,
+        "progress": job.progress.map(|(done, total)| json!({ "done": done, "total": total })),
+        "result": job.result,
+        "error": job.error,
+    });
+    for (name, value) in job.job.payload.as_object().into_iter().flatten() {
+        entry[name] = value.clone();
+    }
+    entry
+}
+
+/// How much of a running job is done, in percent, if that is known.
+pub fn job_percent(job: &Job) -> Option<u64> {
+    let (done, total) = job.progress.filter(|_| job.state == State::Running)?;
+    total.filter(|total| *total > 0).map(|total| done * 100 / total)
+}
+
 /// Cancels a job of an application that another process may be doing, and returns it.
 ///
 /// # Errors

@@ -1,9 +1,8 @@
 //! `taipan jobs`
 
 use anyhow::{Result, bail};
-use serde_json::{Value, json};
 use taipan::runtime::jobs::{Job, State};
-use taipan::{Project, ProjectOptions, Task, cancel_job, latest_jobs};
+use taipan::{Project, ProjectOptions, Task, cancel_job, job_json, job_percent, latest_jobs};
 
 use crate::args::{Jobs, Report};
 
@@ -15,7 +14,7 @@ pub(crate) fn run(args: &Jobs) -> Result<()> {
     };
     match args.format {
         Report::Json => {
-            println!("{}", serde_json::to_string_pretty(&jobs.iter().map(entry).collect::<Vec<_>>())?);
+            println!("{}", serde_json::to_string_pretty(&jobs.iter().map(job_json).collect::<Vec<_>>())?);
         }
         Report::Text => jobs.iter().for_each(|job| println!("{}", line(job))),
     }
@@ -30,27 +29,12 @@ fn state(name: Option<&str>) -> Result<Option<State>> {
     }
 }
 
-fn entry(job: &Job) -> Value {
-    json!({
-        "id": job.id,
-        "kind": job.job.kind,
-        "of": job.job.payload,
-        "state": job.state.name(),
-        "attempts": job.attempts,
-        "progress": job.progress.map(|(done, total)| json!({ "done": done, "total": total })),
-        "result": job.result,
-        "error": job.error,
-    })
-}
-
 /// A job for people.
 fn line(job: &Job) -> String {
     let task = Task::of(&job.job).map_or_else(|| job.job.kind.clone(), |task| task.to_string());
-    let share = |(done, total): (u64, Option<u64>)| Some(done * 100 / total.filter(|total| *total > 0)?);
-    let percent = job.progress.and_then(share).filter(|_| job.state == State::Running);
     let parts = [
         Some(format!("{:>5}  {:<9}  {task}", job.id, job.state.name())),
-        percent.map(|percent| format!("{percent} %")),
+        job_percent(job).map(|percent| format!("{percent} %")),
         (job.attempts > 1).then(|| format!("attempt {}", job.attempts)),
         job.error.clone().filter(|_| job.state != State::Done),
     ];

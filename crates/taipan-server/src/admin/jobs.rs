@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use taipan::Task;
 use taipan::runtime::jobs::{Job, State as Stage};
+use taipan::{Task, job_percent};
 use taipan_web::{Fields, IntoResponse, Problem, Redirect, Session, State as Shared, StatusCode, User, format};
 
 use super::account::known;
@@ -107,7 +107,6 @@ fn choice(task: &Task) -> Choice {
 }
 
 fn shown(job: &Job) -> Entry {
-    let share = |(done, total): (u64, Option<u64>)| Some(done * 100 / total.filter(|total| *total > 0)?);
     let outcome = match (job.state, &job.result, &job.error) {
         (Stage::Done, Some(result), _) => told(result),
         (Stage::Running, ..) if job.cancel_requested => "stopping".to_owned(),
@@ -119,7 +118,7 @@ fn shown(job: &Job) -> Entry {
         task: Task::of(&job.job).map_or_else(|| job.job.kind.clone(), |task| task.to_string()),
         state: job.state.name(),
         is_over: job.state.is_final(),
-        percent: if job.state == Stage::Running { job.progress.and_then(share) } else { None },
+        percent: job_percent(job),
         attempts: job.attempts,
         outcome,
     }
