@@ -1,7 +1,7 @@
-//! The primitives that the queues are made of. The test under loom puts loom's in their place.
+//! The primitives that the queues and tasks are made of. The tests under loom put loom's in their place.
 
-pub(crate) use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering, fence};
-pub(crate) use std::sync::{Condvar, Mutex, MutexGuard};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, RwLock};
 
 /// How often a thread looks again before it sleeps: waking one costs more than some looks.
 pub(crate) const LOOKS: u32 = 6;

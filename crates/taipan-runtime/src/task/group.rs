@@ -3,13 +3,15 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::Poll;
 
 use futures::task::AtomicWaker;
 
-use super::context::{Contained, Context, defer};
-use super::{Ended, OnDrop, Running, Task, spawn};
+use super::cell::{Cell, Ended, Joined, Witness};
+use super::context::{Contained, defer};
+use super::executor::Cancel;
+use super::{OnDrop, Task};
 use crate::error::{Error, ErrorKind};
 
 /// Tasks none of which outlives the group; made by [`TaskGroup::run`].
@@ -39,7 +41,7 @@ struct Inner<E> {
 }
 
 struct State<E> {
-    tasks: Vec<Arc<Context>>,
+    tasks: Vec<Weak<dyn Cancel>>,
     running: usize,
     errors: Vec<E>,
     closed: bool,
@@ -137,31 +139,23 @@ impl<E: From<Error> + Send + 'static> TaskGroup<E> {
         F: Future<Output = Result<T, E>> + Send + 'static,
         T: Send + 'static,
     {
-        let running = Running::new(work, Context::task(None));
-        let context = Arc::clone(running.context());
         let group = Arc::clone(&self.0);
+        let cell = Cell::new(work, None, Member(Arc::clone(&group)));
+        let handle: Arc<dyn Joined<T, E>> = Arc::clone(&cell) as _;
+        let task: Arc<dyn Cancel> = Arc::clone(&cell) as _;
         {
             let mut state = group.lock();
             if state.closed || !state.errors.is_empty() {
-                context.cancel();
+                Arc::clone(&task).cancel();
             }
             state.running += 1;
             if state.tasks.len() == state.tasks.capacity() {
-                state.tasks.retain(|task| Arc::strong_count(task) > 1);
+                state.tasks.retain(|task| task.strong_count() > 0);
             }
-            state.tasks.push(Arc::clone(&context));
+            state.tasks.push(Arc::downgrade(&task));
         }
-        let member = Member(group);
-        let join = spawn(async move {
-            let error = match running.await {
-                Ended::Done(Err(error)) => error,
-                Ended::Panicked(payload) => Error::panicked(payload.as_ref()).at("a task of a group").into(),
-                ended => return ended,
-            };
-            member.0.fail(error);
-            Ended::Done(Err(Error::new(ErrorKind::Failed).at("a task of a group").into()))
-        });
-        Task { join, context, result: None, on_drop: OnDrop::LeaveAlone }
+        cell.put();
+        Task::new(handle, OnDrop::LeaveAlone)
     }
 }
 
@@ -172,13 +166,16 @@ impl<E> Inner<E> {
 
     /// Keeps an error and cancels the rest.
     fn fail(&self, error: E) {
-        let mut state = self.lock();
-        state.errors.push(error);
-        for task in &state.tasks {
-            task.cancel();
-        }
-        drop(state);
+        self.lock().errors.push(error);
+        self.cancel();
         self.changed.wake();
+    }
+
+    /// Cancels all tasks.
+    fn cancel(&self) {
+        // Not with the lock, which a task needs at its end.
+        let tasks: Vec<_> = self.lock().tasks.iter().filter_map(Weak::upgrade).collect();
+        tasks.into_iter().for_each(Cancel::cancel);
     }
 
     /// Waits until no task runs; none may be started from now on.
@@ -195,6 +192,18 @@ impl<E> Inner<E> {
 
 /// A task's place in the group, until the task is gone.
 struct Member<E>(Arc<Inner<E>>);
+
+impl<T, E: From<Error> + Send> Witness<T, E> for Member<E> {
+    fn ended(&mut self, outcome: Ended<T, E>) -> Ended<T, E> {
+        let error = match outcome {
+            Ended::Done(Err(error)) => error,
+            Ended::Panicked(payload) => Error::panicked(payload.as_ref()).at("a task of a group").into(),
+            ended => return ended,
+        };
+        self.0.fail(error);
+        Ended::Done(Err(Error::new(ErrorKind::Failed).at("a task of a group").into()))
+    }
+}
 
 impl<E> Drop for Member<E> {
     fn drop(&mut self) {
@@ -213,14 +222,10 @@ struct Armed<E: Send + 'static>(Arc<Inner<E>>);
 
 impl<E: Send + 'static> Drop for Armed<E> {
     fn drop(&mut self) {
-        let state = self.0.lock();
-        if state.running == 0 {
+        if self.0.lock().running == 0 {
             return;
         }
-        for task in &state.tasks {
-            task.cancel();
-        }
-        drop(state);
+        self.0.cancel();
         let inner = Arc::clone(&self.0);
         defer(Box::pin(async move { inner.finished().await }));
     }

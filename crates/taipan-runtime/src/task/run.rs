@@ -1,10 +1,12 @@
 //! From plain code into async work and back.
 
 use std::pin::pin;
+use std::sync::Arc;
 
 use tokio::runtime::{Builder, Handle};
 
-use super::context::{Alive, Contained, Context};
+use super::context::Contained;
+use super::executor::Executor;
 use crate::error::{Error, Result};
 
 /// Runs `work` on every core until it is done, then cancels what it left running and waits for that.
@@ -21,11 +23,10 @@ pub fn run<T, E: From<Error>>(work: impl Future<Output = Result<T, E>>) -> Resul
         .build()
         .map_err(|error| Error::system("the async threads could not start", error))?;
     let outcome = runtime.block_on(async {
-        let (alive, all_gone) = Alive::new();
-        let outcome = pin!(Contained::within(work, Context::root(&alive))).await;
-        alive.close();
-        drop(alive);
-        let _ = all_gone.await;
+        let executor = Executor::of(runtime.handle());
+        let outcome = pin!(Contained::counted(work, Arc::clone(&executor))).await;
+        executor.cancel_detached();
+        executor.all_gone().await;
         outcome
     });
     // Blocking calls that go on are not waited for: nobody is left to see what they give.

@@ -1,0 +1,251 @@
+//! Which driver polls which job when, and when a driver is called.
+//!
+//! Jobs from outside stand in one line for all. Each driver has a seat with a line of its own, for what its jobs call and
+//! for what it took from the line outside; from there the others take when they have nothing.
+//!
+//! What keeps every job moving is one rule: while a job is in some line, there is a driver that is *ready*, on its way
+//! to look at all lines. A driver that polls is not, since what it polls may go on for long, or wait for that very job.
+//! So whoever puts a job in line looks afterwards whether a driver is ready, and calls one if none is; and a driver that
+//! is ready no more looks at the lines afterwards. One of the two sees the other.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError};
+use std::task::Waker;
+
+use crate::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering, RwLock, before_a_look};
+
+/// At most so many jobs are taken from a line at once.
+const HANDFUL: usize = 64;
+
+/// So many are room for in a line that is empty.
+const ROOM: usize = 4096;
+
+/// The lines of jobs, and the drivers that work them off.
+pub(super) struct Dispatch<J> {
+    outside: Line<J>,
+    seats: RwLock<Vec<Arc<Seat<J>>>>,
+    /// The seats of those that sleep, with what wakes them.
+    asleep: Mutex<Vec<(Arc<Seat<J>>, Waker)>>,
+    ready: AtomicUsize,
+}
+
+/// A driver's own line.
+pub(super) struct Seat<J> {
+    line: Line<J>,
+    is_asleep: AtomicBool,
+}
+
+/// How a driver is made ready: who counted it as that has to do so.
+#[must_use]
+pub(super) enum Call {
+    Wake(Waker),
+    /// None sleeps.
+    Start,
+}
+
+pub(super) type Calls = [Option<Call>; 2];
+
+struct Line<J> {
+    /// None when it is closed.
+    jobs: Mutex<Option<VecDeque<J>>>,
+    /// How many jobs; for a look without the lock.
+    length: AtomicUsize,
+}
+
+impl<J> Line<J> {
+    fn new() -> Self {
+        Self { jobs: Mutex::new(Some(VecDeque::new())), length: AtomicUsize::new(0) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<VecDeque<J>>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn len(&self) -> usize {
+        self.length.load(Ordering::SeqCst)
+    }
+
+    /// How many are in line now; the job back when the line is closed.
+    fn put(&self, job: J) -> Result<usize, J> {
+        let mut line = self.lock();
+        let Some(jobs) = line.as_mut() else { return Err(job) };
+        jobs.push_back(job);
+        // In one order with the looks at who is ready.
+        self.length.store(jobs.len(), Ordering::SeqCst);
+        Ok(jobs.len())
+    }
+
+    fn pop(&self) -> Option<J> {
+        let mut line = self.lock();
+        let jobs = line.as_mut()?;
+        let job = jobs.pop_front();
+        // One that looks and sees more than there are looks in vain once.
+        self.length.store(jobs.len(), Ordering::Release);
+        job
+    }
+
+    fn close(&self) -> VecDeque<J> {
+        let jobs = self.lock().take().unwrap_or_default();
+        self.length.store(0, Ordering::Release);
+        jobs
+    }
+}
+
+impl<J> Dispatch<J> {
+    pub(super) fn new() -> Self {
+        Self {
+            outside: Line::new(),
+            seats: RwLock::new(Vec::new()),
+            asleep: Mutex::new(Vec::new()),
+            ready: AtomicUsize::new(0),
+        }
+    }
+
+    /// A seat for a driver that was started: it is ready.
+    pub(super) fn seat(&self) -> Arc<Seat<J>> {
+        let seat = Arc::new(Seat { line: Line::new(), is_asleep: AtomicBool::new(false) });
+        self.seats.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&seat));
+        seat
+    }
+
+    /// Puts a job in line, a driver in its own. The job back when all is closed.
+    pub(super) fn put(&self, job: J, seat: Option<&Seat<J>>) -> Result<Option<Call>, J> {
+        let line = seat.map_or(&self.outside, |seat| &seat.line);
+        let waiting = line.put(job)?;
+        before_a_look();
+        // For the second job one is not enough: tokio may let the first one that is woken here wait for what runs here.
+        Ok((self.ready.load(Ordering::SeqCst) < waiting.min(2)).then(|| self.call()))
+    }
+
+    /// Counts another driver as ready.
+    fn call(&self) -> Call {
+        let mut asleep = self.asleep.lock().unwrap_or_else(PoisonError::into_inner);
+        self.ready.fetch_add(1, Ordering::SeqCst);
+        match asleep.pop() {
+            Some((seat, waker)) => {
+                seat.is_asleep.store(false, Ordering::Release);
+                Call::Wake(waker)
+            }
+            None => Call::Start,
+        }
+    }
+
+    /// Takes jobs from the line outside to that of a driver; whether there were any.
+    pub(super) fn fetch(&self, seat: &Seat<J>) -> bool {
+        if self.outside.len() == 0 {
+            return false;
+        }
+        let (mut own, mut outside) = (seat.line.lock(), self.outside.lock());
+        let (Some(own), Some(outside)) = (own.as_mut(), outside.as_mut()) else { return false };
+        let some = outside.len().div_ceil(2).min(HANDFUL);
+        own.extend(outside.drain(..some));
+        if outside.is_empty() && outside.capacity() > ROOM {
+            *outside = VecDeque::new();
+        }
+        // In this order: they are nowhere else when they are not outside any more.
+        seat.line.length.store(own.len(), Ordering::SeqCst);
+        self.outside.length.store(outside.len(), Ordering::Release);
+        some > 0
+    }
+
+    /// Takes jobs from the line of another driver; whether there were any. The jobs back when all is closed.
+    pub(super) fn take_over(&self, seat: &Seat<J>) -> Result<bool, VecDeque<J>> {
+        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
+        for other in seats.iter().filter(|other| other.line.len() > 0 && !std::ptr::eq(&raw const ***other, seat)) {
+            // One lock after the other: two drivers may take from each other. What is in no line meanwhile is seen to by
+            // this one, which is ready.
+            let taken: VecDeque<J> = {
+                let mut line = other.line.lock();
+                let Some(jobs) = line.as_mut() else { continue };
+                let some = jobs.len().div_ceil(2);
+                let taken = jobs.drain(..some).collect();
+                other.line.length.store(jobs.len(), Ordering::Release);
+                taken
+            };
+            if !taken.is_empty() {
+                let mut line = seat.line.lock();
+                let Some(jobs) = line.as_mut() else { return Err(taken) };
+                jobs.extend(taken);
+                seat.line.length.store(jobs.len(), Ordering::SeqCst);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The next in a driver's own line.
+    pub(super) fn next(&self, seat: &Seat<J>) -> Option<J> {
+        if seat.line.len() == 0 { None } else { seat.line.pop() }
+    }
+
+    /// A driver that was ready begins to poll.
+    #[must_use]
+    pub(super) fn set_out(&self) -> Calls {
+        if self.ready.fetch_sub(1, Ordering::SeqCst) == 1 { self.see_to_the_rest() } else { Calls::default() }
+    }
+
+    /// Drivers to be called when some jobs are in line and none is ready.
+    #[must_use]
+    pub(super) fn see_to_the_rest(&self) -> Calls {
+        before_a_look();
+        let missing = if self.ready.load(Ordering::SeqCst) == 0 { self.waiting(2) } else { 0 };
+        [missing > 0, missing > 1].map(|one| one.then(|| self.call()))
+    }
+
+    /// A driver that polled is ready again.
+    pub(super) fn come_back(&self) {
+        self.ready.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// A driver that was ready goes to sleep, until `waker` wakes it. False when there is something to do.
+    pub(super) fn sleep(&self, seat: &Arc<Seat<J>>, waker: &Waker) -> bool {
+        {
+            let mut asleep = self.asleep.lock().unwrap_or_else(PoisonError::into_inner);
+            seat.is_asleep.store(true, Ordering::Relaxed);
+            asleep.push((Arc::clone(seat), waker.clone()));
+        }
+        self.ready.fetch_sub(1, Ordering::SeqCst);
+        before_a_look();
+        if self.waiting(1) == 0 {
+            return true;
+        }
+        let mut asleep = self.asleep.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = asleep.iter().position(|(sleeper, _)| Arc::ptr_eq(sleeper, seat)) {
+            asleep.swap_remove(place);
+            seat.is_asleep.store(false, Ordering::Relaxed);
+            self.ready.fetch_add(1, Ordering::SeqCst);
+        }
+        // Else it was called, and counts as ready since.
+        false
+    }
+
+    /// Whether the driver was not called since it went to sleep.
+    pub(super) fn is_asleep(&self, seat: &Seat<J>) -> bool {
+        seat.is_asleep.load(Ordering::Acquire)
+    }
+
+    /// How many jobs are in line, as far as `enough`.
+    fn waiting(&self, enough: usize) -> usize {
+        let mut waiting = self.outside.len();
+        if waiting < enough {
+            let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
+            for seat in seats.iter() {
+                waiting += seat.line.len();
+                if waiting >= enough {
+                    break;
+                }
+            }
+        }
+        waiting.min(enough)
+    }
+
+    /// Takes all jobs out of all lines; none can be put there from now on.
+    pub(super) fn close(&self) -> Vec<J> {
+        let mut jobs = Vec::from(self.outside.close());
+        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
+        for seat in seats.iter() {
+            jobs.extend(seat.line.close());
+        }
+        jobs
+    }
+}
