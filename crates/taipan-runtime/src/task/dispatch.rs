@@ -9,6 +9,7 @@
 //! is ready no more looks at the lines afterwards. One of the two sees the other.
 
 use std::collections::VecDeque;
+use std::ops::Deref;
 use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 
@@ -22,28 +23,48 @@ const ROOM: usize = 4096;
 
 /// The lines of jobs, and the drivers that work them off.
 pub(super) struct Dispatch<J> {
-    outside: Line<J>,
+    outside: Apart<Line<J>>,
     seats: RwLock<Vec<Arc<Seat<J>>>>,
     /// The seats of those that sleep, with what wakes them.
     asleep: Mutex<Vec<(Arc<Seat<J>>, Waker)>>,
-    ready: AtomicUsize,
+    ready: Apart<AtomicUsize>,
+}
+
+/// In cache lines that hold nothing else: others write what is beside it.
+#[repr(align(128))]
+struct Apart<T>(T);
+
+impl<T> Deref for Apart<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
 }
 
 /// A driver's own line.
 pub(super) struct Seat<J> {
     line: Line<J>,
     is_asleep: AtomicBool,
+    /// Called, but not counted as ready before it comes.
+    may_be_late: AtomicBool,
 }
 
-/// How a driver is made ready: who counted it as that has to do so.
+/// A driver that is called: by its waker, or, when none slept, by starting it.
 #[must_use]
-pub(super) enum Call {
-    Wake(Waker),
-    /// None sleeps.
-    Start,
+pub(super) struct Call<J> {
+    pub(super) seat: Arc<Seat<J>>,
+    pub(super) waker: Option<Waker>,
 }
 
-pub(super) type Calls = [Option<Call>; 2];
+/// What a call can rely on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coming {
+    /// It comes as soon as a thread is free.
+    Soon,
+    /// It may have to wait until the one who calls gives way.
+    Perhaps,
+}
 
 struct Line<J> {
     /// None when it is closed.
@@ -91,43 +112,87 @@ impl<J> Line<J> {
     }
 }
 
+impl<J> Seat<J> {
+    /// The next in the driver's own line.
+    pub(super) fn next(&self) -> Option<J> {
+        self.line.pop()
+    }
+
+    pub(super) fn has_next(&self) -> bool {
+        self.line.len() > 0
+    }
+
+    /// Whether the driver was not called since it went to sleep.
+    pub(super) fn is_asleep(&self) -> bool {
+        self.is_asleep.load(Ordering::Acquire)
+    }
+
+    /// Whether the driver was called, and has not come yet.
+    pub(super) fn may_be_late(&self) -> bool {
+        self.may_be_late.load(Ordering::Acquire)
+    }
+}
+
 impl<J> Dispatch<J> {
     pub(super) fn new() -> Self {
         Self {
-            outside: Line::new(),
+            outside: Apart(Line::new()),
             seats: RwLock::new(Vec::new()),
             asleep: Mutex::new(Vec::new()),
-            ready: AtomicUsize::new(0),
+            ready: Apart(AtomicUsize::new(0)),
         }
     }
 
-    /// A seat for a driver that was started: it is ready.
-    pub(super) fn seat(&self) -> Arc<Seat<J>> {
-        let seat = Arc::new(Seat { line: Line::new(), is_asleep: AtomicBool::new(false) });
-        self.seats.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&seat));
-        seat
-    }
-
-    /// Puts a job in line, a driver in its own. The job back when all is closed.
-    pub(super) fn put(&self, job: J, seat: Option<&Seat<J>>) -> Result<Option<Call>, J> {
-        let line = seat.map_or(&self.outside, |seat| &seat.line);
+    /// Puts a job in line, a driver in its own. Gives how many are in line there if a driver has to be called for them,
+    /// or the job back when all is closed.
+    pub(super) fn put(&self, job: J, seat: Option<&Seat<J>>) -> Result<Option<usize>, J> {
+        let line = seat.map_or(&*self.outside, |seat| &seat.line);
         let waiting = line.put(job)?;
         before_a_look();
-        // For the second job one is not enough: tokio may let the first one that is woken here wait for what runs here.
-        Ok((self.ready.load(Ordering::SeqCst) < waiting.min(2)).then(|| self.call()))
+        Ok((self.ready.load(Ordering::SeqCst) == 0).then_some(waiting))
     }
 
-    /// Counts another driver as ready.
-    fn call(&self) -> Call {
-        let mut asleep = self.asleep.lock().unwrap_or_else(PoisonError::into_inner);
-        self.ready.fetch_add(1, Ordering::SeqCst);
-        match asleep.pop() {
-            Some((seat, waker)) => {
+    /// A driver to be called.
+    pub(super) fn call(&self, coming: Coming) -> Call<J> {
+        let sleeper = {
+            let mut asleep = self.asleep.lock().unwrap_or_else(PoisonError::into_inner);
+            let sleeper = asleep.pop();
+            if let Some((seat, _)) = &sleeper {
+                self.count(seat, coming);
                 seat.is_asleep.store(false, Ordering::Release);
-                Call::Wake(waker)
             }
-            None => Call::Start,
+            sleeper
+        };
+        if let Some((seat, waker)) = sleeper {
+            return Call { seat, waker: Some(waker) };
         }
+        let seat = Arc::new(Seat {
+            line: Line::new(),
+            is_asleep: AtomicBool::new(false),
+            may_be_late: AtomicBool::new(false),
+        });
+        self.count(&seat, coming);
+        self.seats.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&seat));
+        Call { seat, waker: None }
+    }
+
+    fn count(&self, seat: &Seat<J>, coming: Coming) {
+        match coming {
+            Coming::Soon => self.come_back(),
+            Coming::Perhaps => seat.may_be_late.store(true, Ordering::Release),
+        }
+    }
+
+    /// A driver that was called comes, or is sure to come soon.
+    pub(super) fn comes(&self, seat: &Seat<J>) {
+        if seat.may_be_late() && seat.may_be_late.swap(false, Ordering::AcqRel) {
+            self.come_back();
+        }
+    }
+
+    /// How many jobs are in line outside.
+    pub(super) fn outside(&self) -> usize {
+        self.outside.len()
     }
 
     /// Takes jobs from the line outside to that of a driver; whether there were any.
@@ -173,23 +238,15 @@ impl<J> Dispatch<J> {
         Ok(false)
     }
 
-    /// The next in a driver's own line.
-    pub(super) fn next(&self, seat: &Seat<J>) -> Option<J> {
-        if seat.line.len() == 0 { None } else { seat.line.pop() }
+    /// A driver that was ready is about to poll the next in its line.
+    pub(super) fn set_out(&self) {
+        self.ready.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// A driver that was ready begins to poll.
-    #[must_use]
-    pub(super) fn set_out(&self) -> Calls {
-        if self.ready.fetch_sub(1, Ordering::SeqCst) == 1 { self.see_to_the_rest() } else { Calls::default() }
-    }
-
-    /// Drivers to be called when some jobs are in line and none is ready.
-    #[must_use]
-    pub(super) fn see_to_the_rest(&self) -> Calls {
+    /// Whether a driver that has set out may poll the next in its line: unless another job would have to wait for that.
+    pub(super) fn may_poll(&self) -> bool {
         before_a_look();
-        let missing = if self.ready.load(Ordering::SeqCst) == 0 { self.waiting(2) } else { 0 };
-        [missing > 0, missing > 1].map(|one| one.then(|| self.call()))
+        self.ready.load(Ordering::SeqCst) > 0 || self.waiting(2) < 2
     }
 
     /// A driver that polled is ready again.
@@ -215,13 +272,10 @@ impl<J> Dispatch<J> {
             seat.is_asleep.store(false, Ordering::Relaxed);
             self.ready.fetch_add(1, Ordering::SeqCst);
         }
-        // Else it was called, and counts as ready since.
+        drop(asleep);
+        // Else it was called.
+        self.comes(seat);
         false
-    }
-
-    /// Whether the driver was not called since it went to sleep.
-    pub(super) fn is_asleep(&self, seat: &Seat<J>) -> bool {
-        seat.is_asleep.load(Ordering::Acquire)
     }
 
     /// How many jobs are in line, as far as `enough`.

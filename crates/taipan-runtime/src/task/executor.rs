@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 use futures::task::AtomicWaker;
 use tokio::runtime::{Handle, Id, RuntimeFlavor};
 use tokio::task::coop::has_budget_remaining;
+use tokio::task::try_id;
 
-use super::dispatch::{Call, Dispatch};
+use super::dispatch::{Call, Coming, Dispatch};
 use crate::sync::look_away;
 
 /// What drivers poll.
@@ -42,8 +43,8 @@ pub(super) trait Cancel: Send + Sync {
 pub(crate) struct Executor {
     runtime: Handle,
     dispatch: Dispatch<Arc<dyn Job>>,
-    /// Its drivers look more than once before they sleep: jobs may come from another thread.
-    is_patient: bool,
+    /// There is one thread: one driver does, which is always ready when it is awake.
+    is_alone: bool,
     /// Those that wait. Who wakes them may forget them, and they are to end with the runtime.
     shelves: [Mutex<Shelf>; SHELVES],
     next_shelf: AtomicUsize,
@@ -83,6 +84,8 @@ struct Here {
 
 thread_local! {
     static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
+    /// The driver that was called here last, in a task.
+    static LAST_CALLED: RefCell<Option<(Weak<Executor>, Arc<Seat>)>> = const { RefCell::new(None) };
     /// The executor that was looked up here last.
     static LAST: RefCell<Weak<Executor>> = const { RefCell::new(Weak::new()) };
 }
@@ -115,7 +118,7 @@ impl Executor {
 
     fn new(runtime: Handle) -> Self {
         Self {
-            is_patient: runtime.runtime_flavor() != RuntimeFlavor::CurrentThread,
+            is_alone: runtime.runtime_flavor() == RuntimeFlavor::CurrentThread,
             runtime,
             dispatch: Dispatch::new(),
             shelves: Default::default(),
@@ -141,18 +144,39 @@ impl Executor {
             _ => None,
         });
         match put.ok().flatten().or_else(|| job.map(|job| self.dispatch.put(job, None))) {
-            Some(Ok(call)) => self.make(call),
+            Some(Ok(Some(waiting))) => self.call_for(waiting),
             Some(Err(refused)) => refused.shut_down(),
-            None => {}
+            Some(Ok(None)) | None => {}
         }
     }
 
-    fn make(self: &Arc<Self>, calls: impl IntoIterator<Item = Call>) {
-        for call in calls {
-            match call {
-                Call::Wake(waker) => waker.wake(),
-                Call::Start => drop(self.runtime.spawn(Driver::new(Arc::clone(self)))),
+    /// Calls drivers for jobs that wait in a line.
+    ///
+    /// A task of tokio's own that is woken by another may have to wait until that one gives way, or until the next is
+    /// woken: then it is up for any thread. So tokio has at most one wait, and so it is here: for one job a driver is
+    /// called that comes perhaps, for more than one another, so that the first comes soon.
+    fn call_for(self: &Arc<Self>, waiting: usize) {
+        if try_id().is_none() {
+            self.make(self.dispatch.call(Coming::Soon));
+            return;
+        }
+        let last = LAST_CALLED.try_with(|last| last.take()).ok().flatten();
+        let mut last = last.filter(|(executor, seat)| executor.as_ptr() == Arc::as_ptr(self) && seat.may_be_late());
+        for _ in usize::from(last.is_some())..waiting.min(2) {
+            let call = self.dispatch.call(Coming::Perhaps);
+            let called = (Arc::downgrade(self), Arc::clone(&call.seat));
+            self.make(call);
+            if let Some((_, seat)) = last.replace(called) {
+                self.dispatch.comes(&seat);
             }
+        }
+        let _ = LAST_CALLED.try_with(|place| place.replace(last));
+    }
+
+    fn make(self: &Arc<Self>, Call { seat, waker }: Call<Arc<dyn Job>>) {
+        match waker {
+            Some(waker) => waker.wake(),
+            None => drop(self.runtime.spawn(Driver { executor: Arc::clone(self), seat })),
         }
     }
 
@@ -283,6 +307,10 @@ impl Drop for Ends<'_> {
 /// So long a driver polls before it gives way to what else there is.
 const TURN: Duration = Duration::from_micros(50);
 
+/// For fewer jobs outside a driver that has just polled lets some time pass: who puts them there would have to wait for
+/// its look at each.
+const FEW: usize = 16;
+
 /// How often a driver looks at the lines again before it sleeps: to wake it costs more than some looks.
 const LOOKS: u32 = 6;
 
@@ -293,11 +321,6 @@ struct Driver {
 }
 
 impl Driver {
-    fn new(executor: Arc<Executor>) -> Self {
-        let seat = executor.dispatch.seat();
-        Self { executor, seat }
-    }
-
     /// Whether there is a job in the own line now.
     fn find(&self) -> bool {
         self.executor.dispatch.fetch(&self.seat)
@@ -323,39 +346,54 @@ impl Future for Driver {
     fn poll(self: Pin<&mut Self>, polled: &mut Polled<'_>) -> Poll<()> {
         let Self { executor, seat } = &*self;
         let dispatch = &executor.dispatch;
-        if dispatch.is_asleep(seat) {
+        if seat.is_asleep() {
             return Poll::Pending;
         }
+        dispatch.comes(seat);
         let _here = Here::enter(executor, seat);
         let mut ends = Ends::new(executor);
         let start = Instant::now();
         let (mut polls, mut looks) = (0_u32, 0);
-        let (mut is_ready, mut brought_some) = (true, dispatch.fetch(seat));
+        // Whether it counts as ready, and whether it may poll what is in its line.
+        let (mut is_ready, mut may_poll) = (true, executor.is_alone);
+        dispatch.fetch(seat);
         loop {
-            let Some(job) = dispatch.next(seat) else {
-                if self.find() {
-                    brought_some = true;
+            if !seat.has_next() {
+                // After a poll only when there is much: see `FEW`.
+                if (polls == 0 || looks > 0 || executor.is_alone || dispatch.outside() >= FEW) && self.find() {
+                    may_poll = executor.is_alone;
                     continue;
                 }
                 ends.tell();
                 if !is_ready {
                     dispatch.come_back();
                     is_ready = true;
+                    may_poll = false;
                 }
-                if looks < LOOKS && executor.is_patient {
+                if looks < LOOKS && !executor.is_alone {
                     look_away(looks);
                     looks += 1;
                 } else if dispatch.sleep(seat, polled.waker()) {
                     return Poll::Pending;
                 }
                 continue;
-            };
-            if is_ready {
-                executor.make(dispatch.set_out().into_iter().flatten());
-            } else if brought_some {
-                executor.make(dispatch.see_to_the_rest().into_iter().flatten());
             }
-            (is_ready, brought_some) = (false, false);
+            if !may_poll {
+                if is_ready {
+                    dispatch.set_out();
+                    is_ready = false;
+                }
+                if !dispatch.may_poll() {
+                    // Comes here after this one, which any thread may go on with meanwhile.
+                    let call = dispatch.call(Coming::Perhaps);
+                    dispatch.come_back();
+                    executor.make(call);
+                    is_ready = true;
+                    break;
+                }
+                may_poll = true;
+            }
+            let Some(job) = seat.next() else { continue };
             // What a task does is caught there; a waker of those who wait for its end may panic, too.
             let _ = catch_unwind(AssertUnwindSafe(|| job.run(&mut ends)));
             (polls, looks) = (polls + 1, 0);
@@ -366,7 +404,9 @@ impl Future for Driver {
                 break;
             }
         }
-        dispatch.come_back();
+        if !is_ready {
+            dispatch.come_back();
+        }
         polled.waker().wake_by_ref();
         Poll::Pending
     }
