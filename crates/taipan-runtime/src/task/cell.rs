@@ -183,7 +183,7 @@ where
             drop(self.take());
         }
         if let Some(place) = place {
-            self.executor.let_go(place);
+            self.executor.let_go(Arc::as_ptr(self) as *const dyn Job, place);
         }
         drop(witness);
         if let Some(by) = self.counted_by() {

@@ -60,17 +60,21 @@ pub(super) fn enter(around: Arc<dyn Around>) -> impl Drop {
 #[derive(Default)]
 pub(super) struct Leaving {
     is_some: AtomicBool,
-    clean_up: Mutex<VecDeque<CleanUp>>,
+    /// In a box, since few tasks leave any.
+    clean_up: Mutex<Option<Box<CleanUps>>>,
 }
 
+#[derive(Default)]
+struct CleanUps(VecDeque<CleanUp>);
+
 impl Leaving {
-    fn lock(&self) -> MutexGuard<'_, VecDeque<CleanUp>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Box<CleanUps>>> {
         self.clean_up.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Only what runs in this context pushes, and it is polled by who will clean up: nobody needs to be woken.
     fn push(&self, clean_up: CleanUp) {
-        self.lock().push_back(clean_up);
+        self.lock().get_or_insert_default().0.push_back(clean_up);
         self.is_some.store(true, Ordering::Release);
     }
 
@@ -78,13 +82,13 @@ impl Leaving {
     /// that this is of.
     pub(super) fn poll(&self, polled: &mut Polled<'_>) -> Poll<()> {
         while self.is_some.load(Ordering::Acquire) {
-            let first = self.lock().pop_front();
+            let first = self.lock().as_mut().and_then(|clean_up| clean_up.0.pop_front());
             let Some(mut first) = first else {
                 self.is_some.store(false, Ordering::Release);
                 break;
             };
             if first.as_mut().poll(polled).is_pending() {
-                self.lock().push_front(first);
+                self.lock().get_or_insert_default().0.push_front(first);
                 return Poll::Pending;
             }
         }
@@ -94,9 +98,9 @@ impl Leaving {
     /// Leaves all to who is around.
     pub(super) fn abandon(&self) {
         if self.is_some.load(Ordering::Acquire) {
-            let clean_up = std::mem::take(&mut *self.lock());
+            let clean_ups = self.lock().take();
             defer(Box::pin(async move {
-                for clean_up in clean_up {
+                for clean_up in clean_ups.into_iter().flat_map(|clean_ups| clean_ups.0) {
                     clean_up.await;
                 }
             }));

@@ -207,7 +207,6 @@ impl<J> Dispatch<J> {
         if outside.is_empty() && outside.capacity() > ROOM {
             *outside = VecDeque::new();
         }
-        // In this order: they are nowhere else when they are not outside any more.
         seat.line.length.store(own.len(), Ordering::SeqCst);
         self.outside.length.store(outside.len(), Ordering::Release);
         some > 0
@@ -238,9 +237,10 @@ impl<J> Dispatch<J> {
         Ok(false)
     }
 
-    /// A driver that was ready is about to poll the next in its line.
+    /// A driver that was ready is so no more.
     pub(super) fn set_out(&self) {
-        self.ready.fetch_sub(1, Ordering::SeqCst);
+        let ready = self.ready.fetch_sub(1, Ordering::SeqCst);
+        debug_assert!(ready > 0, "it was not counted");
     }
 
     /// Whether a driver that has set out may poll the next in its line: unless another job would have to wait for that.
@@ -249,7 +249,7 @@ impl<J> Dispatch<J> {
         self.ready.load(Ordering::SeqCst) > 0 || self.waiting(2) < 2
     }
 
-    /// A driver that polled is ready again.
+    /// A driver is ready again.
     pub(super) fn come_back(&self) {
         self.ready.fetch_add(1, Ordering::SeqCst);
     }
@@ -261,7 +261,7 @@ impl<J> Dispatch<J> {
             seat.is_asleep.store(true, Ordering::Relaxed);
             asleep.push((Arc::clone(seat), waker.clone()));
         }
-        self.ready.fetch_sub(1, Ordering::SeqCst);
+        self.set_out();
         before_a_look();
         if self.waiting(1) == 0 {
             return true;
@@ -270,11 +270,10 @@ impl<J> Dispatch<J> {
         if let Some(place) = asleep.iter().position(|(sleeper, _)| Arc::ptr_eq(sleeper, seat)) {
             asleep.swap_remove(place);
             seat.is_asleep.store(false, Ordering::Relaxed);
-            self.ready.fetch_add(1, Ordering::SeqCst);
+            self.come_back();
+        } else {
+            self.comes(seat);
         }
-        drop(asleep);
-        // Else it was called.
-        self.comes(seat);
         false
     }
 

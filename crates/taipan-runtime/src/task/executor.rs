@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -47,7 +48,6 @@ pub(crate) struct Executor {
     is_alone: bool,
     /// Those that wait. Who wakes them may forget them, and they are to end with the runtime.
     shelves: [Mutex<Shelf>; SHELVES],
-    next_shelf: AtomicUsize,
     under_way: AtomicUsize,
     none_under_way: AtomicWaker,
     detached: Mutex<Detached>,
@@ -62,12 +62,12 @@ const SHELVES: usize = 8;
 struct Shelf {
     is_closed: bool,
     places: Vec<Option<Arc<dyn Job>>>,
-    free: Vec<usize>,
+    free: Vec<Place>,
 }
 
-/// Where a task waits: on which shelf, and where there.
+/// Where a task waits on its shelf, from 1.
 #[derive(Clone, Copy)]
-pub(super) struct Place(usize, usize);
+pub(super) struct Place(NonZeroUsize);
 
 /// The tasks that nobody holds.
 #[derive(Default)]
@@ -122,7 +122,6 @@ impl Executor {
             runtime,
             dispatch: Dispatch::new(),
             shelves: Default::default(),
-            next_shelf: AtomicUsize::new(0),
             under_way: AtomicUsize::new(0),
             none_under_way: AtomicWaker::new(),
             detached: Mutex::default(),
@@ -182,28 +181,36 @@ impl Executor {
 
     /// Keeps a task that waits; `None` when the runtime has ended.
     pub(super) fn keep(&self, job: Arc<dyn Job>) -> Option<Place> {
-        let number = self.next_shelf.fetch_add(1, Ordering::Relaxed) % SHELVES;
-        let mut shelf = lock(self.shelves.get(number)?);
+        let mut shelf = self.shelf(Arc::as_ptr(&job).addr());
         if shelf.is_closed {
             return None;
         }
-        let place = shelf.free.pop().unwrap_or(shelf.places.len());
-        match shelf.places.get_mut(place) {
-            Some(vacant) => *vacant = Some(job),
-            None => shelf.places.push(Some(job)),
+        if let Some(place) = shelf.free.pop()
+            && let Some(vacant) = shelf.places.get_mut(place.0.get() - 1)
+        {
+            *vacant = Some(job);
+            return Some(place);
         }
-        Some(Place(number, place))
+        shelf.places.push(Some(job));
+        NonZeroUsize::new(shelf.places.len()).map(Place)
     }
 
     /// Keeps it no more: it has ended.
-    pub(super) fn let_go(&self, Place(number, place): Place) {
-        let Some(shelf) = self.shelves.get(number) else { return };
-        let mut shelf = lock(shelf);
-        let gone = shelf.places.get_mut(place).and_then(Option::take);
-        if gone.is_some() {
+    pub(super) fn let_go(&self, job: *const dyn Job, place: Place) {
+        let mut shelf = self.shelf(job.addr());
+        let kept = shelf.places.get_mut(place.0.get() - 1).and_then(Option::take);
+        if kept.is_some() {
             shelf.free.push(place);
         }
+        // Without the lock.
         drop(shelf);
+    }
+
+    /// The shelf for a task at this address.
+    fn shelf(&self, address: usize) -> MutexGuard<'_, Shelf> {
+        let [first, ..] = &self.shelves;
+        // Those that are beside each other in memory are mostly of one thread.
+        lock(self.shelves.get(address >> 12 & (SHELVES - 1)).unwrap_or(first))
     }
 
     /// Ends all tasks where they are: the runtime has ended.
@@ -370,7 +377,7 @@ impl Future for Driver {
                     is_ready = true;
                     may_poll = false;
                 }
-                if looks < LOOKS && !executor.is_alone {
+                if looks < LOOKS.min(polls) && !executor.is_alone {
                     look_away(looks);
                     looks += 1;
                 } else if dispatch.sleep(seat, polled.waker()) {
