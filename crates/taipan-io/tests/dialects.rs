@@ -246,7 +246,7 @@ fn doubts_are_errors() {
 #[test]
 fn what_is_said_stands() {
     let plain = ReadOptions::default;
-    let cases: [(&str, ReadOptions, &str, &str); 10] = [
+    let cases: [(&str, ReadOptions, &str, &str); 11] = [
         ("a;b\n1,5;2\n", plain().delimiter(b','), "a;b", ""),
         ("a,b\n'x,y',2\n", plain().quote(b'\''), "a:Utf8 b:Int64", "{\"a\":\"x,y\",\"b\":2}\n"),
         ("'a'\n'x'\n", plain().quote(b'"'), "'a':Utf8", "{\"'a'\":\"'x'\"}\n"),
