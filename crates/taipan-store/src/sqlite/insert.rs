@@ -1,6 +1,7 @@
 //! Writing a table from Arrow batches in one transaction.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
@@ -14,6 +15,7 @@ use crate::origin::Origin;
 use crate::sql::quoted;
 use crate::sqlite::catalog::Catalog;
 use crate::sqlite::read::Bound;
+use crate::sqlite::transfer::{Loaded, Transfer};
 use crate::sqlite::writer::Writer;
 use crate::sqlite::{Database, failure};
 use crate::table::Table;
@@ -42,6 +44,8 @@ pub(crate) struct TableWrite<'c> {
     /// Rows that came, those refused among them.
     seen: u64,
     transaction: Transaction<'c>,
+    /// By which many rows are written at once, where the table is such; behind the transaction, which it outlives.
+    pub(super) transfer: Option<Transfer<'c>>,
 }
 
 impl Writer<'_> {
@@ -65,7 +69,7 @@ impl Writer<'_> {
             // Judged at the end, a reference to a row that is not there would be no single row's fault.
             transaction.pragma_update(None, "defer_foreign_keys", false).map_err(failed)?;
         }
-        let row_id = match existing {
+        let (row_id, key) = match existing {
             Some(table) if options.mode == Mode::Append => {
                 let adds = options.new_columns == NewColumns::Add;
                 for target in &mut columns {
@@ -75,7 +79,7 @@ impl Writer<'_> {
                         target::fit(table, std::slice::from_mut(target))?;
                     }
                 }
-                row_id(table, &columns)
+                (row_id(table, &columns), table.primary_key().next().map(|key| &*key.name))
             }
             _ => {
                 if existing.is_some() {
@@ -84,8 +88,15 @@ impl Writer<'_> {
                 let key = options.primary_key.as_deref();
                 transaction.execute_batch(&create(name, &columns, key)).map_err(failed)?;
                 let is_row_id = |target: &Target| Some(&*target.name) == key && target.kind == Kind::Integer;
-                columns.iter().position(is_row_id)
+                (columns.iter().position(is_row_id), key)
             }
+        };
+        let transfer = if key.is_some() == row_id.is_some() {
+            let create = create(name, &columns, key).replacen("main.", "", 1);
+            let columns: Vec<_> = columns.iter().map(|target| (target.kind, target.nullable)).collect();
+            Transfer::new(self, (name, &create), &columns, row_id).map_err(failed)?
+        } else {
+            None
         };
         let many_rows = (VALUES / columns.len()).max(1);
         Ok(TableWrite {
@@ -102,6 +113,7 @@ impl Writer<'_> {
             rows: 0,
             seen: 0,
             transaction,
+            transfer,
         })
     }
 }
@@ -161,25 +173,48 @@ impl TableWrite<'_> {
             return Err(self.constraint(Violation::Null, column, &cells, (row, before)));
         }
         let (mut row, end) = (0, batch.num_rows());
+        while let Some(transfer) = &mut self.transfer
+            && let Some(Loaded { moved, inserted }) = transfer.load(&cells, row..end)
+        {
+            let rest = row + moved;
+            if moved > 0 {
+                match transfer.run() {
+                    Ok(()) => {}
+                    // One of these rows breaks a rule; row by row tells which.
+                    Err(error) if failure::violation(&error, &self.table).is_some() => {
+                        self.insert_rows(&cells, row..rest, before)?;
+                    }
+                    Err(error) => return Err(self.database.failure(error)),
+                }
+            }
+            row = rest + inserted;
+            self.insert_rows(&cells, rest..row, before)?;
+        }
+        self.insert_rows(&cells, row..end, before)
+    }
+
+    /// Inserts rows value by value.
+    fn insert_rows(&mut self, cells: &[Cells], rows: Range<usize>, before: u64) -> Result<()> {
+        let Range { start: mut row, end } = rows;
         while row < end {
             let next = row + self.many_rows;
             if next <= end {
-                match execute(&mut self.many, &cells, row..next) {
+                match execute(&mut self.many, cells, row..next) {
                     Ok(()) => {
                         row = next;
                         continue;
                     }
-                    // One of these rows breaks a rule; row by row tells which.
+                    // As above.
                     Err(error) if failure::violation(&error, &self.table).is_some() => {}
                     Err(error) => return Err(self.database.failure(error)),
                 }
             }
             let next = next.min(end);
             for row in row..next {
-                if let Err(error) = execute(&mut self.one, &cells, row..row + 1) {
+                if let Err(error) = execute(&mut self.one, cells, row..row + 1) {
                     return Err(match failure::violation(&error, &self.table) {
                         Some((violation, column)) => {
-                            self.constraint(violation, column, &cells, (row, before)).because(error)
+                            self.constraint(violation, column, cells, (row, before)).because(error)
                         }
                         None => self.database.failure(error),
                     });
@@ -233,7 +268,7 @@ impl TableWrite<'_> {
     }
 }
 
-fn execute(statement: &mut Statement<'_>, cells: &[Cells], rows: std::ops::Range<usize>) -> rusqlite::Result<()> {
+fn execute(statement: &mut Statement<'_>, cells: &[Cells], rows: Range<usize>) -> rusqlite::Result<()> {
     let mut parameter = 0;
     for row in rows {
         for cells in cells {

@@ -11,6 +11,7 @@ mod console;
 mod document;
 mod failure;
 mod functions;
+mod image;
 mod insert;
 mod keeper;
 mod migrate;
@@ -23,6 +24,7 @@ mod scan;
 mod shaping;
 mod stream;
 mod transact;
+mod transfer;
 mod turn;
 mod writer;
 

@@ -1,0 +1,120 @@
+//! Rows moved into a table from an [image](super::image) of one, within the transaction that writes it.
+
+use std::ops::Range;
+use std::ptr;
+
+use rusqlite::{Connection, OptionalExtension, Result, ffi};
+
+use crate::cells::Cells;
+use crate::kind::Kind;
+use crate::sql::quoted;
+use crate::sqlite::image::{Encoded, Encoder};
+
+/// The least values that are worth an image: to open one takes as long as to insert about so many.
+const LEAST: usize = 10_000;
+/// How often an image may be tried and come out smaller.
+const MOST_MISSES: u32 = 16;
+
+/// A table into which rows are moved. It must outlive the transaction, for as long as that is open SQLite holds on to
+/// the image.
+pub(super) struct Transfer<'c> {
+    connection: &'c Connection,
+    encoder: Encoder,
+    insert: String,
+    columns: usize,
+    is_attached: bool,
+    misses: u32,
+}
+
+/// The first of some rows, by how they are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Loaded {
+    /// These are in the image.
+    pub(super) moved: usize,
+    /// Those behind them have to be inserted.
+    pub(super) inserted: usize,
+}
+
+impl<'c> Transfer<'c> {
+    /// For a table that a statement made, whose columns are of some kinds and may hold nulls or not; the key is the
+    /// column that is the row's id.
+    ///
+    /// None if the table there is was not made so, or the database's text is not in UTF-8.
+    pub(super) fn new(
+        connection: &'c Connection,
+        (table, create): (&str, &str),
+        columns: &[(Kind, bool)],
+        key: Option<usize>,
+    ) -> Result<Option<Self>> {
+        let encoding: String = connection.pragma_query_value(Some("main"), "encoding", |row| row.get(0))?;
+        let sql: Option<String> = connection
+            .prepare_cached("SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?1")?
+            .query_row([table], |row| row.get(0))
+            .optional()?;
+        let Some(sql) = sql.filter(|sql| sql == create && encoding == "UTF-8") else { return Ok(None) };
+        let Some(encoder) = Encoder::new(table, sql, columns, key) else { return Ok(None) };
+        let insert = format!("INSERT INTO main.{0} SELECT * FROM taipan_rows.{0}", quoted(table));
+        let columns = columns.len();
+        Ok(Some(Transfer { connection, encoder, insert, columns, is_attached: false, misses: 0 }))
+    }
+
+    /// Makes an image of the first of some rows; none if all are better inserted.
+    pub(super) fn load(&mut self, cells: &[Cells], rows: Range<usize>) -> Option<Loaded> {
+        if self.misses > MOST_MISSES || rows.len() * self.columns < LEAST {
+            return None;
+        }
+        let Encoded { rows, refused } = self.encoder.encode(cells, rows);
+        let is_worth = rows * self.columns >= LEAST || !refused;
+        let behind = usize::from(refused);
+        if is_worth && self.open().is_ok() {
+            return Some(Loaded { moved: rows, inserted: behind });
+        }
+        self.misses += 1;
+        Some(Loaded { moved: 0, inserted: rows + behind })
+    }
+
+    /// Moves the rows of the image into the table, all or none of them.
+    pub(super) fn run(&self) -> Result<()> {
+        self.connection.execute(&self.insert, []).map(|_| ())
+    }
+
+    fn open(&mut self) -> Result<()> {
+        if !self.is_attached {
+            self.connection.execute_batch("ATTACH ':memory:' AS taipan_rows")?;
+            self.is_attached = true;
+        }
+        open(self.connection, self.encoder.image())
+    }
+}
+
+impl Drop for Transfer<'_> {
+    fn drop(&mut self) {
+        if self.is_attached {
+            // Where it fails, the next that would attach cannot, and inserts.
+            let _ = self.connection.execute_batch("DETACH taipan_rows");
+        }
+    }
+}
+
+/// Opens a database in memory in the place of the one that is attached.
+#[expect(unsafe_code, reason = "the safe call needs the connection for itself, which a transaction borrows")]
+fn open(connection: &Connection, image: &[u8]) -> Result<()> {
+    let bytes = image.len() as i64;
+    // SAFETY: the connection is open and used by this thread alone; no statement on the attached database is left, for
+    // `run` drops its own. The image is copied into memory of its size from SQLite's allocator, which is SQLite's from
+    // the call on: it frees it when the database is closed, and if the call fails.
+    let code = unsafe {
+        let memory: *mut u8 = ffi::sqlite3_malloc64(image.len() as u64).cast();
+        if memory.is_null() {
+            ffi::SQLITE_NOMEM
+        } else {
+            ptr::copy_nonoverlapping(image.as_ptr(), memory, image.len());
+            let flags = ffi::SQLITE_DESERIALIZE_FREEONCLOSE | ffi::SQLITE_DESERIALIZE_READONLY;
+            ffi::sqlite3_deserialize(connection.handle(), c"taipan_rows".as_ptr(), memory, bytes, bytes, flags)
+        }
+    };
+    if code == ffi::SQLITE_OK { Ok(()) } else { Err(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None)) }
+}
+
+#[cfg(test)]
+mod tests;
