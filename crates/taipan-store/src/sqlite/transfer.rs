@@ -39,7 +39,8 @@ impl<'c> Transfer<'c> {
     /// For a table that a statement made, whose columns are of some kinds and may hold nulls or not; the key is the
     /// column that is the row's id.
     ///
-    /// None if the table there is was not made so, or the database's text is not in UTF-8.
+    /// None if the table there is was not made so, if the database's text is not in UTF-8, or if rows of other tables
+    /// refer to its own: SQLite would not see that one is there again whose absence it has counted.
     pub(super) fn new(
         connection: &'c Connection,
         (table, create): (&str, &str),
@@ -51,7 +52,14 @@ impl<'c> Transfer<'c> {
             .prepare_cached("SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?1")?
             .query_row([table], |row| row.get(0))
             .optional()?;
-        let Some(sql) = sql.filter(|sql| sql == create && encoding == "UTF-8") else { return Ok(None) };
+        let referred: bool = connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema AS s, pragma_foreign_key_list(s.name, 'main') AS f \
+                 WHERE s.type = 'table' AND f.\"table\" = ?1 COLLATE NOCASE)",
+            )?
+            .query_row([table], |row| row.get(0))?;
+        let fits = |sql: &String| sql == create && encoding == "UTF-8" && !referred;
+        let Some(sql) = sql.filter(fits) else { return Ok(None) };
         let Some(encoder) = Encoder::new(table, sql, columns, key) else { return Ok(None) };
         let insert = format!("INSERT INTO main.{0} SELECT * FROM taipan_rows.{0}", quoted(table));
         let columns = columns.len();

@@ -204,6 +204,17 @@ fn rows_that_break_a_rule_are_refused_as_if_inserted() {
 }
 
 #[test]
+fn a_table_that_others_refer_to_may_be_replaced_by_one_with_the_same_keys() {
+    let setup = "CREATE TABLE t (id INTEGER PRIMARY KEY); INSERT INTO t VALUES (7), (8999); \
+                 CREATE TABLE c (k INTEGER REFERENCES \"T\" (id)); INSERT INTO c VALUES (7), (8999)";
+    let replace = WriteOptions::default().mode(Mode::Replace).primary_key("id");
+    for (rows, fits) in [(9000, true), (8999, false)] {
+        let (outcome, moved) = same(setup, &batch(numbered(rows)), &replace, false);
+        assert_eq!((outcome.written.is_ok(), moved), (fits, false), "{:?}", outcome.written);
+    }
+}
+
+#[test]
 fn rows_longer_than_a_page_and_rows_around_every_limit_are_written() {
     let long = [0, 1, 57, 58, 3980, 4026, 4027, 4060, 4061, 4090, 8185, 8186, 16_400, 65_460, 65_470];
     let lengths = long.into_iter().chain(65_480..65_500).chain([65_535, 65_536, 70_000, 200_000]);
