@@ -23,6 +23,7 @@ const LONGEST_VARINT: usize = 9;
 const SHORT: i64 = 1 << 47;
 
 /// How a column is encoded.
+#[derive(Clone)]
 struct Column {
     kind: Kind,
     nullable: bool,
@@ -76,6 +77,12 @@ impl Encoder {
         };
         let columns = columns.iter().enumerate().map(column).collect();
         fits.then(|| Encoder { name: name.to_owned(), sql, columns, record: Record::new(), pages: Vec::new() })
+    }
+
+    /// Another for the same table.
+    pub(super) fn twin(&self) -> Self {
+        let (name, sql, columns) = (self.name.clone(), self.sql.clone(), self.columns.clone());
+        Encoder { name, sql, columns, record: Record::new(), pages: Vec::new() }
     }
 
     /// Encodes the first of some rows, as many as fit an image. It ends before a row that does not lie in a page whole,

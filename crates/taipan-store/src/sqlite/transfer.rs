@@ -1,5 +1,6 @@
 //! Rows moved into a table from an [image](super::image) of one, within the transaction that writes it.
 
+use std::mem;
 use std::ops::Range;
 use std::ptr;
 
@@ -11,7 +12,7 @@ use crate::sql::quoted;
 use crate::sqlite::image::{Encoded, Encoder};
 
 /// The least values that are worth an image: to open one takes as long as to insert about so many.
-const LEAST: usize = 10_000;
+pub(super) const LEAST: usize = 10_000;
 /// How often an image may be tried and come out smaller.
 const MOST_MISSES: u32 = 16;
 
@@ -20,6 +21,10 @@ const MOST_MISSES: u32 = 16;
 pub(super) struct Transfer<'c> {
     connection: &'c Connection,
     encoder: Encoder,
+    /// What the encoder has encoded already of the rows that come next.
+    encoded: Option<Encoded>,
+    /// An encoder for the rows behind.
+    spare: Option<Encoder>,
     insert: String,
     columns: usize,
     is_attached: bool,
@@ -63,15 +68,32 @@ impl<'c> Transfer<'c> {
         let Some(encoder) = Encoder::new(table, sql, columns, key) else { return Ok(None) };
         let insert = format!("INSERT INTO main.{0} SELECT * FROM taipan_rows.{0}", quoted(table));
         let columns = columns.len();
-        Ok(Some(Transfer { connection, encoder, insert, columns, is_attached: false, misses: 0 }))
+        let (encoded, spare) = (None, None);
+        Ok(Some(Transfer { connection, encoder, encoded, spare, insert, columns, is_attached: false, misses: 0 }))
+    }
+
+    /// An encoder for so many rows while others are moved; none if they are better inserted.
+    pub(super) fn spare(&mut self, rows: usize) -> Option<Encoder> {
+        self.is_worth(rows).then(|| self.spare.take().unwrap_or_else(|| self.encoder.twin()))
+    }
+
+    /// Takes what an encoder has made of the rows that are loaded next.
+    pub(super) fn take(&mut self, encoder: Encoder, encoded: Encoded) {
+        self.spare = Some(mem::replace(&mut self.encoder, encoder));
+        self.encoded = Some(encoded);
+    }
+
+    fn is_worth(&self, rows: usize) -> bool {
+        self.misses <= MOST_MISSES && rows * self.columns >= LEAST
     }
 
     /// Makes an image of the first of some rows; none if all are better inserted.
     pub(super) fn load(&mut self, cells: &[Cells], rows: Range<usize>) -> Option<Loaded> {
-        if self.misses > MOST_MISSES || rows.len() * self.columns < LEAST {
+        let encoded = self.encoded.take();
+        if !self.is_worth(rows.len()) {
             return None;
         }
-        let Encoded { rows, refused } = self.encoder.encode(cells, rows);
+        let Encoded { rows, refused } = encoded.unwrap_or_else(|| self.encoder.encode(cells, rows));
         let is_worth = rows * self.columns >= LEAST || !refused;
         let behind = usize::from(refused);
         if is_worth && self.open().is_ok() {

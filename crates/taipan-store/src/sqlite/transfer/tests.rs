@@ -230,11 +230,21 @@ fn rows_longer_than_a_page_and_rows_around_every_limit_are_written() {
 
 #[test]
 fn images_of_many_pages_follow_each_other() {
-    let ids = (0..9000).map(|id| i64::MIN + id * 1_000_000_007);
-    let batch =
-        batch(vec![("id", integers(ids), false), ("s", texts((0..9000).map(|id| format!("{id:01200}"))), true)]);
-    for options in [WriteOptions::default(), WriteOptions::default().primary_key("id")] {
-        assert!(same("", &batch, &options, false).1);
+    let id = |row: i64| i64::MIN + row * 1_000_000_007;
+    let again = |row: i64| if row == 8000 { id(1) } else { id(row) };
+    for (ids, refused) in [((0..9000).map(id).collect::<Vec<_>>(), 0), ((0..9000).map(again).collect(), 1)] {
+        let texts = texts((0..9000).map(|row| format!("{row:01200}")));
+        let batch = batch(vec![("id", integers(ids), false), ("s", texts, true)]);
+        assert!(same("", &batch, &WriteOptions::default(), false).1);
+        let (outcome, moved) = same("", &batch, &WriteOptions::default().primary_key("id"), false);
+        assert!(moved || refused > 0);
+        let duplicate = format!(
+            "table \"t\", row 8001, column \"id\": the value \"{}\" is there already and must be unique",
+            id(1)
+        );
+        assert_eq!(outcome.written, if refused == 0 { Ok(9000) } else { Err(duplicate) });
+        let (outcome, _) = same("", &batch, &WriteOptions::default().primary_key("id"), true);
+        assert_eq!(outcome.written, Ok(9000 - refused));
     }
 }
 
