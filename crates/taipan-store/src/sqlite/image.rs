@@ -1,7 +1,7 @@
 //! Rows as the pages of a database, which SQLite's "Database File Format" describes: an image of one table.
 //!
 //! Between two tables of the same shape SQLite moves rows record by record without looking into them, so that rows which
-//! are encoded here cost it a fifth of what they do value by value. What is stored is the same, to the byte.
+//! are encoded here cost it a quarter of what they do value by value. What is stored is the same, to the byte.
 
 use std::ops::Range;
 

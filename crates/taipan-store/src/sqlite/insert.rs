@@ -137,13 +137,12 @@ impl Writer<'_> {
                 (columns.iter().position(is_row_id), key)
             }
         };
-        let transfer = if key.is_some() == row_id.is_some() {
+        // A key that is not the row's id has an index, whose records an image does not hold.
+        let transfer = (key.is_some() == row_id.is_some()).then(|| {
             let create = create(name, &columns, key).replacen("main.", "", 1);
-            let columns: Vec<_> = columns.iter().map(|target| (target.kind, target.nullable)).collect();
-            Transfer::new(self, (name, &create), &columns, row_id).map_err(failed)?
-        } else {
-            None
-        };
+            let columns = columns.iter().map(|target| (target.kind, target.nullable)).collect();
+            Transfer::new(self, (name, create), columns, row_id)
+        });
         let many_rows = (VALUES / columns.len()).max(1);
         Ok(TableWrite {
             database: self.database,

@@ -1,10 +1,9 @@
 //! Rows moved into a table from an [image](super::image) of one, within the transaction that writes it.
 
-use std::mem;
 use std::ops::Range;
 use std::ptr;
 
-use rusqlite::{Connection, OptionalExtension, Result, ffi};
+use rusqlite::{Connection, Result, ffi};
 
 use crate::cells::Cells;
 use crate::kind::Kind;
@@ -20,13 +19,17 @@ const MOST_MISSES: u32 = 16;
 /// the image.
 pub(super) struct Transfer<'c> {
     connection: &'c Connection,
-    encoder: Encoder,
+    table: String,
+    /// The statement that the table must have been made by.
+    create: String,
+    columns: Vec<(Kind, bool)>,
+    key: Option<usize>,
+    /// Made for the first rows that are worth it.
+    encoder: Option<Encoder>,
     /// What the encoder has encoded already of the rows that come next.
     encoded: Option<Encoded>,
     /// An encoder for the rows behind.
     spare: Option<Encoder>,
-    insert: String,
-    columns: usize,
     is_attached: bool,
     misses: u32,
 }
@@ -43,58 +46,37 @@ pub(super) struct Loaded {
 impl<'c> Transfer<'c> {
     /// For a table that a statement made, whose columns are of some kinds and may hold nulls or not; the key is the
     /// column that is the row's id.
-    ///
-    /// None if the table there is was not made so, if the database's text is not in UTF-8, or if rows of other tables
-    /// refer to its own: SQLite would not see that one is there again whose absence it has counted.
     pub(super) fn new(
         connection: &'c Connection,
-        (table, create): (&str, &str),
-        columns: &[(Kind, bool)],
+        (table, create): (&str, String),
+        columns: Vec<(Kind, bool)>,
         key: Option<usize>,
-    ) -> Result<Option<Self>> {
-        let encoding: String = connection.pragma_query_value(Some("main"), "encoding", |row| row.get(0))?;
-        let sql: Option<String> = connection
-            .prepare_cached("SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?1")?
-            .query_row([table], |row| row.get(0))
-            .optional()?;
-        let referred: bool = connection
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema AS s, pragma_foreign_key_list(s.name, 'main') AS f \
-                 WHERE s.type = 'table' AND f.\"table\" = ?1 COLLATE NOCASE)",
-            )?
-            .query_row([table], |row| row.get(0))?;
-        let fits = |sql: &String| sql == create && encoding == "UTF-8" && !referred;
-        let Some(sql) = sql.filter(fits) else { return Ok(None) };
-        let Some(encoder) = Encoder::new(table, sql, columns, key) else { return Ok(None) };
-        let insert = format!("INSERT INTO main.{0} SELECT * FROM taipan_rows.{0}", quoted(table));
-        let columns = columns.len();
-        let (encoded, spare) = (None, None);
-        Ok(Some(Transfer { connection, encoder, encoded, spare, insert, columns, is_attached: false, misses: 0 }))
+    ) -> Self {
+        let (encoder, encoded, spare) = (None, None, None);
+        let table = table.to_owned();
+        Transfer { connection, table, create, columns, key, encoder, encoded, spare, is_attached: false, misses: 0 }
     }
 
     /// An encoder for so many rows while others are moved; none if they are better inserted.
     pub(super) fn spare(&mut self, rows: usize) -> Option<Encoder> {
-        self.is_worth(rows).then(|| self.spare.take().unwrap_or_else(|| self.encoder.twin()))
+        let spare = self.spare.take();
+        let encoder = self.encoder(rows)?;
+        Some(spare.unwrap_or_else(|| encoder.twin()))
     }
 
     /// Takes what an encoder has made of the rows that are loaded next.
     pub(super) fn take(&mut self, encoder: Encoder, encoded: Encoded) {
-        self.spare = Some(mem::replace(&mut self.encoder, encoder));
+        self.spare = self.encoder.replace(encoder);
         self.encoded = Some(encoded);
-    }
-
-    fn is_worth(&self, rows: usize) -> bool {
-        self.misses <= MOST_MISSES && rows * self.columns >= LEAST
     }
 
     /// Makes an image of the first of some rows; none if all are better inserted.
     pub(super) fn load(&mut self, cells: &[Cells], rows: Range<usize>) -> Option<Loaded> {
         let encoded = self.encoded.take();
-        if !self.is_worth(rows.len()) {
-            return None;
-        }
-        let Encoded { rows, refused } = encoded.unwrap_or_else(|| self.encoder.encode(cells, rows));
-        let is_worth = rows * self.columns >= LEAST || !refused;
+        let columns = self.columns.len();
+        let encoder = self.encoder(rows.len())?;
+        let Encoded { rows, refused } = encoded.unwrap_or_else(|| encoder.encode(cells, rows));
+        let is_worth = rows * columns >= LEAST || !refused;
         let behind = usize::from(refused);
         if is_worth && self.open().is_ok() {
             return Some(Loaded { moved: rows, inserted: behind });
@@ -103,17 +85,56 @@ impl<'c> Transfer<'c> {
         Some(Loaded { moved: 0, inserted: rows + behind })
     }
 
+    /// The encoder, if so many rows are worth an image.
+    fn encoder(&mut self, rows: usize) -> Option<&mut Encoder> {
+        if self.misses > MOST_MISSES || rows * self.columns.len() < LEAST {
+            return None;
+        }
+        if self.encoder.is_none() {
+            self.encoder = self.first_encoder().ok().flatten();
+            // Then it is not asked again.
+            self.misses = if self.encoder.is_none() { u32::MAX } else { 0 };
+        }
+        self.encoder.as_mut()
+    }
+
+    /// None if the table there is was not made so, if the database's text is not in UTF-8, or if rows of other tables
+    /// refer to its own: SQLite would not see that one is there again whose absence it has counted.
+    fn first_encoder(&self) -> Result<Option<Encoder>> {
+        let encoding: String = self.connection.pragma_query_value(Some("main"), "encoding", |row| row.get(0))?;
+        let sql: String = self
+            .connection
+            .prepare_cached("SELECT sql FROM main.sqlite_schema WHERE type = 'table' AND name = ?1")?
+            .query_row([&self.table], |row| row.get(0))?;
+        let referred: bool = self
+            .connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema AS s, pragma_foreign_key_list(s.name, 'main') AS f \
+                 WHERE s.type = 'table' AND f.\"table\" = ?1 COLLATE NOCASE)",
+            )?
+            .query_row([&self.table], |row| row.get(0))?;
+        if sql != self.create || encoding != "UTF-8" || referred {
+            return Ok(None);
+        }
+        Ok(Encoder::new(&self.table, sql, &self.columns, self.key))
+    }
+
     /// Moves the rows of the image into the table, all or none of them.
     pub(super) fn run(&self) -> Result<()> {
-        self.connection.execute(&self.insert, []).map(|_| ())
+        self.connection.execute(&self.insert(), []).map(|_| ())
+    }
+
+    fn insert(&self) -> String {
+        format!("INSERT INTO main.{0} SELECT * FROM taipan_rows.{0}", quoted(&self.table))
     }
 
     fn open(&mut self) -> Result<()> {
+        let Some(encoder) = &self.encoder else { return Err(rusqlite::Error::InvalidQuery) };
         if !self.is_attached {
             self.connection.execute_batch("ATTACH ':memory:' AS taipan_rows")?;
             self.is_attached = true;
         }
-        open(self.connection, self.encoder.image())
+        open(self.connection, encoder.image())
     }
 }
 

@@ -122,7 +122,7 @@ fn records_are_moved_as_they_are() {
         let mut write = writer.write_table("t", batch.schema_ref(), &options.mode(Mode::Replace), false).unwrap();
         write.push(&batch).unwrap();
         let transfer = write.transfer.as_ref().unwrap();
-        let mut plan = transfer.connection.prepare(&format!("EXPLAIN {}", transfer.insert)).unwrap();
+        let mut plan = transfer.connection.prepare(&format!("EXPLAIN {}", transfer.insert())).unwrap();
         let steps = plan.query_map([], |row| row.get::<_, String>(1)).unwrap().map(Result::unwrap);
         let steps: Vec<String> = steps.collect();
         assert!(steps.iter().any(|step| step == "RowCell"), "{steps:?}");
