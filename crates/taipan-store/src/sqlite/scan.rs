@@ -458,7 +458,7 @@ mod tests {
             });
             let _ended = Ended(&ended);
             let mut together = 0;
-            for _ in 0..60 {
+            for _ in 0..30 {
                 let readers = [(); 3].map(|()| database.readers.take_long().unwrap());
                 begin(&readers[0]).unwrap();
                 if begin_together(&readers).unwrap().is_some() {
