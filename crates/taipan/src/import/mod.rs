@@ -455,6 +455,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_file_that_was_touched_while_it_was_read_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        let rows = (0..200_000).fold(String::new(), |rows, id| rows + &format!("{id},{}\n", id % 7));
+        std::fs::write(&path, format!("id,n\n{rows}")).unwrap();
+        let store = Store::open(&folder.path().join("d.db").display().to_string()).unwrap();
+        let options = ImportOptions::default();
+        let touch = |_, _| {
+            let file = std::fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        };
+        assert_eq!(import_file(&store, &path, &options, &touch).unwrap().outcome, Outcome::Done);
+        assert_eq!(import_file(&store, &path, &options, &|_, _| ()).unwrap().outcome, Outcome::Done);
+        assert_eq!(import_file(&store, &path, &options, &touch).unwrap().outcome, Outcome::Unchanged);
+        // Its content was hashed while it was left alone, so that the times do not matter.
+        touch(0, 0);
+        assert_eq!(import_file(&store, &path, &options, &|_, _| ()).unwrap().outcome, Outcome::Unchanged);
+    }
+
+    #[test]
     fn an_import_stops_amid_its_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.csv");
