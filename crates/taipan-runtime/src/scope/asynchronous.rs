@@ -60,6 +60,7 @@ where
 }
 
 /// An async context manager that closes `value` at the end: `closing_async(connection, close)`.
+#[expect(clippy::type_complexity, reason = "the closures have no other names")]
 pub fn closing_async<T, E, L>(
     value: T,
     close: impl FnOnce(Arc<T>) -> L + Send + 'static,
