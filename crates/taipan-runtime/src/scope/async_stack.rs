@@ -187,7 +187,8 @@ mod tests {
     #[test]
     fn exits_run_in_reverse_order_whatever_happens() {
         type Work = fn() -> Result<(), Error>;
-        let cases: [(Work, &'static [usize], [&str; 3], Option<&str>); 5] = [
+        type Case = (Work, &'static [usize], [&'static str; 3], Option<&'static str>);
+        let cases: [Case; 5] = [
             (|| Ok(()), &[], ["2 returned", "1 returned", "0 returned"], Some("")),
             (|| Err(Error::invalid("work")), &[], ["2 work", "1 work", "0 work"], Some("work")),
             (|| Err(Error::invalid("work")), &[1], ["2 work", "1 work", "0 work"], Some("work")),

@@ -26,7 +26,7 @@ pub(super) enum Step {
     /// Nothing: its rows are in the table, so many.
     Unchanged(u64),
     /// Its rows are to be written.
-    Write(Task),
+    Write(Box<Task>),
 }
 
 /// How a file's rows are to be written, and what is to be recorded of it.
@@ -112,7 +112,18 @@ impl Step {
             let content = fingerprint.with_content(path)?;
             let (key, source) = (key.clone(), source.clone());
             let (seen, refused, pieces) = (done, Vec::new(), 0);
-            Ok(Self::Write(Task { target, done, seen, refused, pieces, generation, others, key, source, content }))
+            Ok(Self::Write(Box::new(Task {
+                target,
+                done,
+                seen,
+                refused,
+                pieces,
+                generation,
+                others,
+                key,
+                source,
+                content,
+            })))
         };
         let Some(known) = Known::find(store, table, &source, &key)? else {
             return task(Target::New, 0, unique(), (0, 0));
@@ -145,7 +156,7 @@ impl Step {
                 let Self::Write(task) = step else { return Ok(step) };
                 let refused = refused(store, &key, record.pieces)?;
                 let (seen, pieces) = (record.seen.max(record.rows), record.pieces);
-                return Ok(Self::Write(Task { seen, refused, pieces, ..task }));
+                return Ok(Self::Write(Box::new(Task { seen, refused, pieces, ..*task })));
             }
         }
         match options.existing {

@@ -233,7 +233,7 @@ pub fn import_file(
         Step::Write(task) => {
             imported.outcome = Outcome::Done;
             imported.resumed = task.done;
-            Import { store, path, table: &table, options, task, progress }.run(&mut imported)?;
+            Import { store, path, table: &table, options, task: *task, progress }.run(&mut imported)?;
         }
     }
     imported.columns = store.table(&table)?.columns.len();
