@@ -33,6 +33,7 @@ enum Row {
 
 /// How a file is written.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own, alone and beside the others")]
 struct Written {
     encoding: &'static str,
     is_packed: bool,
@@ -134,13 +135,14 @@ fn xml(rows: &[Row], how: &Written) -> String {
         }
         let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('\r', "&#13;");
         let record = |a: String, b: &str| format!("<i><a>{a}</a><b>{b}</b><c/></i>");
-        text.push_str(&match row {
+        let record = match row {
             Row::Good(text) => record(n.to_string(), &escaped(text)),
             Row::Misfit => record(format!("x{n}"), "b"),
             Row::TooLong => record(n.to_string(), &"y".repeat(LONGEST)),
             Row::TooDeep => format!("<i><a>{n}</a>{}{}</i>", "<c>".repeat(DEEPEST), "</c>".repeat(DEEPEST)),
             Row::Broken => format!("<i><a>{n}</b></i>"),
-        });
+        };
+        text.push_str(&record);
         text.push('\n');
     }
     text + "</items></r>\n"
@@ -253,7 +255,7 @@ fn check(name: &str, text: &str, rows: &[Row], options: &ReadOptions, how: &Writ
             Row::TooDeep if !name.starts_with("t.csv") => "deep",
             Row::TooDeep | Row::Broken | Row::Good(_) => "",
         };
-        assert!(reject.reason.to_string().contains(reason), "{row:?} {reject:?}");
+        assert!(reject.reason.contains(reason), "{row:?} {reject:?}");
     }
 }
 
