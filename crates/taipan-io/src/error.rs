@@ -313,6 +313,11 @@ impl Fault {
         Self { at, kind, precision: Precision::Column }
     }
 
+    /// Whether a limit alone was passed, in what may be well-formed.
+    pub(crate) fn is_too_large(&self) -> bool {
+        matches!(self.kind, ErrorKind::TooLong { .. } | ErrorKind::TooDeep { .. })
+    }
+
     /// The same fault, seen from bytes that start `offset` earlier.
     pub(crate) fn shifted(mut self, offset: usize) -> Self {
         self.at += offset;

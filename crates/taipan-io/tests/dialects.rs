@@ -246,7 +246,7 @@ fn doubts_are_errors() {
 #[test]
 fn what_is_said_stands() {
     let plain = ReadOptions::default;
-    let cases: [(&str, ReadOptions, &str, &str); 10] = [
+    let cases: [(&str, ReadOptions, &str, &str); 11] = [
         ("a;b\n1,5;2\n", plain().delimiter(b','), "a;b", ""),
         ("a,b\n'x,y',2\n", plain().quote(b'\''), "a:Utf8 b:Int64", "{\"a\":\"x,y\",\"b\":2}\n"),
         ("'a'\n'x'\n", plain().quote(b'"'), "'a':Utf8", "{\"'a'\":\"'x'\"}\n"),
@@ -254,6 +254,8 @@ fn what_is_said_stands() {
         ("a\n# 1\n", plain().comment(None), "a:Utf8", "{\"a\":\"# 1\"}\n"),
         ("a\n;x\n1\n", plain().delimiter(b',').comment(Some(b';')), "a:Int64", "{\"a\":1}\n"),
         ("x\ny\na,b\np,q\n", plain().skip_lines(2), "a:Utf8 b:Utf8", "{\"a\":\"p\",\"b\":\"q\"}\n"),
+        // A carriage return in a text does not make two lines of one.
+        ("x\r\ny\r\na,b\r\n\"p\rp\",q\r\n", plain().skip_lines(2), "a:Utf8 b:Utf8", "{\"a\":\"p\\rp\",\"b\":\"q\"}\n"),
         (
             "a,b\n1\n2,3,\n",
             plain().ragged(Ragged::Pad).delimiter(b','),

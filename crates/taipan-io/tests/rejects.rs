@@ -144,6 +144,27 @@ fn a_record_of_json_is_too_long_in_any_block() {
 }
 
 #[test]
+fn a_record_of_xml_is_too_long_in_any_block() {
+    let long = "<i><a>2</a><b/><b/></i>";
+    let reasons = [
+        format!("2:19: a record is longer than 16 bytes: {long}"),
+        format!("4:59: a record is longer than 16 bytes: {long}"),
+    ];
+    let content = format!("<r><i><a>1</a></i>\n{long}\n<i><a>3</a></i>\n{long}\n<i><a>5</a></i></r>");
+    for block in [1, 3, 10, 30, 1 << 20] {
+        for sample in [5, 1 << 20] {
+            let options = rejecting().max_record(16).block_bytes(block).sample_bytes(sample);
+            let (good, bad) = shown("t.xml", content.as_bytes(), &options);
+            assert_eq!(
+                (good.as_str(), bad.as_slice()),
+                ("1\n3\n5\n", &reasons[..]),
+                "blocks of {block}, a sample of {sample}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_given_type_is_not_widened() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.csv");

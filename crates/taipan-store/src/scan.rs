@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 
 use arrow::array::{
     ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, StringBuilder,
@@ -20,23 +19,23 @@ use crate::value::Cell;
 /// The most rows of a batch.
 pub(crate) const BATCH_ROWS: usize = 8192;
 /// The bytes of text after which a batch ends early.
-const BATCH_BYTES: usize = 8 << 20;
+pub(crate) const BATCH_BYTES: usize = 8 << 20;
 
-/// The rows of a query as Arrow batches, read by a thread of its own a few batches ahead. All rows are of the moment
+/// The rows of a query as Arrow batches, read by threads of its own a few batches ahead. All rows are of the moment
 /// the scan began, whatever is written meanwhile. Dropping it ends the read at once.
 pub struct Scan {
     schema: SchemaRef,
-    batches: Option<Receiver<Result<RecordBatch>>>,
+    batches: Option<Box<dyn Iterator<Item = Result<RecordBatch>> + Send>>,
     stop: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl Scan {
     pub(crate) fn new(
         schema: SchemaRef,
-        batches: Receiver<Result<RecordBatch>>,
+        batches: impl IntoIterator<Item = Result<RecordBatch>, IntoIter: Send + 'static>,
         stop: impl FnOnce() + Send + 'static,
     ) -> Self {
-        Scan { schema, batches: Some(batches), stop: Some(Box::new(stop)) }
+        Scan { schema, batches: Some(Box::new(batches.into_iter())), stop: Some(Box::new(stop)) }
     }
 
     /// The schema of every batch.
@@ -49,7 +48,7 @@ impl Iterator for Scan {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = self.batches.as_ref()?.recv().ok();
+        let next = self.batches.as_mut()?.next();
         if !matches!(next, Some(Ok(_))) {
             self.batches = None;
         }
@@ -59,7 +58,7 @@ impl Iterator for Scan {
 
 impl Drop for Scan {
     fn drop(&mut self) {
-        // The receiver first: the reader must not wait for room that nobody will make.
+        // The receivers first: a reader must not wait for room that nobody will make.
         self.batches = None;
         if let Some(stop) = self.stop.take() {
             stop();

@@ -46,18 +46,18 @@ impl Query<'_> {
 
 /// The query's rows.
 pub(crate) fn select<'a>(select: &'a Select, table: &'a Table) -> Result<Query<'a>> {
-    let mut text = Text::new(table, "SELECT ");
-    let columns = outputs(select, table)?;
-    for (index, output) in columns.iter().enumerate() {
-        text.sql.push_str(if index == 0 { "" } else { ", " });
-        text.sql.push_str(output.column.cast.0);
-        text.sql.push_str("t.");
-        quote(&mut text.sql, &output.column.name);
-        text.sql.push_str(output.column.cast.1);
-    }
+    let (mut text, columns) = Text::selecting(select, table)?;
     text.from(select.filter.as_ref())?;
     text.order(&select.order)?;
     text.page(select);
+    text.finish(columns)
+}
+
+/// The query's rows whose ids lie from the first of two values that are yet to be bound to the second.
+pub(crate) fn select_range<'a>(select: &'a Select, table: &'a Table, row_id: &str) -> Result<Query<'a>> {
+    let (mut text, columns) = Text::selecting(select, table)?;
+    text.from(None)?;
+    let _ = write!(text.sql, " WHERE {row_id} BETWEEN ?1 AND ?2 ORDER BY {row_id}");
     text.finish(columns)
 }
 
@@ -180,6 +180,20 @@ impl<'a> Text<'a> {
         let mut sql = String::with_capacity(256);
         sql.push_str(begin);
         Text { table, sql, values: Vec::new(), kinds: Vec::new() }
+    }
+
+    /// A query up to its columns, and these.
+    fn selecting(select: &'a Select, table: &'a Table) -> Result<(Self, Vec<Output<'a>>)> {
+        let mut text = Text::new(table, "SELECT ");
+        let columns = outputs(select, table)?;
+        for (index, output) in columns.iter().enumerate() {
+            text.sql.push_str(if index == 0 { "" } else { ", " });
+            text.sql.push_str(output.column.cast.0);
+            text.sql.push_str("t.");
+            quote(&mut text.sql, &output.column.name);
+            text.sql.push_str(output.column.cast.1);
+        }
+        Ok((text, columns))
     }
 
     fn is_sqlite(&self) -> bool {

@@ -98,6 +98,15 @@ impl Table {
         Arc::new(Schema::new(self.columns.iter().map(|column| column.field(&column.name)).collect::<Vec<_>>()))
     }
 
+    /// The SQL name of the rows' ids, where the rows are kept in their order.
+    pub(crate) fn row_id(&self) -> Option<&str> {
+        match &*self.own_order {
+            // The one name that is not quoted is none of a column.
+            [id] if self.dialect == Dialect::Sqlite && !self.is_view && !id.ends_with('"') => Some(id),
+            _ => None,
+        }
+    }
+
     /// A table of which nothing but the name is known yet.
     pub(crate) fn named(name: String, relation: String, dialect: Dialect) -> Self {
         let (columns, foreign_keys, unique, own_order) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

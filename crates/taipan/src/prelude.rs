@@ -11,7 +11,10 @@ pub use crate::runtime::jobs::{NewJob, Runner};
 pub use crate::runtime::logging;
 pub use crate::runtime::pool::Pool;
 pub use crate::runtime::queue::{Queue, Workers};
-pub use crate::runtime::scope::{ContextManager, Exit, ExitStack, managed_file, scope, scope_async, suppress};
+pub use crate::runtime::scope::{
+    AsyncExitStack, ContextManager, Exit, ExitStack, closing_async, managed_file, scope, scope_async, suppress,
+    suppress_async,
+};
 pub use crate::runtime::task::{Semaphore, TaskGroup, as_completed, create_task, gather, run, sleep, timeout};
 pub use crate::store::{DurableJobs, Order, Select, Store};
 pub use crate::{

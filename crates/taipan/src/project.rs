@@ -14,6 +14,7 @@ use taipan_io::{RejectFile, expand, table_name};
 use taipan_learn::{Model, Watch};
 use taipan_plot::Theme;
 use taipan_query::{Engine, EngineOptions, Reach, Rows};
+use taipan_runtime::CancelToken;
 use taipan_store::document::{Condition, Document, Form};
 use taipan_store::resource::{Access, Classes};
 use taipan_store::{Artifact, Count, ErrorKind as StoreErrorKind, Migration, Origin, Rule, Store, Table};
@@ -248,13 +249,14 @@ impl Project {
         report: impl FnMut(&Imported),
         progress: &(dyn Fn(&Path, u64, u64) + Sync),
     ) -> Result<()> {
-        self.import_some(None, report, progress)
+        self.import_some(None, &CancelToken::default(), report, progress)
     }
 
-    /// The same of the files of one table, where it is named.
+    /// The same of the files of one table, where it is named; `stop` ends it amid a file.
     pub(crate) fn import_some(
         &self,
         only: Option<&str>,
+        stop: &CancelToken,
         mut report: impl FnMut(&Imported),
         progress: &(dyn Fn(&Path, u64, u64) + Sync),
     ) -> Result<()> {
@@ -265,7 +267,8 @@ impl Project {
                 .clone()
                 .table(Some(source.table.clone()))
                 .existing(Existing::ReplaceImported)
-                .again(self.inner.fresh);
+                .again(self.inner.fresh)
+                .stop(stop.clone());
             let imported = import_file(self.store(), &source.path, &options, &|read, total| {
                 progress(&source.path, read, total);
             })?;

@@ -334,7 +334,7 @@ fn do_task(project: &Project, task: &Task, meter: &Arc<Meter>) -> Result<Value> 
             tables.push(told_import(imported));
             meter.next_step();
         };
-        project.import_some(only, &mut note, &|_, read, total| meter.within(read, total))?;
+        project.import_some(only, &meter.token, &mut note, &|_, read, total| meter.within(read, total))?;
         result.insert("tables".to_owned(), tables.into());
         stop_if_asked(meter)?;
     }

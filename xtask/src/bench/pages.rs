@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -20,8 +21,12 @@ impl PageServer {
     pub(crate) fn start() -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").context("no port to serve pages on")?;
         let address = listener.local_addr().context("no address")?;
+        // Accepted at once, and served when there is a thread: the system drops connections that wait to be accepted
+        // beyond 128, and clients try again much later.
+        let (accepted, arrived) = channel();
+        thread::spawn(move || listener.incoming().flatten().try_for_each(|stream| accepted.send(stream)));
         thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
+            for stream in arrived {
                 // Whoever hangs up is not answered.
                 let _ = thread::Builder::new().stack_size(128 << 10).spawn(move || serve(stream));
             }

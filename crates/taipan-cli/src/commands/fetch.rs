@@ -125,7 +125,7 @@ enum Records {
 impl Records {
     fn create(path: &Path) -> Result<Self> {
         Ok(if path.as_os_str() == "-" {
-            Self::Stdout(BufWriter::new(io::stdout().lock()))
+            Self::Stdout(BufWriter::with_capacity(1 << 16, io::stdout().lock()))
         } else {
             Self::File(BufWriter::with_capacity(1 << 16, AtomicFile::create(path)?))
         })

@@ -74,6 +74,11 @@ async fn violations(site: &Site, script: &str) -> Vec<String> {
     for path in PAGES {
         site.go(path).await;
         look(site, script, &format!("{path} (phone)"), &mut found).await;
+        let wider = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        let wider = site.browser.execute(wider, vec![]).await.unwrap();
+        if wider.as_i64() != Some(0) {
+            found.push(format!("{path} is wider than a phone by {wider} pixels"));
+        }
     }
     found
 }

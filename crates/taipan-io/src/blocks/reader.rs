@@ -218,13 +218,17 @@ impl Reader {
         loop {
             let (end, records, fault) = self.split(data.get(..filled).unwrap_or_default(), limit);
             let nothing = if matches!(self.splitter, Splitter::Csv(_)) { end == 0 } else { records.records.is_empty() };
-            let too_long = nothing && !self.at_end && filled - end > limit;
-            let fault = fault.or_else(|| too_long.then(|| Fault::on_line(end, ErrorKind::TooLong { limit })));
+            let has_no_end = nothing && !self.at_end && filled - end > limit;
+            let fault = fault.or_else(|| has_no_end.then(|| Fault::on_line(end, ErrorKind::TooLong { limit })));
             // What is wrong around the records of XML is no bad record.
+            let too_long = fault.as_ref().is_some_and(|fault| matches!(fault.kind, ErrorKind::TooLong { .. }));
             let takes = input.options().refused().takes() && (too_long || !matches!(self.splitter, Splitter::Xml(_)));
             if let Some(fault) = fault {
                 if nothing && takes && end < filled {
                     self.pass(&mut data, &mut filled, end);
+                    if let Splitter::Json(splitter) = &mut self.splitter {
+                        splitter.begin_leaving(fault.is_too_large());
+                    }
                     // As much of it is read as is kept, so that the same is kept whatever the blocks.
                     let kept = if matches!(fault.kind, ErrorKind::TooLong { .. }) { RAW } else { limit };
                     while filled < kept
@@ -403,15 +407,20 @@ impl Splitter {
                 let crlf = matches!(bytes.get(end - 1..), Some([b'\r', b'\n', ..])) && self.newline() == ANY_NEWLINE;
                 Some(end + usize::from(crlf))
             }
-            Self::Json(_) | Self::Columnar(_) => memchr::memchr(b'\n', bytes).map(|end| end + 1),
+            Self::Json(splitter) => {
+                Some(splitter.clone().leave(bytes, false)).filter(|(_, over)| *over).map(|(end, _)| end)
+            }
+            Self::Columnar(_) => None,
             Self::Xml(splitter) => splitter.behind_record(bytes),
         }
     }
 
     /// Where to go on behind these bytes of a bad record, and whether it is over there.
     fn leave_bad(&mut self, bytes: &[u8], last: bool) -> (usize, bool) {
-        if let Self::Xml(splitter) = self {
-            return splitter.leave(bytes, last);
+        match self {
+            Self::Xml(splitter) => return splitter.leave(bytes, last),
+            Self::Json(splitter) => return splitter.leave(bytes, last),
+            Self::Csv(_) | Self::Columnar(_) => {}
         }
         let end = self.behind_bad(bytes);
         (end.unwrap_or(bytes.len()), end.is_some() || last)

@@ -35,7 +35,10 @@ pub(crate) fn dialect(sample: &[u8], asked: &Asked) -> (Dialect, usize) {
     let mut plain = Dialect { newline, pad: asked.pad, ..Dialect::of(asked.delimiter.unwrap_or(b',')) };
     let mut top = 0;
     for _ in 0..asked.skip_lines.unwrap_or(0) {
-        top = plain.line_end(sample, top).map_or(sample.len(), |end| end + 1);
+        top = plain.line_end(sample, top).map_or(sample.len(), |end| {
+            // One line's end, though each of the two would be one.
+            end + if newline == Newline::Any && sample.get(end..end + 2) == Some(b"\r\n") { 2 } else { 1 }
+        });
     }
     // A line that spreadsheets write, and take for an order.
     let order = sample.get(top..).unwrap_or_default();
@@ -65,7 +68,9 @@ pub(crate) fn dialect(sample: &[u8], asked: &Asked) -> (Dialect, usize) {
 /// What may end the rows, the likeliest first. A carriage return that stands alone, if others do not, may be text.
 fn newlines(sample: &[u8]) -> &'static [Newline] {
     let alone = |at: usize| sample.get(at + 1).is_some_and(|next| *next != b'\n');
-    if !memchr_iter(b'\r', sample).any(alone) && sample.last() != Some(&b'\r') {
+    // The last one may be cut off from its newline.
+    let paired = memchr::memmem::find(sample, b"\r\n").is_some();
+    if !memchr_iter(b'\r', sample).any(alone) && (paired || sample.last() != Some(&b'\r')) {
         &[Newline::Lf]
     } else if memchr(b'\n', sample).is_none() {
         &[Newline::Cr]

@@ -292,7 +292,8 @@ impl Fetcher {
     /// [`ErrorKind::Fetch`] and [`ErrorKind::Io`] if the system gives no threads or no random numbers.
     pub fn new(options: FetchOptions) -> Result<Self> {
         let client = client::client(&options).map_err(|failure| Error::new(ErrorKind::Fetch(failure)))?;
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(4);
+        // Whoever takes what was fetched has work, too.
+        let threads = std::thread::available_parallelism().map_or(1, |cores| (cores.get() - 1).clamp(1, 4));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(threads)
             .thread_name("fetch")

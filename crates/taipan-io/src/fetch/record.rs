@@ -38,7 +38,10 @@ impl Fetched {
         let Some(body) = &mut self.body else { return writeln!(writer, "{line}") };
         writer.write_all(line.strip_suffix('}').unwrap_or(&line).as_bytes())?;
         let encoding = encoding(self.content_type.as_deref(), body)?;
-        if is_text(encoding, body)? {
+        if let Some(text) = short(encoding, body, self.bytes)? {
+            writer.write_all(b",\"text\":\"")?;
+            write_escaped(text.as_bytes(), writer)?;
+        } else if is_text(encoding, body)? {
             writer.write_all(b",\"text\":\"")?;
             body.rewind()?;
             write_text(text(encoding, body), writer)?;
@@ -66,6 +69,18 @@ fn encoding(content_type: Option<&str>, body: &mut Body) -> io::Result<&'static 
         })
     });
     Ok(named.and_then(|label| Encoding::for_label(label.as_bytes())).unwrap_or(UTF_8))
+}
+
+/// A body that fits into a piece and is the UTF-8 it should be, which most are: all of it, without decoders.
+fn short(encoding: &'static Encoding, body: &mut Body, bytes: u64) -> io::Result<Option<String>> {
+    if encoding != UTF_8 || bytes > PIECE as u64 {
+        return Ok(None);
+    }
+    let mut content = Vec::with_capacity(bytes as usize);
+    body.rewind()?;
+    body.by_ref().take(bytes).read_to_end(&mut content)?;
+    let is_plain = !content.contains(&0) && !content.starts_with(b"\xef\xbb\xbf");
+    Ok(if is_plain { String::from_utf8(content).ok() } else { None })
 }
 
 /// The body as UTF-8, but for what its encoding does not allow.
@@ -98,29 +113,33 @@ fn write_text(text: impl Read, writer: &mut impl Write) -> io::Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
-        let mut start = 0;
-        for (at, byte) in bytes.iter().enumerate() {
-            let escape: &[u8] = match byte {
-                b'"' => b"\\\"",
-                b'\\' => b"\\\\",
-                b'\n' => b"\\n",
-                b'\r' => b"\\r",
-                b'\t' => b"\\t",
-                0..0x20 => b"",
-                _ => continue,
-            };
-            writer.write_all(bytes.get(start..at).unwrap_or_default())?;
-            if escape.is_empty() {
-                write!(writer, "\\u{byte:04x}")?;
-            } else {
-                writer.write_all(escape)?;
-            }
-            start = at + 1;
-        }
-        writer.write_all(bytes.get(start..).unwrap_or_default())?;
+        write_escaped(bytes, writer)?;
         let count = bytes.len();
         reader.consume(count);
     }
+}
+
+fn write_escaped(bytes: &[u8], writer: &mut impl Write) -> io::Result<()> {
+    let mut start = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        let escape: &[u8] = match byte {
+            b'"' => b"\\\"",
+            b'\\' => b"\\\\",
+            b'\n' => b"\\n",
+            b'\r' => b"\\r",
+            b'\t' => b"\\t",
+            0..0x20 => b"",
+            _ => continue,
+        };
+        writer.write_all(bytes.get(start..at).unwrap_or_default())?;
+        if escape.is_empty() {
+            write!(writer, "\\u{byte:04x}")?;
+        } else {
+            writer.write_all(escape)?;
+        }
+        start = at + 1;
+    }
+    writer.write_all(bytes.get(start..).unwrap_or_default())
 }
 
 fn write_base64(mut body: impl Read, writer: &mut impl Write) -> io::Result<()> {

@@ -182,7 +182,8 @@ fn infer_sample(
         Ok(Format::Xml) => {
             // Whoever names the encoding knows it better than the document.
             let encoding = if options.encoding.is_some() { "" } else { source.foreign_encoding().unwrap_or("UTF-8") };
-            let rules = xml::Rules { depth: options.max_depth, encoding, ..xml::Rules::default() };
+            let (depth, record) = (options.max_depth, options.max_record);
+            let rules = xml::Rules { depth, record, encoding, ..xml::Rules::default() };
             let path = match &options.record {
                 Some(record) if record.elements.is_none() => {
                     return (b'\n', Err(Fault::on_line(0, record.no_elements())));

@@ -94,10 +94,13 @@ fn split_past_flaws(sample: &[u8], whole: bool, keyed: bool, refused: &Refused) 
         let bad = rest.get(position..).unwrap_or_default();
         match flaw {
             // Without a single byte there is nothing to set aside.
-            Some(_) if refused.takes() && !bad.is_empty() => match memchr::memchr(b'\n', bad) {
-                Some(end) => from += position + end + 1,
-                None => return (all, None),
-            },
+            Some(fault) if refused.takes() && !bad.is_empty() => {
+                splitter.begin_leaving(fault.is_too_large());
+                match splitter.leave(bad, false) {
+                    (end, true) => from += position + end,
+                    (_, false) => return (all, None),
+                }
+            }
             flaw => return (all, flaw.map(|fault| fault.shifted(from))),
         }
     }

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::brackets::{self, TooDeep};
-use super::machine::{self, MAX_DEPTH, What};
+use super::machine::{self, MAX_DEPTH, Machine, What};
 use super::runs::{self, Between};
 
 /// Finds records one after another; keeps what was seen between them, so that files can come in parts.
@@ -21,7 +21,25 @@ pub(crate) struct Splitter {
     keyed: bool,
     /// Where the key of the last record is, with its quotes.
     key: Range<usize>,
+    /// How the end of a bad record is looked for.
+    leaving: Leaving,
 }
+
+/// Where a bad record ends.
+#[derive(Debug, Clone, Default)]
+enum Leaving {
+    /// Where its line does: a quote or bracket that is never closed would take the rest of the file along.
+    #[default]
+    Line,
+    /// Where its value does, as far as that is well-formed.
+    Value(Machine),
+    /// First comes its key.
+    Key(Machine),
+    Colon,
+}
+
+/// As deep as a record may be that is passed over: a bit of memory for each level.
+const PASSED_OVER: u32 = 1 << 24;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum State {
@@ -42,6 +60,10 @@ enum State {
     NextMember,
     /// In an object of records, after a member.
     AfterMember,
+    /// In an array, after a bad record; whether a comma was left with it is not known.
+    Left,
+    /// In an object of records, the same.
+    LeftMember,
     /// After the bracket that closes the array or object of records.
     End,
 }
@@ -70,7 +92,7 @@ impl Default for Splitter {
 impl Splitter {
     /// A splitter before the first byte, of records nested no deeper than `limit`.
     pub(crate) fn new(limit: u32) -> Self {
-        Self { state: State::Start, limit, keyed: false, key: 0..0 }
+        Self { state: State::Start, limit, keyed: false, key: 0..0, leaving: Leaving::Line }
     }
 
     /// The same for a document that is one object, whose members are the records.
@@ -93,6 +115,69 @@ impl Splitter {
         self.keyed.then(|| self.key.clone())
     }
 
+    /// Says what is bad about the record that comes next, so that its end is found: one that is only too large may be
+    /// well-formed, and then ends as a value does.
+    pub(crate) fn begin_leaving(&mut self, is_too_large: bool) {
+        self.leaving = match self.state {
+            State::First | State::Next | State::After | State::Left if is_too_large => {
+                Leaving::Value(Machine::new(PASSED_OVER))
+            }
+            State::FirstMember | State::NextMember | State::AfterMember | State::LeftMember if is_too_large => {
+                Leaving::Key(Machine::new(PASSED_OVER))
+            }
+            _ => Leaving::Line,
+        };
+    }
+
+    /// Goes on to the end of a bad record, of which these are the first bytes or those that follow: how many of them are
+    /// of it, and whether it is over there.
+    pub(crate) fn leave(&mut self, bytes: &[u8], last: bool) -> (usize, bool) {
+        let end = self.end_of_bad(bytes);
+        if end.is_some() || last {
+            self.leaving = Leaving::Line;
+            self.state = match self.state {
+                State::First | State::Next | State::After => State::Left,
+                State::FirstMember | State::NextMember | State::AfterMember => State::LeftMember,
+                state => state,
+            };
+        }
+        (end.unwrap_or(bytes.len()), end.is_some() || last)
+    }
+
+    fn end_of_bad(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            let step = match &mut self.leaving {
+                Leaving::Line => break,
+                Leaving::Colon => {
+                    match byte {
+                        b':' => self.leaving = Leaving::Value(Machine::new(PASSED_OVER)),
+                        b' ' | b'\t' | b'\n' | b'\r' => {}
+                        _ => self.leaving = Leaving::Line,
+                    }
+                    at += 1;
+                    continue;
+                }
+                Leaving::Value(machine) | Leaving::Key(machine) => machine.read(byte),
+            };
+            match step {
+                Ok(machine::Step::More) => at += 1,
+                Ok(machine::Step::Ended) if matches!(self.leaving, Leaving::Key(_)) => {
+                    self.leaving = Leaving::Colon;
+                    at += 1;
+                }
+                Ok(machine::Step::Ended) => return Some(at + 1),
+                Ok(machine::Step::EndedBefore) => return Some(at),
+                // It is not well-formed either. Where it began with these bytes, what follows its line may be a record.
+                Err(_) => self.leaving = Leaving::Line,
+            }
+        }
+        match self.leaving {
+            Leaving::Line => memchr::memchr(b'\n', bytes).map(|end| end + 1),
+            _ => None,
+        }
+    }
+
     /// The records from `position` on, as long as they are objects or arrays with nothing special about them; `position`
     /// moves behind the last of them. There may be none, where [`next`](Self::next) finds one.
     pub(crate) fn run(&mut self, bytes: &[u8], position: &mut usize, records: &mut Vec<Range<usize>>) {
@@ -105,8 +190,10 @@ impl Splitter {
             // Of these the keys are wanted too.
             _ if self.keyed => return,
             State::Sequence => (Between::Blanks, State::Sequence),
-            State::First | State::Next => (Between::Comma, State::After),
-            State::After if bytes.get(start) == Some(&b',') => {
+            State::First | State::Next | State::Left if bytes.get(start) != Some(&b',') => {
+                (Between::Comma, State::After)
+            }
+            State::After | State::Left if bytes.get(start) == Some(&b',') => {
                 start = blanks(start + 1);
                 (Between::Comma, State::After)
             }
@@ -143,16 +230,21 @@ impl Splitter {
             };
             let next = match (self.state, byte) {
                 (State::Start, b'{') if self.keyed => State::FirstMember,
-                (State::FirstMember | State::AfterMember, b'}') | (State::First | State::After, b']') => State::End,
-                (State::AfterMember, b',') => State::NextMember,
+                (State::FirstMember | State::AfterMember | State::LeftMember, b'}')
+                | (State::First | State::After | State::Left, b']') => State::End,
+                (State::AfterMember | State::LeftMember, b',') => State::NextMember,
                 (State::AfterMember, _) => return unexpected("`,` or `}`"),
                 (State::NextMember, b'}') => {
                     return Err(Flaw::Unexpected { at, message: "trailing comma before `}`".to_owned() });
                 }
-                (State::FirstMember | State::NextMember, b'"') => return self.member(bytes, position, last),
-                (State::FirstMember | State::NextMember, _) => return unexpected("a key in quotes"),
+                (State::FirstMember | State::NextMember | State::LeftMember, b'"') => {
+                    return self.member(bytes, position, last);
+                }
+                (State::FirstMember | State::NextMember | State::LeftMember, _) => {
+                    return unexpected("a key in quotes");
+                }
                 (State::Start, b'[') => State::First,
-                (State::After, b',') => State::Next,
+                (State::After | State::Left, b',') => State::Next,
                 (State::After, _) => return unexpected("`,` or `]`"),
                 (State::Next, b']') => {
                     return Err(Flaw::Unexpected { at, message: "trailing comma before `]`".to_owned() });
@@ -163,7 +255,9 @@ impl Splitter {
                 (State::Start | State::Sequence, _) => {
                     return self.value(bytes, position, last, State::Sequence);
                 }
-                (State::First | State::Next, _) => return self.value(bytes, position, last, State::After),
+                (State::First | State::Next | State::Left, _) => {
+                    return self.value(bytes, position, last, State::After);
+                }
             };
             self.state = next;
             *position += 1;
@@ -261,10 +355,10 @@ impl Splitter {
         match self.state {
             State::Start => Err(Flaw::Empty),
             State::Sequence | State::End => Ok(None),
-            State::First | State::Next | State::After => {
+            State::First | State::Next | State::After | State::Left => {
                 Err(Flaw::Unexpected { at, message: "the array is not closed: expected `]`".to_owned() })
             }
-            State::FirstMember | State::NextMember | State::AfterMember => {
+            State::FirstMember | State::NextMember | State::AfterMember | State::LeftMember => {
                 Err(Flaw::Unexpected { at, message: "the object is not closed: expected `}`".to_owned() })
             }
         }
@@ -280,7 +374,7 @@ fn broken_off(bytes: &[u8], start: usize, end: usize, limit: u32) -> Result<(), 
     if newlines.peek().is_none() {
         return Ok(());
     }
-    let mut machine = machine::Machine::new(limit);
+    let mut machine = Machine::new(limit);
     let mut read = 0;
     for newline in newlines.filter(|newline| value.get(newline + 1) == Some(&b'{')) {
         while read < newline + 2 {

@@ -27,6 +27,8 @@ pub(crate) enum Cause {
     Encoding,
     /// Elements nested deeper than allowed.
     TooDeep(usize),
+    /// A record of more bytes than allowed.
+    TooLong(usize),
     /// No element at all.
     Empty,
 }

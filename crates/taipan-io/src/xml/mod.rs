@@ -80,11 +80,12 @@ pub(crate) fn infer(
         },
     };
     let records = Records { path, rules };
-    let mut splitter = Splitter::new(records.path.clone(), rules);
+    // Here a record that is too long is passed over like one that is bad.
+    let mut splitter = Splitter::new(records.path.clone(), Rules { record: usize::MAX, ..rules });
     let mut found = Found::default();
     let (_, flaw) = splitter.split(sample, whole, &mut found);
     // A fault inside a record stands before one found behind it.
-    let shapes = shapes(sample, &found, refused)?;
+    let shapes = shapes(sample, &found, rules.record, refused)?;
     // Who sets bad records aside has the good ones first, and then meets the flaw again.
     if let Some(flaw) = flaw
         && (found.records.is_empty() || !refused.takes())
@@ -167,12 +168,15 @@ pub(crate) fn check(bytes: &[u8], found: &Found, refused: &mut Refused) -> Resul
     })
 }
 
-fn shapes(sample: &[u8], found: &Found, refused: &Refused) -> Result<Shapes, Fault> {
+fn shapes(sample: &[u8], found: &Found, longest: usize, refused: &Refused) -> Result<Shapes, Fault> {
     let text = valid_text(sample);
     let of = |(start, records): (usize, &[Range<usize>])| {
         let mut shapes = Shapes::default();
         let mut refused = refused.anew();
         each_of(text, found, start, records, |parser, text, range| {
+            if range.len() > longest {
+                return refused.take(range.clone(), Fault::on_line(range.start, ErrorKind::TooLong { limit: longest }));
+            }
             observe(parser, text, range, &mut shapes, &mut refused)
         })
         .map(|()| shapes)
@@ -264,6 +268,7 @@ pub(crate) fn fault(flaw: Flaw) -> Fault {
         Cause::Syntax(message) => Fault::on_column(flaw.at, ErrorKind::Syntax(message)),
         Cause::Encoding => Fault::on_column(flaw.at, ErrorKind::Encoding),
         Cause::TooDeep(levels) => Fault::on_column(flaw.at, ErrorKind::TooDeep { levels }),
+        Cause::TooLong(limit) => Fault::on_line(flaw.at, ErrorKind::TooLong { limit }),
         Cause::Empty => Fault::on_line(0, ErrorKind::Empty),
     }
 }

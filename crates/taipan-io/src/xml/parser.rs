@@ -72,6 +72,8 @@ pub(crate) struct Rules {
     pub(crate) namespaces: bool,
     /// Elements nested no deeper.
     pub(crate) depth: usize,
+    /// Records of no more bytes.
+    pub(crate) record: usize,
     /// Whether the short cuts are taken, which give the same events.
     pub(crate) fast: bool,
     /// The encoding that the document was in, which its declaration must not belie; empty if someone else has said what it is.
@@ -80,7 +82,7 @@ pub(crate) struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { namespaces: true, depth: MAX_DEPTH, fast: true, encoding: "UTF-8" }
+        Self { namespaces: true, depth: MAX_DEPTH, record: usize::MAX, fast: true, encoding: "UTF-8" }
     }
 }
 

@@ -75,6 +75,8 @@ impl Found {
 #[derive(Debug)]
 pub(crate) struct Splitter {
     parser: Parser,
+    /// The most bytes of a record.
+    longest: usize,
     path: RecordPath,
     /// Whether the open elements are the parents of records, once that was looked at.
     parents: Option<bool>,
@@ -90,6 +92,7 @@ impl Splitter {
     pub(crate) fn new(path: RecordPath, rules: Rules) -> Self {
         Self {
             parser: Parser::new(rules),
+            longest: rules.record,
             path,
             parents: None,
             context: Arc::default(),
@@ -194,8 +197,9 @@ impl Splitter {
     fn record(&mut self, text: &str, at: &mut usize, last: bool, found: &mut Found) -> Result<Progress, Flaw> {
         let bytes = text.as_bytes().get(*at..).unwrap_or_default();
         let length = match self.scan.go_on(bytes) {
-            Some(length) => length,
-            None if last => {
+            // Whether it is too long does not depend on how much of the document is in sight.
+            Some(length) if length <= self.longest => length,
+            None if last && bytes.len() <= self.longest => {
                 // It is never closed, which is a flaw of the document and not of the record.
                 let flaw = Parser::within(&self.context).record(text.get(*at..).unwrap_or_default(), &mut Ignore);
                 return Err(flaw.map_or_else(
@@ -203,7 +207,8 @@ impl Splitter {
                     |()| Flaw { at: *at, cause: Cause::Syntax("the record is not closed".to_owned()) },
                 ));
             }
-            None => return Ok(Progress::More),
+            None if !last => return Ok(Progress::More),
+            Some(_) | None => return Err(Flaw { at: *at, cause: Cause::TooLong(self.longest) }),
         };
         self.scanning = false;
         if found.contexts.is_empty() {
@@ -244,17 +249,26 @@ struct Scan {
     own: usize,
     /// The record is no element; it ends where its name is closed.
     broken: bool,
+    /// Behind the record, once that was found.
+    end: Option<usize>,
 }
 
 impl Scan {
     fn begin(&mut self, name: &str) {
         self.name.clear();
         self.name.extend_from_slice(name.as_bytes());
-        (self.depth, self.at, self.own, self.broken) = (0, 0, 0, false);
+        (self.depth, self.at, self.own, self.broken, self.end) = (0, 0, 0, false, None);
     }
 
     /// Looks for the end of the record, which begins with these bytes, from where it was left.
     fn go_on(&mut self, bytes: &[u8]) -> Option<usize> {
+        if self.end.is_none() {
+            self.end = self.look(bytes);
+        }
+        self.end
+    }
+
+    fn look(&mut self, bytes: &[u8]) -> Option<usize> {
         loop {
             match self.tags(bytes)? {
                 Stop::Markup(at) => {

@@ -17,8 +17,8 @@ use crate::task::context::{CleanUp, Contained, defer};
 /// An async context manager; made by [`scope_async`].
 #[derive(Debug)]
 pub struct AsyncScope<N, X> {
-    enter: N,
-    exit: X,
+    pub(super) enter: N,
+    pub(super) exit: X,
 }
 
 /// Makes a context manager of an async entrance and an async exit.
@@ -59,6 +59,29 @@ where
     AsyncScope { enter, exit }
 }
 
+/// An async context manager that closes `value` at the end: `closing_async(connection, close)`.
+#[expect(clippy::type_complexity, reason = "the closures have no other names")]
+pub fn closing_async<T, E, L>(
+    value: T,
+    close: impl FnOnce(Arc<T>) -> L + Send + 'static,
+) -> AsyncScope<impl AsyncFnOnce() -> Result<T, E>, impl FnOnce(Arc<T>, Exit<'_, E>) -> L + Send + 'static>
+where
+    L: Future<Output = Result<(), E>> + Send + 'static,
+    T: Send + Sync + 'static,
+    E: fmt::Display + 'static,
+{
+    scope_async(async move || Ok(value), move |value, _: Exit<'_, E>| close(value))
+}
+
+/// Does `work`; an error that is `expected` counts as none, and gives `None`.
+pub async fn suppress_async<R, E>(
+    expected: impl Fn(&E) -> bool,
+    work: impl Future<Output = Result<R, E>>,
+) -> Result<Option<R>, E> {
+    let outcome = work.await;
+    super::suppress(expected, || outcome)
+}
+
 impl<N, X> AsyncScope<N, X> {
     /// Enters, works and leaves.
     ///
@@ -76,7 +99,7 @@ impl<N, X> AsyncScope<N, X> {
         // Declared after the exit, so that a cancelled inner scope is left before this one.
         let outcome = pin!(Contained::new(AssertUnwindSafe(work(value)).catch_unwind())).await;
         let left = match unless_left.exit.take() {
-            Some((exit, value)) => ToTheEnd(Some(Box::pin(exit(value, Exit::of(&outcome))))).await,
+            Some((exit, value)) => ToTheEnd::new(Box::pin(exit(value, Exit::of(&outcome)))).await,
             None => Ok(()),
         };
         settle(outcome, left)
@@ -100,14 +123,14 @@ where
 }
 
 /// An exit that nobody hears of but the log, not even when it panics: the exits after it run all the same.
-fn to_the_end<E: fmt::Display>(exit: impl Future<Output = Result<(), E>> + Send + 'static) -> CleanUp {
+pub(super) fn to_the_end<E: fmt::Display>(exit: impl Future<Output = Result<(), E>> + Send + 'static) -> CleanUp {
     Box::pin(AssertUnwindSafe(exit).catch_unwind().map(|left| match left {
         Ok(left) => super::report(left),
         Err(payload) => report_panic(payload.as_ref()),
     }))
 }
 
-fn report_panic(payload: &(dyn Any + Send)) {
+pub(super) fn report_panic(payload: &(dyn Any + Send)) {
     super::report(Err(Error::panicked(payload)));
 }
 
@@ -126,9 +149,15 @@ impl<X, T> Drop for UnlessLeft<X, T> {
 }
 
 /// A future that is run to its end even when it is dropped.
-struct ToTheEnd<E: fmt::Display + 'static>(Option<Leaving<E>>);
+pub(super) struct ToTheEnd<E: fmt::Display + 'static>(Option<Leaving<E>>);
 
-type Leaving<E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send>>;
+pub(super) type Leaving<E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send>>;
+
+impl<E: fmt::Display + 'static> ToTheEnd<E> {
+    pub(super) fn new(leaving: Leaving<E>) -> Self {
+        Self(Some(leaving))
+    }
+}
 
 impl<E: fmt::Display + 'static> Future for ToTheEnd<E> {
     type Output = Result<(), E>;

@@ -23,10 +23,11 @@
 //! ```
 //!
 //! An exit runs once: when the work returns, when it fails (the exit sees the error), when it panics (the panic goes
-//! on afterwards) and when it is cancelled (for async work, see [`scope_async`]). Of an [`ExitStack`]'s exits the last
-//! one pushed runs first. When both the work and an exit fail, the work's error is returned, since it came first, and
+//! on afterwards) and when it is cancelled (for async work, see [`scope_async`]). Of the exits of an [`ExitStack`] or an
+//! [`AsyncExitStack`] the last one pushed runs first. When both the work and an exit fail, the work's error is returned, since it came first, and
 //! the exit's is logged.
 
+mod async_stack;
 mod asynchronous;
 mod managed_file;
 #[cfg(unix)]
@@ -37,7 +38,8 @@ use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-pub use self::asynchronous::{AsyncScope, scope_async};
+pub use self::async_stack::AsyncExitStack;
+pub use self::asynchronous::{AsyncScope, closing_async, scope_async, suppress_async};
 pub use self::managed_file::{ManagedFile, managed_file};
 #[cfg(unix)]
 pub use self::redirect::redirect_stdout;

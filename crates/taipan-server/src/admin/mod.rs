@@ -192,9 +192,14 @@ fn sentence(hint: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// The file or URL that a table came from, as short as it can be said.
+/// The file or URL that a table came from, as short as it can be said. Where the folders of this machine are is nobody's
+/// business.
 fn source_name(source: &str) -> String {
-    source.strip_prefix("./").unwrap_or(source).to_owned()
+    let path = Path::new(source);
+    match path.file_name() {
+        Some(name) if path.is_absolute() => name.to_string_lossy().into_owned(),
+        _ => source.strip_prefix("./").unwrap_or(source).to_owned(),
+    }
 }
 
 fn table_path(table: &str) -> String {

@@ -35,6 +35,8 @@ struct Facts<'a> {
     took: String,
     scores: Vec<Score<'a>>,
     coefficients: Vec<Pair>,
+    /// What they are.
+    weights: &'static str,
     attributes: Vec<Pair>,
     parameters: Vec<Pair>,
     lineage: Vec<Pair>,
@@ -186,6 +188,11 @@ fn facts(named: &NamedModel) -> Facts<'_> {
         trained: &named.trained,
         took: duration(named.seconds),
         scores: model.scores.iter().map(|(name, value)| Score { name, value }).collect(),
+        weights: if model.predictor().attributes().into_iter().any(|(name, _)| name == "feature_importances") {
+            "Importance"
+        } else {
+            "Coefficients"
+        },
         coefficients,
         attributes,
         parameters: model.params.iter().map(|(name, value)| Pair::new(name, value.to_string())).collect(),

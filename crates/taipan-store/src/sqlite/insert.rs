@@ -1,6 +1,10 @@
 //! Writing a table from Arrow batches in one transaction.
 
 use std::fmt::Write;
+use std::ops::Range;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::thread;
 
 use arrow::datatypes::Schema;
 use arrow::record_batch::RecordBatch;
@@ -13,7 +17,9 @@ use crate::names;
 use crate::origin::Origin;
 use crate::sql::quoted;
 use crate::sqlite::catalog::Catalog;
+use crate::sqlite::image::{Encoded, Encoder};
 use crate::sqlite::read::Bound;
+use crate::sqlite::transfer::{self, Loaded, Transfer};
 use crate::sqlite::writer::Writer;
 use crate::sqlite::{Database, failure};
 use crate::table::Table;
@@ -22,6 +28,8 @@ use crate::write::{self, Kept, Mode, NewColumns, Refuse, WriteError, WriteOption
 
 /// The values that one INSERT binds, about: more rows a statement save calls, too many lose the processor's cache.
 const VALUES: usize = 250;
+/// The bytes of a batch that are encoded at once, about.
+const PART_BYTES: usize = 4 << 20;
 
 /// A table being written. Dropped without `finish`, nothing was written.
 pub(crate) struct TableWrite<'c> {
@@ -30,18 +38,60 @@ pub(crate) struct TableWrite<'c> {
     many: Statement<'c>,
     many_rows: usize,
     one: Statement<'c>,
-    table: String,
-    columns: Vec<Target>,
+    layout: Arc<Layout>,
     /// The column that is the row's id, for which SQLite would make up a value where there is none.
     row_id: Option<usize>,
     indexes: Vec<String>,
     origin: Option<Origin>,
-    catalog: std::sync::Arc<Catalog>,
+    catalog: Arc<Catalog>,
     /// Rows written.
     rows: u64,
     /// Rows that came, those refused among them.
     seen: u64,
     transaction: Transaction<'c>,
+    /// By which many rows are written at once, where the table is such; behind the transaction, which it outlives.
+    pub(super) transfer: Option<Transfer<'c>>,
+}
+
+/// The table and its columns that are written.
+struct Layout {
+    table: String,
+    columns: Vec<Target>,
+}
+
+/// Rows that are encoded and wait to be written.
+struct Waiting {
+    cells: Vec<Cells>,
+    rows: usize,
+    /// The rows that came before them.
+    before: u64,
+    encoder: Encoder,
+    encoded: Encoded,
+}
+
+impl Layout {
+    /// The columns of a batch in the shapes in which they are written.
+    fn cells(&self, batch: &RecordBatch, rows_before: u64) -> Result<Vec<Cells>> {
+        let same = batch.schema_ref().fields().iter().map(|field| field.data_type());
+        if !same.eq(self.columns.iter().map(|target| &target.data_type)) {
+            let what = format!("table \"{}\": a batch has not the schema of the rest", self.table);
+            return Err(Error::unsupported(what));
+        }
+        let cells = |(target, array): (&Target, _)| {
+            let place = Place { table: &self.table, column: &target.name, rows_before };
+            Cells::new(place, array, target.kind)
+        };
+        self.columns.iter().zip(batch.columns()).map(cells).collect()
+    }
+}
+
+/// A batch in parts that make an image each, about; at least one.
+fn parts(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> {
+    let rows = batch.num_rows();
+    let bytes: usize = batch.columns().iter().filter_map(|array| array.to_data().get_slice_memory_size().ok()).sum();
+    let least = transfer::LEAST.div_ceil(batch.num_columns().max(1));
+    let each = rows.div_ceil(bytes.div_ceil(PART_BYTES).max(1)).max(least);
+    (0..rows.max(1)).step_by(each).map(move |from| batch.slice(from, each.min(rows - from)))
 }
 
 impl Writer<'_> {
@@ -65,7 +115,7 @@ impl Writer<'_> {
             // Judged at the end, a reference to a row that is not there would be no single row's fault.
             transaction.pragma_update(None, "defer_foreign_keys", false).map_err(failed)?;
         }
-        let row_id = match existing {
+        let (row_id, key) = match existing {
             Some(table) if options.mode == Mode::Append => {
                 let adds = options.new_columns == NewColumns::Add;
                 for target in &mut columns {
@@ -75,7 +125,7 @@ impl Writer<'_> {
                         target::fit(table, std::slice::from_mut(target))?;
                     }
                 }
-                row_id(table, &columns)
+                (row_id(table, &columns), table.primary_key().next().map(|key| &*key.name))
             }
             _ => {
                 if existing.is_some() {
@@ -84,17 +134,22 @@ impl Writer<'_> {
                 let key = options.primary_key.as_deref();
                 transaction.execute_batch(&create(name, &columns, key)).map_err(failed)?;
                 let is_row_id = |target: &Target| Some(&*target.name) == key && target.kind == Kind::Integer;
-                columns.iter().position(is_row_id)
+                (columns.iter().position(is_row_id), key)
             }
         };
+        // A key that is not the row's id has an index, whose records an image does not hold.
+        let transfer = (key.is_some() == row_id.is_some()).then(|| {
+            let create = create(name, &columns, key).replacen("main.", "", 1);
+            let columns = columns.iter().map(|target| (target.kind, target.nullable)).collect();
+            Transfer::new(self, (name, create), columns, row_id)
+        });
         let many_rows = (VALUES / columns.len()).max(1);
         Ok(TableWrite {
             database: self.database,
             many: self.prepare(&insert(name, &columns, many_rows)).map_err(failed)?,
             many_rows,
             one: self.prepare(&insert(name, &columns, 1)).map_err(failed)?,
-            table: name.to_owned(),
-            columns,
+            layout: Arc::new(Layout { table: name.to_owned(), columns }),
             row_id,
             indexes: options.indexes.clone(),
             origin: options.origin.clone(),
@@ -102,17 +157,66 @@ impl Writer<'_> {
             rows: 0,
             seen: 0,
             transaction,
+            transfer,
         })
     }
 }
 
 impl TableWrite<'_> {
-    /// Inserts the rows of a batch.
-    pub(crate) fn push(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.insert(batch, self.seen)?;
-        self.seen += batch.num_rows() as u64;
-        self.rows += batch.num_rows() as u64;
-        Ok(())
+    /// Inserts the rows of all batches. While those of one are written, those of the next are encoded.
+    pub(crate) fn push_all<E>(
+        &mut self,
+        batches: impl Iterator<Item = Result<RecordBatch, E>>,
+    ) -> Result<(), WriteError<E>> {
+        let mut waiting = None;
+        for batch in batches {
+            let batch = batch.map_err(WriteError::Input)?;
+            for part in parts(&batch) {
+                waiting = self.push_behind(waiting, &part)?;
+            }
+        }
+        Ok(self.write_waiting(waiting)?)
+    }
+
+    /// Inserts rows that wait, and returns those of a part as rows that wait.
+    fn push_behind(&mut self, waiting: Option<Waiting>, part: &RecordBatch) -> Result<Option<Waiting>> {
+        let (before, rows) = (self.seen, part.num_rows());
+        self.seen += rows as u64;
+        self.rows += rows as u64;
+        let Some(mut encoder) = self.transfer.as_mut().and_then(|transfer| transfer.spare(rows)) else {
+            self.write_waiting(waiting)?;
+            self.insert(part, before)?;
+            return Ok(None);
+        };
+        let layout = Arc::clone(&self.layout);
+        let encode = move || {
+            let cells = layout.cells(part, before)?;
+            let encoded = encoder.encode(&cells, 0..rows);
+            Ok(Waiting { cells, rows, before, encoder, encoded })
+        };
+        thread::scope(|scope| {
+            let encoding =
+                thread::Builder::new().name("taipan-encode".to_owned()).spawn_scoped(scope, encode).map_err(
+                    |error| Error::new(ErrorKind::Io(format!("no thread to encode with: {error}"))).because(error),
+                )?;
+            self.write_waiting(waiting)?;
+            encoding.join().unwrap_or_else(|panic| resume_unwind(panic)).map(Some)
+        })
+    }
+
+    fn write_waiting(&mut self, waiting: Option<Waiting>) -> Result<()> {
+        let Some(Waiting { cells, rows, before, encoder, encoded }) = waiting else { return Ok(()) };
+        if let Some(transfer) = &mut self.transfer {
+            transfer.take(encoder, encoded);
+        }
+        self.write_cells(&cells, rows, before)
+    }
+
+    /// As [`push_all`](Self::push_all), of one batch.
+    #[cfg(test)]
+    pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<()> {
+        let only = std::iter::once(Ok::<_, std::convert::Infallible>(batch.clone()));
+        self.push_all(only).map_err(|WriteError::Store(error)| error)
     }
 
     /// Inserts the rows of a batch that are not refused.
@@ -142,44 +246,60 @@ impl TableWrite<'_> {
 
     /// Inserts rows, of which so many came before.
     fn insert(&mut self, batch: &RecordBatch, before: u64) -> Result<()> {
-        let same = batch.schema_ref().fields().iter().map(|field| field.data_type());
-        if !same.eq(self.columns.iter().map(|target| &target.data_type)) {
-            return Err(Error::unsupported(format!(
-                "table \"{}\": a batch has not the schema of the rest",
-                self.table
-            )));
-        }
-        let mut cells = Vec::with_capacity(self.columns.len());
-        for (target, array) in self.columns.iter().zip(batch.columns()) {
-            let place = Place { table: &self.table, column: &target.name, rows_before: before };
-            cells.push(Cells::new(place, array, target.kind)?);
-        }
+        let cells = self.layout.cells(batch, before)?;
+        self.write_cells(&cells, batch.num_rows(), before)
+    }
+
+    fn write_cells(&mut self, cells: &[Cells], end: usize, before: u64) -> Result<()> {
         if let Some(key) = self.row_id
             && let Some(row) = cells.get(key).and_then(Cells::first_null)
         {
-            let column = Some(self.columns[key].name.clone());
-            return Err(self.constraint(Violation::Null, column, &cells, (row, before)));
+            let column = Some(self.layout.columns[key].name.clone());
+            return Err(self.constraint(Violation::Null, column, cells, (row, before)));
         }
-        let (mut row, end) = (0, batch.num_rows());
+        let mut row = 0;
+        while let Some(transfer) = &mut self.transfer
+            && let Some(Loaded { moved, inserted }) = transfer.load(cells, row..end)
+        {
+            let rest = row + moved;
+            if moved > 0 {
+                match transfer.run() {
+                    Ok(()) => {}
+                    // One of these rows breaks a rule; row by row tells which.
+                    Err(error) if failure::violation(&error, &self.layout.table).is_some() => {
+                        self.insert_rows(cells, row..rest, before)?;
+                    }
+                    Err(error) => return Err(self.database.failure(error)),
+                }
+            }
+            row = rest + inserted;
+            self.insert_rows(cells, rest..row, before)?;
+        }
+        self.insert_rows(cells, row..end, before)
+    }
+
+    /// Inserts rows value by value.
+    fn insert_rows(&mut self, cells: &[Cells], rows: Range<usize>, before: u64) -> Result<()> {
+        let Range { start: mut row, end } = rows;
         while row < end {
             let next = row + self.many_rows;
             if next <= end {
-                match execute(&mut self.many, &cells, row..next) {
+                match execute(&mut self.many, cells, row..next) {
                     Ok(()) => {
                         row = next;
                         continue;
                     }
-                    // One of these rows breaks a rule; row by row tells which.
-                    Err(error) if failure::violation(&error, &self.table).is_some() => {}
+                    // As above.
+                    Err(error) if failure::violation(&error, &self.layout.table).is_some() => {}
                     Err(error) => return Err(self.database.failure(error)),
                 }
             }
             let next = next.min(end);
             for row in row..next {
-                if let Err(error) = execute(&mut self.one, &cells, row..row + 1) {
-                    return Err(match failure::violation(&error, &self.table) {
+                if let Err(error) = execute(&mut self.one, cells, row..row + 1) {
+                    return Err(match failure::violation(&error, &self.layout.table) {
                         Some((violation, column)) => {
-                            self.constraint(violation, column, &cells, (row, before)).because(error)
+                            self.constraint(violation, column, cells, (row, before)).because(error)
                         }
                         None => self.database.failure(error),
                     });
@@ -197,22 +317,23 @@ impl TableWrite<'_> {
 
     /// Makes the indexes, keeps the records and commits; returns the rows written.
     pub(crate) fn finish(self, kept: Kept) -> Result<u64> {
-        let TableWrite { database, many, one, table, indexes, origin, catalog, rows, transaction, .. } = self;
+        let TableWrite { database, many, one, layout, indexes, origin, catalog, rows, transaction, .. } = self;
         drop((many, one));
+        let table = &layout.table;
         let finish = || {
             for column in &indexes {
-                index(&transaction, &table, column)?;
+                index(&transaction, table, column)?;
             }
             match kept.origin.or(origin) {
-                Some(origin) => catalog.keep_origin(&transaction, &table, origin, rows)?,
-                None => catalog.forget_origin(&transaction, &table)?,
+                Some(origin) => catalog.keep_origin(&transaction, table, origin, rows)?,
+                None => catalog.forget_origin(&transaction, table)?,
             }
             for artifact in &kept.artifacts {
                 catalog.keep_artifact(&transaction, artifact)?;
             }
             transaction.commit()
         };
-        finish().map_err(|error| database.refusal(error, &table))?;
+        finish().map_err(|error| database.refusal(error, table))?;
         Ok(rows)
     }
 
@@ -223,17 +344,17 @@ impl TableWrite<'_> {
         cells: &[Cells],
         (row, before): (usize, u64),
     ) -> Error {
-        let position = column.as_ref().and_then(|column| self.columns.iter().position(|at| at.name == *column));
+        let position = column.as_ref().and_then(|column| self.layout.columns.iter().position(|at| at.name == *column));
         let value = match violation {
             Violation::Null => None,
             _ => position.and_then(|at| cells.get(at)).map(|cells| shorten(&cells.cell(row).text())),
         };
         let row = Some(before + row as u64 + 1);
-        Error::new(ErrorKind::Constraint { table: self.table.clone(), column, value, row, violation })
+        Error::new(ErrorKind::Constraint { table: self.layout.table.clone(), column, value, row, violation })
     }
 }
 
-fn execute(statement: &mut Statement<'_>, cells: &[Cells], rows: std::ops::Range<usize>) -> rusqlite::Result<()> {
+fn execute(statement: &mut Statement<'_>, cells: &[Cells], rows: Range<usize>) -> rusqlite::Result<()> {
     let mut parameter = 0;
     for row in rows {
         for cells in cells {

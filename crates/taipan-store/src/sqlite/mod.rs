@@ -11,16 +11,20 @@ mod console;
 mod document;
 mod failure;
 mod functions;
+mod image;
 mod insert;
 mod keeper;
 mod migrate;
 mod moment;
 mod mutation;
 mod pool;
+mod ranges;
 mod read;
+mod scan;
 mod shaping;
 mod stream;
 mod transact;
+mod transfer;
 mod turn;
 mod writer;
 
@@ -103,12 +107,13 @@ impl Database {
     ) -> Result<u64, WriteError<E>> {
         let writer = self.writer()?;
         let mut write = writer.write_table(name, schema, options, refuse.is_some())?;
-        for batch in batches {
-            let batch = batch.map_err(WriteError::Input)?;
-            match &mut refuse {
-                Some(refuse) => write.push_past(&batch, refuse)?,
-                None => write.push(&batch)?,
+        match &mut refuse {
+            Some(refuse) => {
+                for batch in batches {
+                    write.push_past(&batch.map_err(WriteError::Input)?, refuse)?;
+                }
             }
+            None => write.push_all(batches)?,
         }
         let kept = keep(write.rows()).map_err(WriteError::Input)?;
         Ok(write.finish(kept)?)

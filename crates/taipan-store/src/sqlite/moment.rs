@@ -35,14 +35,15 @@ impl Header {
         Ok(if mode == "wal" { shared_index(connection).map(Header) } else { None })
     }
 
+    /// What the index says, after all that this thread has read before and before all that it reads from now on.
     #[expect(unsafe_code, reason = "see the proof")]
     pub(super) fn moment(&self) -> Moment {
+        fence(Ordering::Acquire);
         // SAFETY: SQLite keeps the mapping until the connection is closed or leaves WAL mode, which no reader here does;
         // it is aligned to a page and longer than the header. Other threads and programs write to it meanwhile, so each
         // word is read atomically; a header half old and half new is unlike any that was whole, for its checksum.
         let words = unsafe { self.0.as_ref() };
         let moment = Moment(words.each_ref().map(|word| word.load(Ordering::Relaxed)));
-        // What is read of the database comes after.
         fence(Ordering::Acquire);
         moment
     }

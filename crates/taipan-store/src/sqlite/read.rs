@@ -1,28 +1,17 @@
-//! Reading: rows as JSON, as values, and as batches.
+//! Reading: rows as JSON and as values.
 
 use std::borrow::Cow;
-use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread;
 
-use arrow::record_batch::RecordBatch;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, Result as SqliteResult, Row, Rows as Cursor, Statement};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::json::JsonColumn;
-use crate::kind::Kind;
-use crate::scan::{self, BatchBuilder, Scan};
 use crate::select::{Count, Filter, JsonPage, Rows, Select};
 use crate::sql::{self, Query};
-use crate::sqlite::connection::Location;
-use crate::sqlite::pool::Reader;
-use crate::sqlite::{Database, catalog};
+use crate::sqlite::Database;
 use crate::table::Table;
 use crate::value::{Cell, Value};
-
-/// The batches a scan reads ahead.
-const AHEAD: usize = 2;
 
 /// Room for the rows of a page.
 const BODY: usize = 2048;
@@ -105,38 +94,6 @@ impl Database {
             count_rows(connection, &query).map_err(|error| self.failure(error))
         })
     }
-
-    /// A scan has a connection and a thread of its own: the statement borrows the connection, so that they cannot move
-    /// together, and rows are decoded while the caller works on those before.
-    pub(crate) fn scan(&self, select: &Select) -> Result<Scan> {
-        let reader = self.readers.take_long()?;
-        // Begun here, not in the thread, so that the rows are those of the moment of the call.
-        let version = reader.execute_batch("BEGIN").and_then(|()| catalog::version(&reader));
-        let catalog = self.catalog(&reader, version.map_err(|error| self.failure(error))?)?;
-        let table = catalog.table(&select.table)?;
-        let query = sql::select(select, table)?;
-        reader.prepare_cached(&query.sql).map_err(|error| self.failure(error))?;
-        let schema = scan::schema(&query.columns);
-        let source = Source {
-            location: Arc::clone(&self.location),
-            table: table.name.clone(),
-            columns: query.columns.iter().map(|output| (output.column.name.clone(), output.column.kind)).collect(),
-            batch: BatchBuilder::new(Arc::clone(&schema), query.columns.iter().map(|output| output.column.kind)),
-            sql: query.sql,
-            values: query.values.into_iter().map(Cow::into_owned).collect(),
-        };
-        let interrupt = reader.get_interrupt_handle();
-        let (sender, receiver) = sync_channel(AHEAD);
-        let thread =
-            thread::Builder::new().name("taipan-scan".to_owned()).spawn(move || source.run(reader, &sender)).map_err(
-                |error| Error::new(ErrorKind::Io(format!("no thread to read with: {error}"))).because(error),
-            )?;
-        Ok(Scan::new(schema, receiver, move || {
-            // The reader goes back to the pool only here, after the interrupt, which would else hit its next user.
-            interrupt.interrupt();
-            drop(thread.join());
-        }))
-    }
 }
 
 pub(super) fn cursor<'s, 'v>(
@@ -193,50 +150,4 @@ pub(super) fn count_rows(connection: &Connection, query: &Query<'_>) -> SqliteRe
     let mut cursor = cursor(&mut statement, query.values.iter().map(Cow::as_ref))?;
     let count: i64 = cursor.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?.get(0)?;
     Ok(count.unsigned_abs())
-}
-
-/// What a scan's thread reads.
-struct Source {
-    location: Arc<Location>,
-    table: String,
-    columns: Vec<(String, Kind)>,
-    batch: BatchBuilder,
-    sql: String,
-    values: Vec<Value>,
-}
-
-impl Source {
-    fn run(mut self, reader: Reader, sender: &SyncSender<Result<RecordBatch>>) -> Reader {
-        if let Err(error) = self.send(&reader, sender) {
-            // Where nobody listens any more, the error is that of being interrupted.
-            let _ = sender.send(Err(error));
-        }
-        // Where this fails, the pool closes the connection.
-        let _ = reader.execute_batch("COMMIT");
-        reader
-    }
-
-    fn send(&mut self, connection: &Connection, sender: &SyncSender<Result<RecordBatch>>) -> Result<()> {
-        let failure = |error| self.location.failure(error);
-        let mut statement = connection.prepare_cached(&self.sql).map_err(failure)?;
-        let mut cursor = cursor(&mut statement, &self.values).map_err(failure)?;
-        let mut rows = 0;
-        while let Some(row) = cursor.next().map_err(failure)? {
-            rows += 1;
-            for (index, (name, _)) in self.columns.iter().enumerate() {
-                let cell = cell(row.get_ref(index).map_err(failure)?);
-                self.batch.push(index, cell).map_err(|error| error.at(&self.table, name, Some(rows)))?;
-            }
-            if self.batch.end_row()
-                && let Some(batch) = self.batch.finish()
-                && sender.send(batch).is_err()
-            {
-                return Ok(());
-            }
-        }
-        if let Some(batch) = self.batch.finish() {
-            let _ = sender.send(batch);
-        }
-        Ok(())
-    }
 }

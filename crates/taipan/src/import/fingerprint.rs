@@ -2,14 +2,19 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::{self, JoinHandle};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
 use super::ImportOptions;
 use crate::error::{Error, Result};
+
+/// A file of fewer bytes is hashed before it is read.
+const HASHED_AT_ONCE: u64 = 1 << 20;
 
 /// An input and how it is read, without a look at its content.
 pub(super) struct Fingerprint {
@@ -50,10 +55,20 @@ impl Fingerprint {
         Ok(Self { options, file, stamp: stamp(&metadata), is_file: metadata.is_file() })
     }
 
-    /// The record of a table made of this input, whose content is hashed.
-    pub(super) fn with_content(&self, path: &Path) -> Result<String> {
-        let content = if self.is_file { content_hash(path)? } else { unique() };
-        Ok(format!("{} {} {} {content}", self.options, self.file, self.stamp))
+    /// The record of a table made of this input, whose content is hashed from now on.
+    pub(super) fn with_content(&self, path: &Path) -> Result<Content> {
+        let head = format!("{} {} {}", self.options, self.file, self.stamp);
+        let (path, stamp) = (path.to_owned(), self.stamp.clone());
+        let hash = if !self.is_file {
+            Hash::Known(unique())
+        } else if fs::metadata(&path).is_ok_and(|file| file.len() < HASHED_AT_ONCE) {
+            Hash::Known(content_hash(&path)?)
+        } else {
+            let of = path.clone();
+            let thread = thread::Builder::new().name("taipan-hash".to_owned()).spawn(move || content_hash(&of));
+            Hash::Coming(thread.map_err(|error| Error::io(&path, error))?)
+        };
+        Ok(Content { head, path, stamp, hash: Mutex::new(Some(hash)), text: OnceLock::new() })
     }
 
     /// Whether what was recorded is this input, read in the same way.
@@ -63,6 +78,41 @@ impl Fingerprint {
         }
         let untouched = before.file == self.file && before.stamp == self.stamp;
         Ok(untouched || before.content == content_hash(path)?)
+    }
+}
+
+/// The record of a table, as soon as its input's content is hashed.
+pub(super) struct Content {
+    /// All but the hash.
+    head: String,
+    path: PathBuf,
+    stamp: String,
+    hash: Mutex<Option<Hash>>,
+    text: OnceLock<String>,
+}
+
+enum Hash {
+    Known(String),
+    /// Files are hashed while they are read, which takes a core as long as a good part of the reading.
+    Coming(JoinHandle<Result<String>>),
+}
+
+impl Content {
+    /// The record; waits for the hash. Of a file that changed until then nobody knows which content was read: it gets a
+    /// word that no content has, so that the next import reads it again.
+    pub(super) fn text(&self) -> &str {
+        self.text.get_or_init(|| {
+            let hash = match self.hash.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                Some(Hash::Known(hash)) => Some(hash),
+                Some(Hash::Coming(thread)) => {
+                    let hash = thread.join().ok().and_then(Result::ok);
+                    let is_same = fs::metadata(&self.path).is_ok_and(|now| stamp(&now) == self.stamp);
+                    hash.filter(|_| is_same)
+                }
+                None => None,
+            };
+            format!("{} {}", self.head, hash.unwrap_or_else(unique))
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use taipan_store::{Artifact, Kept, Origin, Store, Table};
 
-use super::fingerprint::{Fingerprint, Recorded, unique};
+use super::fingerprint::{Content, Fingerprint, Recorded, unique};
 use super::{Existing, ImportOptions};
 use crate::error::{Error, Result};
 
@@ -26,7 +26,7 @@ pub(super) enum Step {
     /// Nothing: its rows are in the table, so many.
     Unchanged(u64),
     /// Its rows are to be written.
-    Write(Task),
+    Write(Box<Task>),
 }
 
 /// How a file's rows are to be written, and what is to be recorded of it.
@@ -44,7 +44,7 @@ pub(super) struct Task {
     others: (u64, u64),
     key: String,
     source: String,
-    pub(super) fingerprint: String,
+    content: Content,
 }
 
 /// The table that a file's rows go to.
@@ -109,11 +109,21 @@ impl Step {
         let source = path.display().to_string();
         let key = format!("{table}\n{}", fingerprint.file);
         let task = |target, done, generation: String, others| {
-            // The content's hash is taken before the content is read: of a file that changes meanwhile, the next import sees it.
-            let fingerprint = fingerprint.with_content(path)?;
+            let content = fingerprint.with_content(path)?;
             let (key, source) = (key.clone(), source.clone());
             let (seen, refused, pieces) = (done, Vec::new(), 0);
-            Ok(Self::Write(Task { target, done, seen, refused, pieces, generation, others, key, source, fingerprint }))
+            Ok(Self::Write(Box::new(Task {
+                target,
+                done,
+                seen,
+                refused,
+                pieces,
+                generation,
+                others,
+                key,
+                source,
+                content,
+            })))
         };
         let Some(known) = Known::find(store, table, &source, &key)? else {
             return task(Target::New, 0, unique(), (0, 0));
@@ -146,7 +156,7 @@ impl Step {
                 let Self::Write(task) = step else { return Ok(step) };
                 let refused = refused(store, &key, record.pieces)?;
                 let (seen, pieces) = (record.seen.max(record.rows), record.pieces);
-                return Ok(Self::Write(Task { seen, refused, pieces, ..task }));
+                return Ok(Self::Write(Box::new(Task { seen, refused, pieces, ..*task })));
             }
         }
         match options.existing {
@@ -222,7 +232,7 @@ impl Task {
         Artifact {
             kind: REFUSED.to_owned(),
             name: piece_name(&self.key, piece),
-            fingerprint: self.fingerprint.clone(),
+            fingerprint: self.content.text().to_owned(),
             // Numbers and words cannot fail to be written.
             bytes: serde_json::to_vec(refused).unwrap_or_default(),
         }
@@ -245,7 +255,7 @@ impl Task {
         let artifact = Artifact {
             kind: KIND.to_owned(),
             name: self.key.clone(),
-            fingerprint: self.fingerprint.clone(),
+            fingerprint: self.content.text().to_owned(),
             // A record of words and numbers cannot fail to be written.
             bytes: serde_json::to_vec(&record).unwrap_or_default(),
         };
@@ -256,7 +266,7 @@ impl Task {
             more => format!("{} and {more} other files", self.source),
         };
         // What has not ended yet matches no file that is unchanged.
-        let (options, input) = self.fingerprint.split_once(' ').unwrap_or_default();
+        let (options, input) = self.content.text().split_once(' ').unwrap_or_default();
         let options = if whole { options } else { "-" };
         // A table that was made otherwise stays one.
         let origin = (self.generation != OWN).then(|| Origin {

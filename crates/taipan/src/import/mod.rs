@@ -12,13 +12,14 @@ use std::time::Instant;
 
 use arrow::record_batch::RecordBatch;
 use taipan_io::{ErrorKind as InputErrorKind, Input, ReadOptions, RejectFile, table_name};
+use taipan_runtime::CancelToken;
 use taipan_store::{ErrorKind as StoreErrorKind, Kept, Mode, NewColumns, Store, WriteError, WriteOptions};
 
 use self::columns::Columns;
 use self::fingerprint::Fingerprint;
 pub(crate) use self::fingerprint::hex;
 use self::ledger::{Reached, Refusal, Step, Target, Task};
-use self::reader::{Progress, Reader, Rejects};
+use self::reader::{Progress, Reader, Rejects, Watch};
 use crate::error::{Error, Result};
 
 /// What an import does with a table of the same name.
@@ -61,6 +62,7 @@ pub struct ImportOptions {
     drift: Drift,
     checkpoint: Option<u64>,
     rejects: Option<PathBuf>,
+    stop: CancelToken,
 }
 
 impl ImportOptions {
@@ -132,6 +134,14 @@ impl ImportOptions {
     #[must_use]
     pub fn rejects(mut self, path: Option<PathBuf>) -> Self {
         self.rejects = path;
+        self
+    }
+
+    /// Ends the import before its next rows once the token is cancelled: with an error, and the table as it was before, or
+    /// at the last checkpoint.
+    #[must_use]
+    pub fn stop(mut self, token: CancelToken) -> Self {
+        self.stop = token;
         self
     }
 
@@ -223,7 +233,7 @@ pub fn import_file(
         Step::Write(task) => {
             imported.outcome = Outcome::Done;
             imported.resumed = task.done;
-            Import { store, path, table: &table, options, task, progress }.run(&mut imported)?;
+            Import { store, path, table: &table, options, task: *task, progress }.run(&mut imported)?;
         }
     }
     imported.columns = store.table(&table)?.columns.len();
@@ -271,6 +281,8 @@ impl Import<'_> {
                     (imported.added, imported.left_out) = (columns.added, columns.left_out);
                     return Ok(());
                 }
+                // The reading ended for it, with an error that says less.
+                Err(WriteError::Input(_)) if self.options.stop.is_cancelled() => self.options.stop.check()?,
                 Err(WriteError::Input(error)) => match error.kind() {
                     // One pass over the file finds every type that its first megabytes did not show.
                     InputErrorKind::Misfit(_) if !settled => {
@@ -331,6 +343,10 @@ impl Import<'_> {
         })
     }
 
+    fn watch(&self) -> Watch<'_> {
+        Watch { progress: self.progress, stop: &self.options.stop }
+    }
+
     fn mode(&self) -> Mode {
         match self.task.target {
             Target::New => Mode::Create,
@@ -347,7 +363,7 @@ impl Import<'_> {
 
     /// All rows in one transaction.
     fn write_whole(&self, columns: &Columns, key: &Key, rejects: &Rejects) -> Written {
-        let reader = Reader::new(columns, (0, &[]), rejects, self.progress).map_err(WriteError::Input)?;
+        let reader = Reader::new(columns, (0, &[]), rejects, self.watch()).map_err(WriteError::Input)?;
         let indexes = self.options.indexes.clone();
         let options = WriteOptions { indexes, ..self.write_options(self.mode(), Some(key)) };
         let keep = |rows, _: &[Refusal]| {
@@ -361,7 +377,7 @@ impl Import<'_> {
     fn write_pieces(&self, columns: &Columns, key: &Key, size: u64, rejects: &Rejects) -> Written {
         let (mut done, mut pieces) = (self.task.done, self.task.pieces);
         let before = (self.task.seen, &*self.task.refused);
-        let reader = Reader::new(columns, before, rejects, self.progress).map_err(WriteError::Input)?;
+        let reader = Reader::new(columns, before, rejects, self.watch()).map_err(WriteError::Input)?;
         let mut mode = self.mode();
         while !reader.has_ended() {
             let options = self.write_options(mode, Some(key));
@@ -437,6 +453,55 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
+
+    #[test]
+    fn a_file_that_was_touched_while_it_was_read_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        let rows = (0..200_000).fold(String::new(), |rows, id| rows + &format!("{id},{}\n", id % 7));
+        std::fs::write(&path, format!("id,n\n{rows}")).unwrap();
+        let store = Store::open(&folder.path().join("d.db").display().to_string()).unwrap();
+        let options = ImportOptions::default();
+        let touch = |_, _| {
+            let file = std::fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+        };
+        assert_eq!(import_file(&store, &path, &options, &touch).unwrap().outcome, Outcome::Done);
+        assert_eq!(import_file(&store, &path, &options, &|_, _| ()).unwrap().outcome, Outcome::Done);
+        assert_eq!(import_file(&store, &path, &options, &touch).unwrap().outcome, Outcome::Unchanged);
+        // Its content was hashed while it was left alone, so that the times do not matter.
+        touch(0, 0);
+        assert_eq!(import_file(&store, &path, &options, &|_, _| ()).unwrap().outcome, Outcome::Unchanged);
+    }
+
+    #[test]
+    fn an_import_stops_amid_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        let rows = (0..1000).fold(String::new(), |rows, id| rows + &format!("{id},{}\n", id % 7));
+        std::fs::write(&path, format!("id,n\n{rows}")).unwrap();
+        let store = Store::open(&folder.path().join("d.db").display().to_string()).unwrap();
+        for checkpoint in [None, Some(64)] {
+            let token = CancelToken::default();
+            let options = ImportOptions::default().checkpoint(checkpoint).stop(token.clone());
+            let options = options.reading(ReadOptions::default().block_bytes(1000));
+            let calls = AtomicUsize::new(0);
+            let progress = |_, _| {
+                if calls.fetch_add(1, Ordering::Relaxed) == 2 {
+                    token.cancel();
+                }
+            };
+            let error = import_file(&store, &path, &options, &progress).unwrap_err();
+            assert_eq!(error.to_string(), "cancelled");
+            match checkpoint {
+                None => assert!(store.table("t").is_err()),
+                Some(rows) => assert_eq!(store.count("t", None).unwrap() % rows, 0),
+            }
+        }
+        let again = ImportOptions::default().checkpoint(Some(64));
+        let again = again.reading(ReadOptions::default().block_bytes(1000));
+        assert_eq!(import_file(&store, &path, &again, &|_, _| ()).unwrap().rows, 1000);
+    }
 
     /// Imports 1,000 rows in pieces of 64, and breaks off when the file is asked for more than the first batch.
     #[test]

@@ -1,10 +1,12 @@
 //! A file's rows on their way into a table, in pieces of so many rows, with its rejects put aside.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::path::PathBuf;
 
 use arrow::record_batch::RecordBatch;
 use taipan_io::{Batches, Reject, RejectFile, Result};
+use taipan_runtime::CancelToken;
 use taipan_store::ErrorKind as StoreErrorKind;
 
 use super::columns::Columns;
@@ -24,13 +26,20 @@ struct Last {
 /// Told the bytes read so far, and how many there are.
 pub(super) type Progress<'a> = &'a (dyn Fn(u64, u64) + Sync);
 
+/// Who follows the reading, and may end it.
+#[derive(Clone, Copy)]
+pub(super) struct Watch<'a> {
+    pub(super) progress: Progress<'a>,
+    pub(super) stop: &'a CancelToken,
+}
+
 /// Reads a file once, from its first row or a later one.
 pub(super) struct Reader<'a>(RefCell<Reading<'a>>);
 
 struct Reading<'a> {
     batches: Batches,
     rejects: &'a Rejects,
-    progress: Progress<'a>,
+    watch: Watch<'a>,
     total: u64,
     /// Rows that are in the table already.
     skip: u64,
@@ -51,14 +60,14 @@ impl<'a> Reader<'a> {
         columns: &Columns,
         (skip, refused): (u64, &'a [Refusal]),
         rejects: &'a Rejects,
-        progress: Progress<'a>,
+        watch: Watch<'a>,
     ) -> Result<Self> {
         let (input, projection) = (&columns.input, Some(&*columns.projection));
         let batches =
             if input.sets_aside() { input.batches_to_refuse(projection)? } else { input.batches(projection)? };
         let total = input.len_bytes().unwrap_or(0);
         let (rest, last, seen, ended) = (None, Last::default(), 0, false);
-        Ok(Self(RefCell::new(Reading { batches, rejects, progress, total, skip, refused, rest, last, seen, ended })))
+        Ok(Self(RefCell::new(Reading { batches, rejects, watch, total, skip, refused, rest, last, seen, ended })))
     }
 
     /// At most so many of the next rows.
@@ -122,7 +131,10 @@ impl Reading<'_> {
         }
         loop {
             let next = self.batches.next();
-            (self.progress)(self.batches.bytes_read(), self.total);
+            (self.watch.progress)(self.batches.bytes_read(), self.total);
+            if next.is_some() && self.watch.stop.is_cancelled() {
+                return Some(Err(io::Error::from(io::ErrorKind::Interrupted).into()));
+            }
             if let Err(error) = self.rejects.write(&self.batches.take_rejects()) {
                 return Some(Err(error));
             }
