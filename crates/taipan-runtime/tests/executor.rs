@@ -41,9 +41,12 @@ impl Meeting {
     }
 }
 
-async fn meet(meeting: Arc<Meeting>) -> Result<(), Error> {
-    meeting.meet();
-    Ok(())
+fn meet(meeting: &Arc<Meeting>) -> impl Future<Output = Result<(), Error>> + Send + 'static {
+    let meeting = Arc::clone(meeting);
+    async move {
+        meeting.meet();
+        Ok(())
+    }
 }
 
 #[test]
@@ -51,7 +54,7 @@ fn tasks_that_block_run_on_as_many_threads_as_there_are() {
     for _ in 0..200 {
         threads(4).block_on(async {
             let meeting = Meeting::of(4);
-            gather((0..4).map(|_| create_task(meet(Arc::clone(&meeting))))).await.expect("no error");
+            gather((0..4).map(|_| create_task(meet(&meeting)))).await.expect("no error");
         });
     }
 }
@@ -65,7 +68,7 @@ fn a_task_that_blocks_holds_up_none_that_it_started_but_one() {
                 threads(4).block_on(async move {
                     let first = async move {
                         let meeting = Meeting::of(others.min(4));
-                        let tasks: Vec<_> = (0..others).map(|_| create_task(meet(Arc::clone(&meeting)))).collect();
+                        let tasks: Vec<_> = (0..others).map(|_| create_task(meet(&meeting))).collect();
                         meeting.meet();
                         gather(tasks).await.map(|_| ())
                     };

@@ -2,6 +2,7 @@
 //! whoever waits for the end is woken.
 //!
 //! The files that say so are compiled here a second time, on loom's locks and atomics.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(dead_code, unreachable_pub, reason = "not every call is made here, and its crate has public names")]
 
 #[path = "../src/task/dispatch.rs"]
@@ -162,7 +163,9 @@ fn a_wake_during_a_poll_is_not_lost() {
         });
         task.wake();
         task.await_end();
-        drivers.into_iter().for_each(|driver| driver.join().unwrap());
+        for driver in drivers {
+            driver.join().unwrap();
+        }
     });
 }
 
@@ -241,13 +244,12 @@ impl Office {
     }
 
     fn make(self: &StdArc<Self>, Call { seat, waker }: Call<usize>) {
-        match waker {
-            Some(waker) => waker.wake(),
-            None => {
-                let office = StdArc::downgrade(self);
-                let (state, is_polled) = (State::called(), AtomicBool::new(false));
-                self.line_up(StdArc::new(Driver { office, seat, state, is_polled }));
-            }
+        if let Some(waker) = waker {
+            waker.wake();
+        } else {
+            let office = StdArc::downgrade(self);
+            let (state, is_polled) = (State::called(), AtomicBool::new(false));
+            self.line_up(StdArc::new(Driver { office, seat, state, is_polled }));
         }
     }
 
@@ -345,7 +347,9 @@ fn jobs_are_done(jobs: usize, first_blocks: bool) {
             thread::spawn(move || office.work())
         });
         (0..jobs).for_each(|job| office.put(job));
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        for thread in threads {
+            thread.join().unwrap();
+        }
     });
 }
 

@@ -159,7 +159,7 @@ impl Executor {
             self.make(self.dispatch.call(Coming::Soon));
             return;
         }
-        let last = LAST_CALLED.try_with(|last| last.take()).ok().flatten();
+        let last = LAST_CALLED.try_with(RefCell::take).ok().flatten();
         let mut last = last.filter(|(executor, seat)| executor.as_ptr() == Arc::as_ptr(self) && seat.may_be_late());
         for _ in usize::from(last.is_some())..waiting.min(2) {
             let call = self.dispatch.call(Coming::Perhaps);
