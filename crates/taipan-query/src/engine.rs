@@ -1,7 +1,6 @@
 //! The engine: a planner, its threads and its memory, each made when first needed.
 
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
@@ -17,7 +16,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_plan::{ExecutionPlan, collect, execute_stream};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement;
-use datafusion::sql::sqlparser::ast::{self, Visit, Visitor};
+use datafusion::sql::sqlparser::ast;
 use taipan_store::Store;
 use tokio::runtime::{Builder, Runtime};
 
@@ -27,6 +26,7 @@ use crate::names::resolve;
 use crate::rows::Rows;
 use crate::shape::Shape;
 use crate::tables::{Catalog, Reach, ReadFile};
+use crate::walk::{Pass, walk};
 use crate::whole::WholeFile;
 
 const CATALOG: &str = "taipan";
@@ -288,7 +288,7 @@ impl Engine {
         let mut statement = state.sql_to_statement(text, &dialect).map_err(Error::from_datafusion)?;
         if let Statement::Statement(inner) = &mut statement {
             let mut tables = TableNames::default();
-            let _ = inner.visit(&mut tables);
+            walk(inner, &mut tables);
             let mut columns = Vec::new();
             for name in tables.0 {
                 if let Ok(table) = self.inner.catalog.find(&name) {
@@ -380,14 +380,11 @@ fn not_started(error: &String) -> Error {
 #[derive(Default)]
 struct TableNames(Vec<String>);
 
-impl Visitor for TableNames {
-    type Break = ();
-
-    fn pre_visit_relation(&mut self, relation: &ast::ObjectName) -> ControlFlow<()> {
+impl Pass for TableNames {
+    fn relation(&mut self, relation: &mut ast::ObjectName) {
         if let Some(ident) = relation.0.last().and_then(|part| part.as_ident()) {
             self.0.push(ident.value.clone());
         }
-        ControlFlow::Continue(())
     }
 }
 

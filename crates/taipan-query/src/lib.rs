@@ -28,6 +28,7 @@ mod predicate;
 mod rows;
 mod shape;
 mod tables;
+mod walk;
 mod whole;
 
 pub use engine::{Engine, EngineOptions};

@@ -5,15 +5,15 @@
 //! that the query did not name is called what the query says it is: `avg(tip)`.
 
 use std::collections::{HashMap, HashSet};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::sql::sqlparser::ast::{
     AccessExpr, ExcludeSelectItem, Expr, Function, FunctionArguments, Ident, JoinConstraint, JoinOperator, ObjectName,
-    ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement, TableFactor, VisitMut, VisitorMut,
-    WildcardAdditionalOptions,
+    ObjectNamePart, Query, Select, SelectItem, SetExpr, Statement, TableFactor, WildcardAdditionalOptions,
 };
+
+use crate::walk::{Pass, walk};
 
 /// The name nearest to `wanted`, when one is near enough to be meant.
 pub(crate) fn nearest<'a>(wanted: &str, names: &[&'a str]) -> Option<&'a str> {
@@ -33,9 +33,9 @@ pub(crate) fn resolve(statement: &mut Statement, columns: &[String]) {
     for name in columns {
         resolver.columns.add(name);
     }
-    let _ = statement.visit(&mut AliasCollector(&mut resolver));
-    let _ = statement.visit(&mut resolver);
-    let _ = statement.visit(&mut Namer(&resolver));
+    walk(statement, &mut AliasCollector(&mut resolver));
+    walk(statement, &mut resolver);
+    walk(statement, &mut Namer(&resolver));
 }
 
 /// The schema with repeated names made different (`n`, `n_2`), as `SELECT *` over a join may give them: whoever reads
@@ -112,17 +112,14 @@ struct Resolver {
     relations: Names,
 }
 
-impl VisitorMut for Resolver {
-    type Break = ();
-
-    fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<()> {
+impl Pass for Resolver {
+    fn relation(&mut self, relation: &mut ObjectName) {
         if relation.0.len() == 1 {
             self.relations.fix_object(relation);
         }
-        ControlFlow::Continue(())
     }
 
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+    fn select(&mut self, select: &mut Select) {
         for item in &mut select.projection {
             match item {
                 SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options) => self.fix_options(options),
@@ -136,10 +133,9 @@ impl VisitorMut for Resolver {
                 }
             }
         }
-        ControlFlow::Continue(())
     }
 
-    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+    fn expr(&mut self, expr: &mut Expr) {
         if let Some(column) = self.unreserved(expr) {
             *expr = column;
         }
@@ -156,7 +152,6 @@ impl VisitorMut for Resolver {
             }
             _ => {}
         }
-        ControlFlow::Continue(())
     }
 }
 
@@ -236,19 +231,16 @@ fn constraint(join: &mut JoinOperator) -> Option<&mut JoinConstraint> {
 /// Names that the statement gives itself.
 struct AliasCollector<'a>(&'a mut Resolver);
 
-impl VisitorMut for AliasCollector<'_> {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+impl Pass for AliasCollector<'_> {
+    fn query(&mut self, query: &mut Query) {
         for table in query.with.iter().flat_map(|with| &with.cte_tables) {
             self.0.relations.add(&table.alias.name.value);
         }
-        ControlFlow::Continue(())
     }
 
-    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+    fn table_factor(&mut self, factor: &mut TableFactor) {
         let (TableFactor::Table { alias, .. } | TableFactor::Derived { alias, .. }) = factor else {
-            return ControlFlow::Continue(());
+            return;
         };
         if let Some(alias) = alias {
             self.0.relations.add(&alias.name.value);
@@ -259,10 +251,9 @@ impl VisitorMut for AliasCollector<'_> {
         {
             self.0.relations.add(&ident.value);
         }
-        ControlFlow::Continue(())
     }
 
-    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+    fn select(&mut self, select: &mut Select) {
         for item in &select.projection {
             // An alias that is a column in another case would leave neither to be found.
             if let SelectItem::ExprWithAlias { alias, .. } = item
@@ -271,7 +262,6 @@ impl VisitorMut for AliasCollector<'_> {
                 self.0.columns.add(&alias.value);
             }
         }
-        ControlFlow::Continue(())
     }
 }
 
@@ -279,12 +269,9 @@ impl VisitorMut for AliasCollector<'_> {
 /// or column that is there twice gets a number.
 struct Namer<'r>(&'r Resolver);
 
-impl VisitorMut for Namer<'_> {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+impl Pass for Namer<'_> {
+    fn query(&mut self, query: &mut Query) {
         self.name_columns(&mut query.body);
-        ControlFlow::Continue(())
     }
 }
 
