@@ -1,15 +1,19 @@
 //! A server of small pages for clients to be measured by: a thread for each connection, an answer of one write.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::mpsc::channel;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use socket2::{Domain, Socket, Type};
 
 /// How long a page under `/slow/` lets wait.
 const SLOW: Duration = Duration::from_millis(100);
+
+/// The connections that may wait to be accepted. Those beyond are dropped by the system, and their clients try again
+/// much later; a listener of the standard library has 128.
+const BACKLOG: i32 = 4096;
 
 /// Serves until the process ends.
 pub(crate) struct PageServer {
@@ -19,14 +23,16 @@ pub(crate) struct PageServer {
 impl PageServer {
     /// Starts a server on a free port of this machine.
     pub(crate) fn start() -> Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").context("no port to serve pages on")?;
+        let listen = || -> std::io::Result<TcpListener> {
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+            socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+            socket.listen(BACKLOG)?;
+            Ok(socket.into())
+        };
+        let listener = listen().context("no port to serve pages on")?;
         let address = listener.local_addr().context("no address")?;
-        // Accepted at once, and served when there is a thread: the system drops connections that wait to be accepted
-        // beyond 128, and clients try again much later.
-        let (accepted, arrived) = channel();
-        thread::spawn(move || listener.incoming().flatten().try_for_each(|stream| accepted.send(stream)));
         thread::spawn(move || {
-            for stream in arrived {
+            for stream in listener.incoming().flatten() {
                 // Whoever hangs up is not answered.
                 let _ = thread::Builder::new().stack_size(128 << 10).spawn(move || serve(stream));
             }

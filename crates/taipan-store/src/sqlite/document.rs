@@ -27,7 +27,8 @@ impl Database {
         sink: impl FnMut(Part) -> ControlFlow<()>,
     ) -> Result<()> {
         let StreamOptions { count, chunk_bytes, stopped } = options;
-        self.read_long(|connection, catalog| {
+        self.read_long(|reader, catalog| {
+            let connection: &Connection = reader;
             let statement = sql::rows(document, &|name| catalog.table(name).cloned())?;
             let watch = Watch::new(connection, stopped).map_err(|error| self.failure(error))?;
             let run = Run { database: self, connection, catalog, document, count, chunk_bytes };

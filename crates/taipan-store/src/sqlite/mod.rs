@@ -8,6 +8,7 @@ mod bookkeeping;
 mod catalog;
 mod connection;
 mod console;
+mod counts;
 mod document;
 mod failure;
 mod functions;
@@ -43,6 +44,7 @@ use crate::table::Table;
 use crate::write::{Kept, Refuse, WriteError, WriteOptions};
 use catalog::Catalog;
 use connection::Location;
+use counts::Counts;
 use pool::{Pool, Reader};
 use turn::{Turn, Turns};
 use writer::Writer;
@@ -53,6 +55,7 @@ pub(crate) struct Database {
     turns: Turns,
     readers: Arc<Pool>,
     catalog: RwLock<Arc<Catalog>>,
+    counts: Counts,
     queue: mutation::Queue,
 }
 
@@ -84,7 +87,8 @@ impl Database {
             catalog::reflect(&reader, version).map_err(|error| location.failure(error))?
         };
         let (turns, catalog) = (Turns::new(writer), RwLock::new(Arc::new(catalog)));
-        Ok(Database { location, turns, readers, catalog, queue: mutation::Queue::default() })
+        let (counts, queue) = (Counts::default(), mutation::Queue::default());
+        Ok(Database { location, turns, readers, catalog, counts, queue })
     }
 
     pub(crate) fn path(&self) -> Option<&Path> {
@@ -167,19 +171,19 @@ impl Database {
     }
 
     /// Runs a read at one moment of the database, with the tables as they were then.
-    fn read<T>(&self, run: impl FnOnce(&Connection, &Catalog) -> Result<T>) -> Result<T> {
+    fn read<T>(&self, run: impl FnOnce(&Reader, &Catalog) -> Result<T>) -> Result<T> {
         self.read_with(self.readers.take()?, run)
     }
 
     /// As [`read`](Self::read), for one that may last: it takes no place from the short ones.
-    fn read_long<T>(&self, run: impl FnOnce(&Connection, &Catalog) -> Result<T>) -> Result<T> {
+    fn read_long<T>(&self, run: impl FnOnce(&Reader, &Catalog) -> Result<T>) -> Result<T> {
         self.read_with(self.readers.take_long()?, run)
     }
 
     #[inline]
-    fn read_with<T>(&self, mut reader: Reader, run: impl FnOnce(&Connection, &Catalog) -> Result<T>) -> Result<T> {
-        let (connection, catalog) = reader.enter(|connection, version| self.catalog(connection, version))?;
-        run(connection, catalog)
+    fn read_with<T>(&self, mut reader: Reader, run: impl FnOnce(&Reader, &Catalog) -> Result<T>) -> Result<T> {
+        reader.enter(|connection, version| self.catalog(connection, version))?;
+        run(&reader, reader.catalog())
     }
 
     /// The tables as a transaction sees them that may have changed them: nothing for others to know.

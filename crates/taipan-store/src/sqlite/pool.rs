@@ -209,10 +209,7 @@ impl Idle {
 impl Reader {
     /// Begins to read at the newest state of the database, if the connection is not there already. `reflect` gives the
     /// tables at a version of the schema.
-    pub(super) fn enter(
-        &mut self,
-        reflect: impl FnOnce(&Connection, i64) -> Result<Arc<Catalog>>,
-    ) -> Result<(&Connection, &Catalog)> {
+    pub(super) fn enter(&mut self, reflect: impl FnOnce(&Connection, i64) -> Result<Arc<Catalog>>) -> Result<()> {
         let idle = self.idle_mut();
         if !idle.is_current() || idle.catalog.is_none() {
             let version = idle.enter();
@@ -223,9 +220,25 @@ impl Reader {
             }
         }
         self.idle_mut().reads += 1;
+        Ok(())
+    }
+
+    /// The tables as it reads them.
+    pub(super) fn catalog(&self) -> &Catalog {
         match &self.idle {
-            Some(Idle { connection, catalog: Some(catalog), .. }) => Ok((connection, catalog)),
-            _ => unreachable!("a reader that entered without its tables"),
+            Some(Idle { catalog: Some(catalog), .. }) => catalog,
+            _ => unreachable!("a reader that has not entered"),
+        }
+    }
+
+    /// The moment of the database that it reads, while that is the newest one.
+    pub(super) fn moment(&self) -> Option<Moment> {
+        match &self.idle {
+            // Unchanged since before the transaction began: nothing was committed in between.
+            Some(Idle { log: Log::Shared(header), since: Some(since), .. }) => {
+                Some(*since).filter(|since| header.moment() == *since)
+            }
+            _ => None,
         }
     }
 

@@ -10,6 +10,7 @@ use crate::json::JsonColumn;
 use crate::select::{Count, Filter, JsonPage, Rows, Select};
 use crate::sql::{self, Query};
 use crate::sqlite::Database;
+use crate::sqlite::pool::Reader;
 use crate::table::Table;
 use crate::value::{Cell, Value};
 
@@ -48,12 +49,12 @@ pub(crate) fn cell(value: ValueRef<'_>) -> Cell<'_> {
 
 impl Database {
     pub(crate) fn read_json(&self, select: &Select, count: Count) -> Result<JsonPage> {
-        self.read(|connection, catalog| {
+        self.read(|reader, catalog| {
             let table = catalog.table(&select.table)?;
             let query = sql::select(select, table)?;
             let mut body = Vec::with_capacity(BODY);
-            let rows = write_rows(connection, &query, &mut body).map_err(|error| self.failure(error))?;
-            let total = self.total(connection, table, select, count, rows)?;
+            let rows = write_rows(reader, &query, &mut body).map_err(|error| self.failure(error))?;
+            let total = self.total(reader, table, select, count, rows)?;
             Ok(JsonPage { body, rows, total })
         })
     }
@@ -61,7 +62,7 @@ impl Database {
     /// The rows that a query's filter takes, of which its limit and offset left `rows`; none where not to be counted.
     pub(super) fn total(
         &self,
-        connection: &Connection,
+        reader: &Reader,
         table: &Table,
         select: &Select,
         count: Count,
@@ -75,23 +76,24 @@ impl Database {
             }
             Count::Exact => {
                 let query = sql::count(table, select.filter.as_ref())?;
-                Some(count_rows(connection, &query).map_err(|error| self.failure(error))?)
+                Some(self.count_once(reader, table, &query).map_err(|error| self.failure(error))?)
             }
         })
     }
 
     pub(crate) fn read_rows(&self, select: &Select) -> Result<Rows> {
-        self.read(|connection, catalog| {
+        self.read(|reader, catalog| {
             let query = sql::select(select, catalog.table(&select.table)?)?;
-            let rows = collect_rows(connection, &query).map_err(|error| self.failure(error))?;
+            let rows = collect_rows(reader, &query).map_err(|error| self.failure(error))?;
             Ok(Rows { columns: query.described(), rows })
         })
     }
 
     pub(crate) fn count(&self, table: &str, filter: Option<&Filter>) -> Result<u64> {
-        self.read(|connection, catalog| {
-            let query = sql::count(catalog.table(table)?, filter)?;
-            count_rows(connection, &query).map_err(|error| self.failure(error))
+        self.read(|reader, catalog| {
+            let table = catalog.table(table)?;
+            let query = sql::count(table, filter)?;
+            self.count_once(reader, table, &query).map_err(|error| self.failure(error))
         })
     }
 }
@@ -143,11 +145,4 @@ fn collect_rows(connection: &Connection, query: &Query<'_>) -> SqliteResult<Vec<
         rows.push(values.collect::<SqliteResult<Vec<Value>>>()?);
     }
     Ok(rows)
-}
-
-pub(super) fn count_rows(connection: &Connection, query: &Query<'_>) -> SqliteResult<u64> {
-    let mut statement = connection.prepare_cached(&query.sql)?;
-    let mut cursor = cursor(&mut statement, query.values.iter().map(Cow::as_ref))?;
-    let count: i64 = cursor.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?.get(0)?;
-    Ok(count.unsigned_abs())
 }

@@ -14,7 +14,8 @@ use crate::kind::Kind;
 use crate::select::{Count, Select};
 use crate::sql::{self, Query};
 use crate::sqlite::Database;
-use crate::sqlite::read::{cell, count_rows, cursor, write_json_row};
+use crate::sqlite::pool::Reader;
+use crate::sqlite::read::{cell, cursor, write_json_row};
 use crate::stream::{Opening, Part, RowWriter, StreamOptions};
 use crate::table::Table;
 use crate::value::Value;
@@ -58,11 +59,11 @@ impl Database {
         form: impl FnOnce(&Query<'_>) -> F,
     ) -> Result<()> {
         let StreamOptions { count, chunk_bytes, stopped } = options;
-        self.read_long(|connection, catalog| {
+        self.read_long(|reader, catalog| {
             let table = catalog.table(&select.table)?;
             let query = sql::select(select, table)?;
-            let watch = Watch::new(connection, stopped).map_err(|error| self.failure(error))?;
-            let run = Run { database: self, connection, table, select, count, chunk_bytes };
+            let watch = Watch::new(reader, stopped).map_err(|error| self.failure(error))?;
+            let run = Run { database: self, reader, table, select, count, chunk_bytes };
             match run.send(&query, form(&query), sink) {
                 // Nobody is left who would want to know.
                 Err(_) if watch.has_stopped() => Ok(()),
@@ -127,7 +128,7 @@ impl Form for Written<'_> {
 /// One read on its way.
 struct Run<'a> {
     database: &'a Database,
-    connection: &'a Connection,
+    reader: &'a Reader,
     table: &'a Table,
     select: &'a Select,
     count: Count,
@@ -142,7 +143,7 @@ impl Run<'_> {
         mut sink: impl FnMut(Part) -> ControlFlow<()>,
     ) -> Result<()> {
         let failure = |error| self.database.failure(error);
-        let mut statement = self.connection.prepare_cached(&query.sql).map_err(failure)?;
+        let mut statement = self.reader.prepare_cached(&query.sql).map_err(failure)?;
         let mut cursor = cursor(&mut statement, query.values.iter().map(Cow::as_ref)).map_err(failure)?;
         let mut body = Vec::with_capacity(512);
         form.begin(&mut body);
@@ -165,7 +166,7 @@ impl Run<'_> {
         let last = if has_begun {
             Part::Last(body)
         } else {
-            let total = self.database.total(self.connection, self.table, self.select, self.count, rows)?;
+            let total = self.database.total(self.reader, self.table, self.select, self.count, rows)?;
             Part::Whole(Opening { body, rows, total })
         };
         let _ = sink(last);
@@ -180,7 +181,8 @@ impl Run<'_> {
             Count::None if !is_all => sql::count_page(self.select, self.table)?,
             _ => sql::count(self.table, filter.as_ref())?,
         };
-        let counted = count_rows(self.connection, &query).map_err(|error| self.database.failure(error))?;
+        let counted =
+            self.database.count_once(self.reader, self.table, &query).map_err(|error| self.database.failure(error))?;
         Ok(match self.count {
             Count::None => Opening { body, rows: counted, total: None },
             Count::Exact => {
