@@ -1,6 +1,7 @@
 //! Who may do what. A request is made by somebody who logged in (a session's cookie), by a program with a token
 //! (`Authorization: Bearer …`), or by nobody known.
 
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use taipan::store::resource::{Classes, Declared};
@@ -32,20 +33,32 @@ pub(crate) enum Verb {
 /// The group whose members may write.
 pub(crate) const STAFF: &str = "staff";
 
-/// The rules of an application, and its accounts.
+/// The rules of an application, and its accounts. In one piece, since each request has its own handle: one count of
+/// handles is shared by all threads, not one for each part.
 #[derive(Debug, Clone)]
-pub(crate) struct Access {
+pub(crate) struct Access(Arc<Rules>);
+
+#[derive(Debug)]
+pub(crate) struct Rules {
     pub(crate) read: Who,
     pub(crate) write: Who,
     pub(crate) accounts: Accounts,
     /// The classes of the application, whose tables have rules of their own.
-    pub(crate) classes: Arc<Classes>,
-    setup: Arc<Mutex<Option<String>>>,
+    pub(crate) classes: Classes,
+    setup: Mutex<Option<String>>,
+}
+
+impl Deref for Access {
+    type Target = Rules;
+
+    fn deref(&self) -> &Rules {
+        &self.0
+    }
 }
 
 impl Access {
     pub(crate) fn new(read: Who, write: Who, accounts: Accounts, classes: Classes) -> Self {
-        Self { read, write, accounts, classes: Arc::new(classes), setup: Arc::default() }
+        Self(Arc::new(Rules { read, write, accounts, classes, setup: Mutex::default() }))
     }
 
     /// The class of a table, if it has one.

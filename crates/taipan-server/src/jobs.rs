@@ -124,7 +124,7 @@ fn number(id: &str) -> Result<u64> {
 /// Each job whose state or progress changes, from now on; first those that are not over.
 async fn listen(Shared(state): Shared<State>, request: Request) -> Result<Response> {
     allow(&state, &request)?;
-    let news = News { tasks: state.tasks, told: None, silent: 0 };
+    let news = News { tasks: Arc::clone(&state.tasks), told: None, silent: 0 };
     let events = stream::unfold(news, |mut news| async move {
         let text = news.next().await;
         Some((Ok::<Bytes, Infallible>(text.into()), news))

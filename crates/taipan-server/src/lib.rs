@@ -38,6 +38,7 @@ pub use access::Who;
 pub use run::{Ready, Serving, machine_name, run};
 pub use taipan_web::{Error, Proxies, Tls};
 
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -48,15 +49,25 @@ use access::{Access, Verb};
 use health::Metrics;
 use rest::Changes;
 
-/// What every handler can reach. Cheap to clone.
+/// What every handler can reach, in one piece: each request has its own handle.
 #[derive(Clone)]
-pub(crate) struct State {
+pub(crate) struct State(Arc<Parts>);
+
+pub(crate) struct Parts {
     pub(crate) project: Project,
     pub(crate) templates: Templates,
     pub(crate) access: Access,
     pub(crate) changes: Changes,
     pub(crate) metrics: Metrics,
     pub(crate) tasks: Arc<Tasks>,
+}
+
+impl Deref for State {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 /// How an application is served.
@@ -174,7 +185,7 @@ fn prepare(project: Project, options: Options) -> (App, Access) {
     let access = Access::new(options.read, options.write, accounts, classes);
     let metrics = Metrics::default();
     let tasks = Arc::new(Tasks::of(project.clone()));
-    let state = State {
+    let parts = Parts {
         project,
         templates: templates.clone(),
         access: access.clone(),
@@ -191,7 +202,7 @@ fn prepare(project: Project, options: Options) -> (App, Access) {
         .merge(admin::routes())
         .merge(health::routes())
         .route("/openapi.json", get(openapi::document))
-        .with_state(state);
+        .with_state(State(Arc::new(parts)));
     let guard = access.clone();
     let app = App::new()
         .routes(routes)

@@ -139,11 +139,11 @@ pub(crate) fn quoted(name: &str) -> String {
 
 fn quote(out: &mut String, name: &str) {
     out.push('"');
-    for part in name.split_inclusive('"') {
-        out.push_str(part);
-        if part.ends_with('"') {
-            out.push('"');
-        }
+    // Hardly a name has one.
+    if name.as_bytes().contains(&b'"') {
+        out.push_str(&name.replace('"', "\"\""));
+    } else {
+        out.push_str(name);
     }
     out.push('"');
 }

@@ -61,6 +61,20 @@ impl Store {
     /// `NotADatabase`, `Corrupt`, `Busy`, `ReadOnly` or `Io`, naming the file; `Unreachable`, naming the server;
     /// `Unsupported` for another scheme.
     pub fn open(url: &str) -> Result<Store> {
+        Self::open_for(url, false)
+    }
+
+    /// As [`open`](Self::open), for a program that is alone with the database until it closes it: a SQLite file that is
+    /// made is written in place, without a log to be copied from afterwards, which takes a third less time. Whoever reads
+    /// it while it is written waits for that, and is refused as `Busy` in the end; this program's own threads, too.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_alone(url: &str) -> Result<Store> {
+        Self::open_for(url, true)
+    }
+
+    fn open_for(url: &str, is_alone: bool) -> Result<Store> {
         let path = match url.strip_prefix("sqlite:") {
             Some(path) => path.strip_prefix("//").unwrap_or(path),
             None => url,
@@ -79,7 +93,7 @@ impl Store {
         }
         let database = match path {
             ":memory:" => sqlite::Database::temporary(),
-            file => sqlite::Database::open(Path::new(file)),
+            file => sqlite::Database::open(Path::new(file), is_alone),
         };
         Ok(Store { engine: Engine::Sqlite(Arc::new(database?)) })
     }

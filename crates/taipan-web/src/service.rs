@@ -114,17 +114,24 @@ impl Visit<'_> {
 }
 
 /// The id that the client gave a request, if it is short and plain, or a new one.
-fn request_id(headers: &HeaderMap) -> String {
+fn request_id(headers: &HeaderMap) -> HeaderValue {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     static START: LazyLock<u32> = LazyLock::new(|| crate::secret::random_bytes::<4>().map_or(0, u32::from_be_bytes));
-    let given = headers.get("x-request-id").and_then(|id| id.to_str().ok());
-    let is_plain = |id: &&str| {
-        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    let is_plain = |id: &&HeaderValue| {
+        (1..=64).contains(&id.len()) && id.as_bytes().iter().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b))
     };
-    match given.filter(is_plain) {
-        Some(id) => id.to_owned(),
-        None => format!("{:08x}-{:08x}", *START, COUNT.fetch_add(1, Ordering::Relaxed)),
+    if let Some(given) = headers.get(REQUEST_ID).filter(is_plain) {
+        return given.clone();
     }
+    // By hand, since every request has one: `format!` takes as long as a thirtieth of a small answer.
+    let mut id = [b'-'; 21];
+    for (digits, mut number) in [(0..8, u64::from(*START)), (9..21, COUNT.fetch_add(1, Ordering::Relaxed))] {
+        for digit in id[digits].iter_mut().rev() {
+            *digit = b"0123456789abcdef"[(number & 15) as usize];
+            number >>= 4;
+        }
+    }
+    HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("-"))
 }
 
 impl Service {
@@ -151,10 +158,8 @@ impl Service {
         }
         if let (Some(heard), Some((begun, id))) = (&self.rules.heard, &heard) {
             let (status, time) = (response.status(), begun.elapsed());
-            heard(&Visit { method: &method, path: uri.path(), status, time, id });
-            if let Ok(id) = HeaderValue::try_from(id) {
-                response.headers_mut().insert(REQUEST_ID, id);
-            }
+            heard(&Visit { method: &method, path: uri.path(), status, time, id: id.to_str().unwrap_or("-") });
+            response.headers_mut().insert(REQUEST_ID, id.clone());
         }
         protect(response.headers_mut());
         if is_secure {

@@ -464,8 +464,19 @@ impl NewStore {
     ///
     /// Errors: those of [`Store::open`].
     pub fn open(url: &str) -> Result<Self> {
+        Self::with(url, Store::open)
+    }
+
+    /// The same, for a program that is alone with it: see [`Store::open_alone`].
+    ///
+    /// Errors: those of [`Store::open`].
+    pub fn open_alone(url: &str) -> Result<Self> {
+        Self::with(url, Store::open_alone)
+    }
+
+    fn with(url: &str, open: impl FnOnce(&str) -> taipan_store::Result<Store>) -> Result<Self> {
         let made = file_of(url).filter(|path| !path.exists()).map(Path::to_owned);
-        Ok(Self { store: Store::open(url)?, made })
+        Ok(Self { store: open(url)?, made })
     }
 
     /// The database.
@@ -479,7 +490,7 @@ impl Drop for NewStore {
         if let Some(path) = &self.made
             && self.store.tables().is_ok_and(|tables| tables.is_empty())
         {
-            for suffix in ["", "-wal", "-shm"] {
+            for suffix in ["", "-wal", "-shm", "-journal"] {
                 let mut name = path.clone().into_os_string();
                 name.push(suffix);
                 let _ = std::fs::remove_file(name);

@@ -17,7 +17,9 @@ pub(crate) fn run(args: &Import, global: &Global) -> Result<()> {
         each_its_table(&files)?;
     }
     let reading = args.rejecting.apply(args.reading.options(global)?);
-    let store = NewStore::open(&args.db)?;
+    // With checkpoints it is read at once what there is, and many small commits are better off with a log.
+    let open = if args.checkpoint.is_none() { NewStore::open_alone } else { NewStore::open };
+    let store = open(&args.db)?;
     let options = ImportOptions::default()
         .table(args.table.clone())
         .primary_key(args.primary_key.clone())

@@ -96,7 +96,7 @@ impl Tables for Alone {
 
 /// Undoes percent-encoding, and `+` for a space.
 pub(super) fn decode(encoded: &str) -> Result<Cow<'_, str>> {
-    if !encoded.contains(['%', '+']) {
+    if !encoded.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return Ok(Cow::Borrowed(encoded));
     }
     let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));

@@ -242,13 +242,33 @@ fn form(media: Media, lines: &mut csv::Writer) -> Form<'_> {
 /// `0-9/1000`; `*` stands for no rows, and for a total that was not counted.
 pub(super) fn content_range(offset: u64, rows: u64, total: Option<u64>) -> Result<HeaderValue> {
     let last = offset.saturating_add(rows.saturating_sub(1));
-    let range = match (rows, total) {
-        (0, None) => return Ok(HeaderValue::from_static("*/*")),
-        (0, Some(total)) => format!("*/{total}"),
-        (_, None) => format!("{offset}-{last}/*"),
-        (_, Some(total)) => format!("{offset}-{last}/{total}"),
-    };
+    // By hand, since every answer has one: `format!` takes as long as a fiftieth of a small read.
+    let mut range = Vec::with_capacity(3 * 20 + 2);
+    if rows == 0 {
+        range.push(b'*');
+    } else {
+        decimal(&mut range, offset);
+        range.push(b'-');
+        decimal(&mut range, last);
+    }
+    range.push(b'/');
+    match total {
+        None => range.push(b'*'),
+        Some(total) => decimal(&mut range, total),
+    }
     HeaderValue::try_from(range).map_err(Error::internal)
+}
+
+fn decimal(out: &mut Vec<u8>, mut number: u64) {
+    let begin = out.len();
+    loop {
+        out.push(b'0' + (number % 10) as u8);
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out[begin..].reverse();
 }
 
 #[cfg(test)]
@@ -263,6 +283,7 @@ mod tests {
             (0, 0, Some(0), "*/0"),
             (7, 0, Some(7), "*/7"),
             (3, 0, None, "*/*"),
+            (u64::MAX - 1, 2, Some(u64::MAX), "18446744073709551614-18446744073709551615/18446744073709551615"),
         ];
         for (offset, rows, total, expected) in cases {
             let range = content_range(offset, rows, total).expect("a header value");

@@ -18,6 +18,15 @@ const BUSY: Duration = Duration::from_secs(5);
 /// The statements a connection keeps prepared.
 const STATEMENTS: usize = 256;
 
+/// How a transaction that is cut short is taken back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Journal {
+    /// What it writes is in a log until it is copied into the file; others read meanwhile.
+    Log,
+    /// What was in the file before is kept beside it: of a new file, nothing. Others wait.
+    Rollback,
+}
+
 /// Where the database is.
 pub(crate) struct Location {
     /// What errors call it.
@@ -46,7 +55,7 @@ impl Location {
     }
 
     /// A connection that writes; the file is made if it is not there.
-    pub(crate) fn writer(&self) -> Result<Connection> {
+    pub(crate) fn writer(&self, journal: Journal) -> Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let open = || {
             let connection = self.open(flags)?;
@@ -55,7 +64,9 @@ impl Location {
             }
             // A temporary database need not survive a power cut, only its process.
             let synchronous = if self.folder.is_some() { "OFF" } else { "FULL" };
-            connection.pragma_update(None, "journal_mode", "WAL")?;
+            if journal == Journal::Log {
+                connection.pragma_update(None, "journal_mode", "WAL")?;
+            }
             connection.pragma_update(None, "synchronous", synchronous)?;
             connection.pragma_update(None, "foreign_keys", true)?;
             connection.pragma_update(None, "cache_size", -32_768)?;
@@ -111,5 +122,79 @@ impl Location {
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
         functions::register(&connection)?;
         Ok(connection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::path::Path;
+
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+
+    use super::*;
+    use crate::{Store, WriteError, WriteOptions};
+
+    fn batch(first: i64, rows: i64) -> RecordBatch {
+        let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(first..first + rows));
+        let texts = (first..first + rows).map(|id| format!("{id} is followed by forty bytes that stand for text"));
+        let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
+        RecordBatch::try_from_iter([("id", ids), ("text", texts)]).unwrap()
+    }
+
+    fn ask(path: &Path, question: &str) -> String {
+        Connection::open(path).unwrap().query_row(question, [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn whoever_is_alone_writes_in_place_and_leaves_a_log_to_the_next() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("new.db");
+        let url = path.display().to_string();
+        let write = |store: &Store, table: &str| {
+            let batch = batch(0, 1000);
+            let batches = [Ok::<_, Infallible>(batch.clone())].into_iter();
+            store.write_table(table, batch.schema_ref(), &WriteOptions::default(), batches).unwrap();
+        };
+        let store = Store::open_alone(&url).unwrap();
+        write(&store, "a");
+        assert_eq!(store.count("a", None).unwrap(), 1000);
+        assert_eq!(ask(&path, "PRAGMA journal_mode"), "delete");
+        write(&store, "b");
+        drop(store);
+        assert_eq!(ask(&path, "PRAGMA journal_mode"), "wal");
+        assert_eq!(ask(&path, "PRAGMA integrity_check"), "ok");
+        // One that is there keeps its log.
+        let store = Store::open_alone(&url).unwrap();
+        write(&store, "c");
+        assert!(folder.path().join("new.db-wal").exists());
+        assert_eq!(store.tables().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn of_a_new_file_that_is_cut_short_nothing_is_there() {
+        let folder = TempDir::new().unwrap();
+        let (path, copy) = (folder.path().join("new.db"), folder.path().join("copy.db"));
+        let store = Store::open_alone(&path.display().to_string()).unwrap();
+        // More than is kept in memory, so that the file has some of it.
+        let batches = (0..11).map(|at| {
+            if at < 10 {
+                return Ok(batch(at * 100_000, 100_000));
+            }
+            // As a process would leave it that is killed now.
+            assert!(fs::metadata(&path).unwrap().len() > 1 << 20);
+            fs::copy(&path, &copy).unwrap();
+            fs::copy(folder.path().join("new.db-journal"), folder.path().join("copy.db-journal")).unwrap();
+            Err("cut short")
+        });
+        let options = WriteOptions::default();
+        let written = store.write_table("t", batch(0, 0).schema_ref(), &options, batches);
+        assert!(matches!(written, Err(WriteError::Input("cut short"))), "{written:?}");
+        assert!(store.tables().unwrap().is_empty());
+        drop(store);
+        for path in [&path, &copy] {
+            assert_eq!(ask(path, "SELECT 'tables: ' || count(*) FROM sqlite_schema WHERE name = 't'"), "tables: 0");
+            assert_eq!(ask(path, "PRAGMA integrity_check"), "ok");
+        }
     }
 }

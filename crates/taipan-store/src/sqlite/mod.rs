@@ -43,7 +43,7 @@ use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::table::Table;
 use crate::write::{Kept, Refuse, WriteError, WriteOptions};
 use catalog::Catalog;
-use connection::Location;
+use connection::{Journal, Location};
 use counts::Counts;
 use pool::{Pool, Reader};
 use turn::{Turn, Turns};
@@ -57,15 +57,19 @@ pub(crate) struct Database {
     catalog: RwLock<Arc<Catalog>>,
     counts: Counts,
     queue: mutation::Queue,
+    /// It is new, and has no log before it is closed.
+    is_without_log: bool,
 }
 
 impl Database {
-    /// Opens a file, and makes it if it is not there.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
+    /// Opens a file, and makes it if it is not there. Whoever is alone with a new one writes it in place.
+    pub(crate) fn open(path: &Path, is_alone: bool) -> Result<Self> {
         let file = std::path::absolute(path).map_err(|error| {
             Error::new(ErrorKind::Io(error.to_string())).in_database(&path.to_string_lossy().into())
         })?;
-        Self::at(Location { name: path.to_string_lossy().into(), file, shown: Some(path.to_owned()), folder: None })
+        let location =
+            Location { name: path.to_string_lossy().into(), file, shown: Some(path.to_owned()), folder: None };
+        Self::at(location, if is_alone { Journal::Rollback } else { Journal::Log })
     }
 
     /// Makes a database that is gone when it is closed. It is a file in a private folder rather than SQLite's
@@ -74,12 +78,13 @@ impl Database {
         let folder = TempDir::new()
             .map_err(|error| Error::new(ErrorKind::Io(format!("no temporary folder: {error}"))).because(error))?;
         let file = folder.path().join("memory.db");
-        Self::at(Location { name: ":memory:".into(), file, shown: None, folder: Some(folder) })
+        Self::at(Location { name: ":memory:".into(), file, shown: None, folder: Some(folder) }, Journal::Log)
     }
 
-    fn at(location: Location) -> Result<Self> {
+    fn at(location: Location, journal: Journal) -> Result<Self> {
         let location = Arc::new(location);
-        let writer = if location.exists()? { None } else { Some(location.writer()?) };
+        let writer = if location.exists()? { None } else { Some(location.writer(journal)?) };
+        let is_without_log = writer.is_some() && journal == Journal::Rollback;
         let readers = Arc::new(Pool::new(Arc::clone(&location)));
         let catalog = {
             let reader = readers.take()?;
@@ -88,7 +93,7 @@ impl Database {
         };
         let (turns, catalog) = (Turns::new(writer), RwLock::new(Arc::new(catalog)));
         let (counts, queue) = (Counts::default(), mutation::Queue::default());
-        Ok(Database { location, turns, readers, catalog, counts, queue })
+        Ok(Database { location, turns, readers, catalog, counts, queue, is_without_log })
     }
 
     pub(crate) fn path(&self) -> Option<&Path> {
@@ -165,7 +170,7 @@ impl Database {
     fn turn(&self, timeout: Option<Duration>) -> Result<Turn<'_>> {
         let mut turn = self.turns.take(timeout)?;
         if turn.connection.is_none() {
-            turn.connection = Some(self.location.writer()?);
+            turn.connection = Some(self.location.writer(Journal::Log)?);
         }
         Ok(turn)
     }
@@ -214,6 +219,13 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         self.readers.close();
+        if self.is_without_log
+            && let Ok(turn) = self.turns.take(None)
+            && let Some(connection) = &turn.connection
+        {
+            // Where it fails, the next that writes does it.
+            let _ = connection.pragma_update(None, "journal_mode", "WAL");
+        }
     }
 }
 

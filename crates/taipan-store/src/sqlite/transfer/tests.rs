@@ -253,7 +253,7 @@ fn text_in_utf_16_is_inserted() {
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("x.db");
     Connection::open(&path).unwrap().execute_batch("PRAGMA encoding = 'UTF-16'; CREATE TABLE o (x)").unwrap();
-    let database = Database::open(&path).unwrap();
+    let database = Database::open(&path, false).unwrap();
     let batch = batch(vec![("s", texts((0..12_000).map(|id| format!("{id} é"))), true)]);
     let (outcome, moved) = write(&database, &batch, &WriteOptions::default(), Way::Moved, false);
     assert_eq!((outcome.written, moved), (Ok(12_000), false));
