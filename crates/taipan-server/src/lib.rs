@@ -193,6 +193,8 @@ fn prepare(project: Project, options: Options) -> (App, Access) {
         metrics: metrics.clone(),
         tasks,
     };
+    let state = State(Arc::new(parts));
+    let at_hand = state.clone();
     let routes = Router::new()
         .merge(rest::routes())
         .merge(models::routes())
@@ -202,7 +204,7 @@ fn prepare(project: Project, options: Options) -> (App, Access) {
         .merge(admin::routes())
         .merge(health::routes())
         .route("/openapi.json", get(openapi::document))
-        .with_state(State(Arc::new(parts)));
+        .with_state(state);
     let guard = access.clone();
     let app = App::new()
         .routes(routes)
@@ -212,6 +214,7 @@ fn prepare(project: Project, options: Options) -> (App, Access) {
         .templates(templates)
         .sessions(Sessions::in_store(store).cookie_name("taipan"))
         .before(move |request| admit(&guard, request))
+        .shortcut(move |request| rest::brief(&at_hand, request))
         .heard(move |visit| {
             metrics.count(visit);
             if options.log {

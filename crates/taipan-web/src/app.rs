@@ -1,6 +1,6 @@
 //! [`App`]: routes, templates and assets put together, with the limits and checks that hold for all of them.
 
-use crate::service::{After, Before, Heard, Reporter, Rules, Service, Visit};
+use crate::service::{After, Before, Heard, Reporter, Rules, Service, Shortcut, Visit};
 
 use crate::patience::Patience;
 use crate::{Asset, Hosts, Problem, Proxies, Sessions, Templates, Tls};
@@ -23,6 +23,7 @@ pub struct App {
     reporter: Option<Reporter>,
     sessions: Option<Sessions>,
     before: Vec<Before>,
+    shortcut: Option<Shortcut>,
     after: Vec<After>,
     heard: Option<Heard>,
     proxies: Proxies,
@@ -42,6 +43,7 @@ impl App {
             reporter: None,
             sessions: None,
             before: Vec::new(),
+            shortcut: None,
             after: Vec::new(),
             heard: None,
             proxies: Proxies::default(),
@@ -147,6 +149,13 @@ impl App {
         self
     }
 
+    /// Asks this for an answer before a route is looked for, which for a small answer takes as long as to make it. It must
+    /// not wait or compute for long. Requests that it has no answer to take their route.
+    pub fn shortcut(mut self, answer: impl Fn(&Request) -> Option<Response> + Send + Sync + 'static) -> Self {
+        self.shortcut = Some(Arc::new(answer));
+        self
+    }
+
     /// Runs this after each handler, error pages included.
     pub fn after(mut self, hook: impl Fn(&mut Response) + Send + Sync + 'static) -> Self {
         self.after.push(Arc::new(hook));
@@ -178,6 +187,7 @@ impl App {
             reporter: self.reporter,
             sessions: self.sessions,
             before: self.before,
+            shortcut: self.shortcut,
             after: self.after,
             heard: self.heard,
             proxies: self.proxies,

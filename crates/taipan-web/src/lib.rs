@@ -36,6 +36,7 @@ mod blocking;
 mod client;
 mod cookie;
 mod csrf;
+mod desk;
 mod error;
 mod event;
 mod folder;

@@ -1,5 +1,6 @@
 //! Listening: HTTP/1.1 with keep-alive, over TLS or not, and an orderly end.
 
+use crate::desk::Desk;
 use crate::patience::{Patience, Taken, timed};
 use crate::{App, Error, Peer, Result, Service, Tls};
 use hyper::body::Incoming;
@@ -30,7 +31,7 @@ const HEADER_BYTES: usize = 128 << 10;
 /// # Errors
 /// When the listener fails for a reason that waiting does not mend.
 pub async fn serve(app: App, listener: TcpListener, shutdown: impl Future<Output = ()> + Send) -> Result<()> {
-    serve_connections(Serving::of(app), listener, shutdown).await
+    serve_connections(Serving::of(app), listener, None, shutdown).await
 }
 
 /// The same on `threads` threads, each with connections of its own: no request is handed from one thread to another, which
@@ -52,15 +53,19 @@ pub fn serve_on_threads(
     let (stop, stopped) = watch::channel(false);
     thread::scope(move |scope| {
         let mut workers = Vec::new();
-        for number in 0..threads.get() {
+        for (number, desk) in Desk::several(threads.get()).into_iter().enumerate() {
             let (serving, mut stopped) = (serving.clone(), stopped.clone());
             let listener = listener.try_clone().map_err(Error::listen)?;
             let serve = move || -> Result<()> {
-                let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::listen)?;
+                let mut builder = Builder::new_current_thread();
+                // Before it sleeps, others that share its core go on: clients on the same machine, databases. Woken by
+                // each of their messages, it would answer them one by one, and change places for each.
+                builder.enable_all().on_thread_park(thread::yield_now);
+                let runtime = builder.build().map_err(Error::listen)?;
                 runtime.block_on(async {
                     let listener = TcpListener::from_std(listener).map_err(Error::listen)?;
                     let shutdown = async move { drop(stopped.wait_for(|stop| *stop).await) };
-                    serve_connections(serving, listener, shutdown).await
+                    serve_connections(serving, listener, Some(desk), shutdown).await
                 })
             };
             let name = format!("taipan-web-{number}");
@@ -160,21 +165,42 @@ async fn plain_answer(mut stream: TcpStream) -> io::Result<()> {
 async fn serve_connections(
     serving: Serving,
     listener: TcpListener,
+    mut desk: Option<Desk>,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<()> {
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
-        let (stream, address) = tokio::select! {
+        let handed = async {
+            match &mut desk {
+                Some(desk) => desk.handed().await,
+                None => std::future::pending().await,
+            }
+        };
+        let (stream, address, seat) = tokio::select! {
             // Finished connections are let go of as they end, or the set would only grow.
             Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener) => accepted?,
+            (stream, address, seat) = handed => (stream, address, Some(seat)),
+            accepted = accept(&listener) => {
+                let (stream, address) = accepted?;
+                match &desk {
+                    None => (stream, address, None),
+                    Some(desk) => match desk.share(stream, address) {
+                        Some((stream, seat)) => (stream, address, Some(seat)),
+                        None => continue,
+                    },
+                }
+            }
             () = &mut shutdown => break,
         };
-        connections.spawn(serving.clone().connection(stream, address, graceful.watcher()));
+        let connection = serving.clone().connection(stream, address, graceful.watcher());
+        connections.spawn(async move {
+            connection.await;
+            drop(seat);
+        });
     }
-    drop(listener);
+    drop((listener, desk));
     // Past the grace period, dropping the set cuts what still runs.
     let _ = tokio::time::timeout(serving.grace, graceful.shutdown()).await;
     Ok(())

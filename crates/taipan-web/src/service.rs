@@ -23,6 +23,7 @@ use tower::Service as _;
 pub(crate) type Reporter = Arc<dyn Fn(&str) + Send + Sync>;
 pub(crate) type Before = Arc<dyn Fn(&mut Request) -> Result<(), Problem> + Send + Sync>;
 pub(crate) type Heard = Arc<dyn Fn(&Visit<'_>) + Send + Sync>;
+pub(crate) type Shortcut = Arc<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
 pub(crate) type After = Arc<dyn Fn(&mut Response) + Send + Sync>;
 
 const POLICY: HeaderValue = HeaderValue::from_static(
@@ -57,6 +58,7 @@ pub(crate) struct Rules {
     pub(crate) reporter: Option<Reporter>,
     pub(crate) sessions: Option<Sessions>,
     pub(crate) before: Vec<Before>,
+    pub(crate) shortcut: Option<Shortcut>,
     pub(crate) after: Vec<After>,
     pub(crate) heard: Option<Heard>,
     pub(crate) proxies: Proxies,
@@ -172,7 +174,7 @@ impl Service {
     async fn pass(&self, mut request: Request) -> Result<Response, Problem> {
         let Some(sessions) = &self.rules.sessions else {
             self.rules.before(&mut request)?;
-            return without_panic(self.router.clone().call(request)).await;
+            return self.handle(request).await;
         };
         let is_secure = is_secure(&request);
         let session = sessions.open(request.headers()).await?;
@@ -180,10 +182,21 @@ impl Service {
         let mut request = crate::csrf::admit(request, &session, most).await?;
         request.extensions_mut().insert(session.clone());
         self.rules.before(&mut request)?;
-        let mut response =
-            without_panic(self.router.clone().call(request)).await.unwrap_or_else(Problem::into_response);
+        let mut response = self.handle(request).await.unwrap_or_else(Problem::into_response);
         sessions.close(&session, &mut response, is_secure).await?;
         Ok(response)
+    }
+
+    /// The answer of the handler.
+    async fn handle(&self, request: Request) -> Result<Response, Problem> {
+        if let Some(shortcut) = &self.rules.shortcut {
+            match catch_unwind(AssertUnwindSafe(|| shortcut(&request))) {
+                Ok(Some(response)) => return Ok(response),
+                Ok(None) => {}
+                Err(panic) => return Err(panicked(panic.as_ref())),
+            }
+        }
+        without_panic(self.router.clone().call(request)).await
     }
 }
 
@@ -314,14 +327,12 @@ where
     match polled.await {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(never)) => match never {},
-        Err(panic) => Err(Problem::internal(format!("panicked: {}", panic_text(panic.as_ref())))),
+        Err(panic) => Err(panicked(panic.as_ref())),
     }
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message")
+fn panicked(panic: &(dyn Any + Send)) -> Problem {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    Problem::internal(format!("panicked: {}", text.unwrap_or("without a message")))
 }

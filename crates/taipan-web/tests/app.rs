@@ -133,6 +133,26 @@ async fn failures_are_reported_with_their_reason() {
 }
 
 #[tokio::test]
+async fn a_shortcut_answers_before_the_routes_and_behind_the_hooks() {
+    let reported = Arc::new(Mutex::new(Vec::new()));
+    let reports = Arc::clone(&reported);
+    let app = app()
+        .before(|request| if request.uri().path() == "/hello/nobody" { Err(Problem::not_found("")) } else { Ok(()) })
+        .shortcut(|request| match request.uri().path() {
+            "/hello/you" | "/hello/nobody" => Some("at once".into_response()),
+            "/hello/all" => panic!("no {}", "answer"),
+            _ => None,
+        })
+        .report(move |line| reports.lock().expect("no panic").push(line.to_owned()));
+    let client = Client::new(app);
+    assert_eq!(client.get("/hello/you").await.assert_status(200).text(), "at once");
+    assert!(client.get("/hello/them").await.assert_status(200).text().contains("Hello, them"));
+    let _ = client.get("/hello/nobody").await.assert_status(404);
+    let _ = client.get("/hello/all").await.assert_status(500);
+    assert_eq!(*reported.lock().expect("no panic"), ["GET /hello/all: 500: panicked: no answer"]);
+}
+
+#[tokio::test]
 async fn assets_are_kept_for_ever_or_revalidated() {
     let client = Client::new(app());
     let answer = client.get(&ASSETS[0].path()).await.assert_status(200);

@@ -136,6 +136,18 @@ fn known(store: &Store, asker: &Asker, name: &str) -> Result<Arc<Table>> {
     store.table(name).map_err(|error| asker.unknown(error))
 }
 
+/// The answer to a read of a table that is brief, before a route is looked for. Whatever else there is to say, its route
+/// says.
+pub(crate) fn brief(state: &State, request: &Request) -> Option<Response> {
+    let name = request.uri().path().strip_prefix("/api/").filter(|_| request.method() == Method::GET)?;
+    // Not of a table's name as it is: a path below it, or a name that is encoded.
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let table = state.project.store().known_table(name).filter(|_| is_plain)?;
+    let asker = state.access.asker(request.headers(), request.extensions(), Verb::Read).ok()?;
+    let read = Read::of(state.project.store(), &asker, &table, request).ok()?;
+    if read.is_brief(&table) { read.run(state.project.store()).ok() } else { None }
+}
+
 /// The read that a request asks for, by the table as it was last seen; where that does not fit, as it is now.
 fn understand(store: &Store, asker: Asker, name: &str, request: &Request) -> Result<(Arc<Table>, Read)> {
     if let Some(table) = store.known_table(name)
