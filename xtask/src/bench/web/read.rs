@@ -49,7 +49,8 @@ pub(super) fn run(setting: &Setting) -> Result<Section> {
             "Rows of `employees` ({} rows, index on `salary`) as JSON, all servers on one SQLite file,\n\
              each with a connection kept open per worker, two workers for Python. wrk drives them in turns\n\
              with 64 kept connections for {} s a round. The page is `department=Sales`, by id, with the number of all\n\
-             that match. Flask has threads, so that connections stay open, and orjson; FastAPI has plain functions\n\
+             that match, which Taipan counts once and knows until something is committed: the others count at each\n\
+             request. Flask has threads, so that connections stay open, and orjson; FastAPI has plain functions\n\
              and a response model, as its documentation advises for a blocking database; \"fastapi, tuned\" queries\n\
              on the event loop and skips the response model. Django REST framework has a serializer and a paginator.\n\
              Datasette has one process, as it comes. \"bare axum\" answers a constant of one row's size and reads\n\
