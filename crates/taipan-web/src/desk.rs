@@ -119,9 +119,10 @@ mod tests {
             clients.push(TcpStream::connect(address).await.unwrap());
             listener.accept().await.unwrap()
         };
-        assert!(desks[0].share(stream, from.ip()).is_some());
+        let last = desks[0].share(stream, from.ip());
+        assert!(last.is_some());
         assert_eq!(connections(&desks), [4, 3, 0]);
-        drop((kept, handed));
-        assert_eq!(connections(&desks), [1, 0, 0]);
+        drop((kept, handed, last));
+        assert_eq!(connections(&desks), [0, 0, 0]);
     }
 }
