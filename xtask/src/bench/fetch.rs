@@ -29,7 +29,8 @@ pub(crate) fn run(setting: &Setting) -> Result<Section> {
         task: format!(
             "Pages of about 1 KB from a server in Rust on the same machine (on its cores, too), each printed: 20,000 at once,\n\
              and 200 that each come after 100 ms. {AT_ONCE} requests at once; `aiohttp (100)` is the plain program,\n\
-             whose session opens 100 connections unless told otherwise, as its users write it."
+             whose session opens 100 connections unless told otherwise, as its users write it. The 100 ms are a quarter of\n\
+             aiohttp's whole time: who takes none besides is four times as fast."
         ),
         versions,
         comparisons: vec![many, slow],

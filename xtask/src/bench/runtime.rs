@@ -78,7 +78,9 @@ const JOBS: &[Job] = &[
     },
     Job {
         name: "pool-map",
-        task: "The squares of 10,000,000 numbers, and 10,000 uneven tasks (steps of Collatz sequences), in order.",
+        task: "The squares of 10,000,000 numbers, and 10,000 uneven tasks (steps of Collatz sequences), in order. Such a step\n\
+               is three cycles that wait for the one before, and some 50 ns in Python: two cores that do nothing else are\n\
+               47 times as fast as two processes.",
         parts: &["squares", "uneven"],
         peers: &[
             Peer {
