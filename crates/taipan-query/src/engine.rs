@@ -1,5 +1,6 @@
 //! The engine: a planner, its threads and its memory, each made when first needed.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -25,7 +26,7 @@ use crate::files::{FileScan, Recipe};
 use crate::names::resolve;
 use crate::rows::Rows;
 use crate::shape::Shape;
-use crate::tables::{Catalog, Reach, ReadFile};
+use crate::tables::{Catalog, Reach, ReadFile, Withheld};
 use crate::walk::{Pass, walk};
 use crate::whole::WholeFile;
 
@@ -123,6 +124,35 @@ impl Engine {
     #[must_use]
     pub fn within(&self, reach: Reach) -> Self {
         Self::over(self.inner.catalog.within(reach), Arc::clone(&self.inner.resources))
+    }
+
+    /// An engine on the same threads and in the same memory whose statements do not see all of the named tables.
+    #[must_use]
+    pub fn withholding(&self, withheld: HashMap<String, Withheld>) -> Self {
+        Self::over(self.inner.catalog.withholding(withheld), Arc::clone(&self.inner.resources))
+    }
+
+    /// The tables of the store that a statement names, each once.
+    ///
+    /// Errors: the statement cannot be parsed, by its place; the tables cannot be listed.
+    pub fn tables(&self, text: &str) -> Result<Vec<String>> {
+        let state = self.session()?.state();
+        let dialect = state.config().options().sql_parser.dialect;
+        let mut names = TableNames::default();
+        if let Statement::Statement(mut statement) =
+            state.sql_to_statement(text, &dialect).map_err(Error::from_datafusion)?
+        {
+            walk(&mut statement, &mut names);
+        }
+        let mut tables = Vec::new();
+        for name in names.0 {
+            if let Some(table) = self.inner.catalog.stored(&name)?
+                && !tables.contains(&table.name)
+            {
+                tables.push(table.name.clone());
+            }
+        }
+        Ok(tables)
     }
 
     fn over(catalog: Catalog, resources: Arc<Resources>) -> Self {

@@ -34,4 +34,4 @@ mod whole;
 pub use engine::{Engine, EngineOptions};
 pub use error::{Error, ErrorKind, Result};
 pub use rows::Rows;
-pub use tables::Reach;
+pub use tables::{Reach, Withheld};

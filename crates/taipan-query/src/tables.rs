@@ -18,7 +18,7 @@ use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, Repla
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use taipan_io::fetch::FetchOptions;
 use taipan_io::{Input, ReadOptions, is_url};
-use taipan_store::{Select, Selected, Store};
+use taipan_store::{Filter, Select, Selected, Store, Table};
 
 use crate::error::{Error, ErrorKind};
 use crate::files::{FileTable, Settled, Words, blocking_stream};
@@ -42,10 +42,20 @@ pub enum Reach {
     Tables,
 }
 
+/// What statements do not see of a table of the database.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Withheld {
+    /// Columns that are as if they were not there.
+    pub columns: Vec<String>,
+    /// What is true of the rows that are seen; all are where there is none.
+    pub rows: Option<Filter>,
+}
+
 /// Finds the tables of a statement. Opened files are kept, with what was learnt of their types.
 pub(crate) struct Catalog {
     store: Option<Store>,
     reach: Reach,
+    withheld: Arc<HashMap<String, Withheld>>,
     /// How files are read of which a statement says no more than their name.
     options: Words,
     files: Mutex<HashMap<String, FileTable>>,
@@ -53,12 +63,28 @@ pub(crate) struct Catalog {
 
 impl Catalog {
     pub(crate) fn new(store: Option<Store>, reach: Reach, options: Words) -> Self {
-        Self { store, reach, options, files: Mutex::default() }
+        Self { store, reach, withheld: Arc::default(), options, files: Mutex::default() }
     }
 
     /// A catalog of the same tables that reaches no further than it may.
     pub(crate) fn within(&self, reach: Reach) -> Self {
-        Self::new(self.store.clone(), reach, self.options.clone())
+        let withheld = Arc::clone(&self.withheld);
+        Self { withheld, ..Self::new(self.store.clone(), reach, self.options.clone()) }
+    }
+
+    /// A catalog of the same tables that keeps some of them back.
+    pub(crate) fn withholding(&self, withheld: HashMap<String, Withheld>) -> Self {
+        let withheld = Arc::new(withheld);
+        Self { withheld, ..Self::new(self.store.clone(), self.reach, self.options.clone()) }
+    }
+
+    /// The table of the database that a statement calls `name`.
+    pub(crate) fn stored(&self, name: &str) -> std::result::Result<Option<Arc<Table>>, Error> {
+        let Some(store) = &self.store else { return Ok(None) };
+        let tables = store.tables()?;
+        let folded = name.to_lowercase();
+        let exact = tables.iter().find(|table| table.name == name);
+        Ok(exact.or_else(|| tables.iter().find(|table| table.name.to_lowercase() == folded)).cloned())
     }
 
     /// How files are read before a statement says more.
@@ -77,13 +103,11 @@ impl Catalog {
     pub(crate) fn find(&self, name: &str) -> std::result::Result<Arc<dyn TableProvider>, Error> {
         let mut known = Vec::new();
         if let Some(store) = &self.store {
-            let tables = store.tables()?;
-            let exact = tables.iter().find(|table| table.name == name);
-            let folded = name.to_lowercase();
-            if let Some(table) = exact.or_else(|| tables.iter().find(|table| table.name.to_lowercase() == folded)) {
-                return Ok(Arc::new(StoreTable::new(store.clone(), &table.name)?));
+            if let Some(table) = self.stored(name)? {
+                let withheld = self.withheld.get(&table.name).cloned().unwrap_or_default();
+                return Ok(Arc::new(StoreTable::new(store.clone(), &table, withheld)));
             }
-            known = tables.iter().map(|table| table.name.clone()).collect();
+            known = store.tables()?.iter().map(|table| table.name.clone()).collect();
         }
         let path = Path::new(name);
         let is_file = path.extension().is_some() || path.components().count() > 1;
@@ -234,12 +258,18 @@ struct StoreTable {
     store: Store,
     name: String,
     schema: SchemaRef,
+    rows: Option<Filter>,
 }
 
 impl StoreTable {
-    fn new(store: Store, name: &str) -> std::result::Result<Self, Error> {
-        let schema = store.table(name)?.schema();
-        Ok(Self { store, name: name.to_owned(), schema })
+    fn new(store: Store, table: &Table, withheld: Withheld) -> Self {
+        let mut schema = table.schema();
+        let is_seen = |name: &String| !withheld.columns.contains(name);
+        let seen: Vec<usize> = (0..schema.fields().len()).filter(|at| is_seen(schema.field(*at).name())).collect();
+        if seen.len() < schema.fields().len() {
+            schema = schema.project(&seen).map_or(schema, Arc::new);
+        }
+        Self { store, name: table.name.clone(), schema, rows: withheld.rows }
     }
 }
 
@@ -279,6 +309,7 @@ impl TableProvider for StoreTable {
         };
         select.columns = read.map(|field| Selected { column: field.name().clone(), alias: None }).collect();
         select.limit = limit.map(|limit| limit as u64);
+        select.filter.clone_from(&self.rows);
         let properties = Arc::new(PlanProperties::new(
             EquivalenceProperties::new(schema),
             Partitioning::UnknownPartitioning(1),

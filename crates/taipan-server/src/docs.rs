@@ -33,7 +33,7 @@ async fn page(Shared(state): Shared<State>, session: Session) -> Result<Page> {
 }
 
 /// The document as the template sees it.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct View {
     shell: Shell,
     title: String,

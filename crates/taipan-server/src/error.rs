@@ -49,6 +49,11 @@ impl Error {
         self
     }
 
+    /// What may be done about it.
+    pub(crate) fn told_hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

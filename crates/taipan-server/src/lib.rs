@@ -32,6 +32,7 @@ mod rest;
 mod rights;
 mod rows;
 mod run;
+mod shown;
 mod work;
 
 pub use access::Who;

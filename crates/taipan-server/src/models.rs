@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 use taipan::learn::Attribute;
 use taipan::{NamedModel, attribute_json, class_names, inputs};
+use taipan_web::axum::http::Extensions;
 use taipan_web::header::CONTENT_TYPE;
 use taipan_web::{
     Bytes, HeaderMap, HeaderValue, IntoResponse, Json, Path, Response, Router, State as Shared, StatusCode, format, get,
@@ -23,17 +24,23 @@ pub(crate) fn routes() -> Router<State> {
         .route("/models/{name}/predict", taipan_web::post(predict))
 }
 
-async fn list(Shared(state): Shared<State>) -> Json<Vec<Value>> {
+async fn list(Shared(state): Shared<State>, extensions: Extensions, headers: HeaderMap) -> Result<Json<Vec<Value>>> {
+    let models = state.models_for(&state.reader(&headers, &extensions)?);
     let entry = |model: &NamedModel| {
         let mut entry = summary(model);
         entry["url"] = json!(format!("/models/{}", format::url_part(&model.name)));
         entry
     };
-    Json(state.project.models().iter().map(|model| entry(model)).collect())
+    Ok(Json(models.iter().map(|model| entry(model)).collect()))
 }
 
-async fn describe(Shared(state): Shared<State>, Path(name): Path<String>) -> Result<Json<Value>> {
-    let named = state.project.model(&name)?;
+async fn describe(
+    Shared(state): Shared<State>,
+    Path(name): Path<String>,
+    extensions: Extensions,
+    headers: HeaderMap,
+) -> Result<Json<Value>> {
+    let named = state.model_for(&state.reader(&headers, &extensions)?, &name)?;
     let mut body = summary(&named);
     let model = &named.model;
     body["params"] = json!(model.params);
@@ -110,12 +117,13 @@ impl Form {
 pub(crate) async fn predict(
     Shared(state): Shared<State>,
     Path(name): Path<String>,
+    extensions: Extensions,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response> {
     let form = Form::of(&headers)?;
     // Known before the body is read, so that a wrong name is told as such.
-    state.project.model(&name)?;
+    let _ = state.model_for(&state.reader(&headers, &extensions)?, &name)?;
     crate::work::blocking(move || {
         let rows = match form {
             Form::Json => rows::from_json(&body)?,

@@ -45,8 +45,8 @@ pub(crate) fn describe(state: &State, asker: &Asker) -> Result<Value> {
             document.table(&asker.columns(&table), is_readable, is_writable.then_some((&*table, class)));
         }
     }
-    document.models(&project.models());
-    let plots = project.plots();
+    document.models(&state.models_for(asker));
+    let plots = state.plots_for(asker);
     document.plots(&plots.iter().map(|plot| plot.name.as_str()).collect::<Vec<_>>());
     if state.access.allows(asker.user(), Verb::Write) || asker.user().is_none() {
         document.jobs();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use taipan_web::axum::http::Extensions;
 use taipan_web::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use taipan_web::{
     Bytes, HeaderMap, HeaderValue, IntoResponse, Json, Path, RawQuery, Response, Router, StatusCode, format, get,
@@ -26,16 +27,21 @@ enum Theme {
     Dark,
 }
 
-async fn list(taipan_web::State(state): taipan_web::State<State>) -> Json<Vec<Value>> {
-    let plots = state.project.plots();
+async fn list(
+    taipan_web::State(state): taipan_web::State<State>,
+    extensions: Extensions,
+    headers: HeaderMap,
+) -> Result<Json<Vec<Value>>> {
+    let plots = state.plots_for(&state.reader(&headers, &extensions)?);
     let entry = |name: &str, title: &str, kind: &str| json!({ "name": name, "title": title, "kind": kind, "url": format!("/plots/{}.svg", format::url_part(name)) });
-    Json(plots.iter().map(|plot| entry(&plot.name, &plot.title, &plot.kind)).collect())
+    Ok(Json(plots.iter().map(|plot| entry(&plot.name, &plot.title, &plot.kind)).collect()))
 }
 
 async fn picture(
     taipan_web::State(state): taipan_web::State<State>,
     Path(file): Path<String>,
     RawQuery(query): RawQuery,
+    extensions: Extensions,
     headers: HeaderMap,
 ) -> Result<Response> {
     let Some(name) = file.strip_suffix(".svg") else {
@@ -44,7 +50,7 @@ async fn picture(
     };
     let query = query.unwrap_or_default();
     let (theme, interactive) = (theme(&query)?, interactive(&query)?);
-    let plot = state.project.plot(name)?;
+    let plot = state.plot_for(&state.reader(&headers, &extensions)?, name)?;
     let svg = match (theme, interactive) {
         (Theme::Light, false) => &plot.svg,
         (Theme::Dark, false) => &plot.dark,

@@ -120,7 +120,12 @@ impl Asker {
 
     /// That something may not be done with a table.
     pub(crate) fn denied(&self, table: &Table) -> Error {
-        let message = format!("permission denied for table {}", table.name);
+        self.refused(&format!("table {}", table.name))
+    }
+
+    /// That something may not be done with what is named so.
+    pub(crate) fn refused(&self, what: &str) -> Error {
+        let message = format!("permission denied for {what}");
         match self.user {
             Some(_) => Error::new(StatusCode::FORBIDDEN, "42501", message),
             None => Error::new(StatusCode::UNAUTHORIZED, "42501", message)
@@ -277,6 +282,16 @@ impl Asker {
         }
         let is_deletion = change == Change::Delete;
         let (mut change, mut kept) = (change, Vec::new());
+        let is_owned = declared.is_some_and(is_owned) && has(OWNER);
+        let own: Vec<&str> = [("Timestamped", "created_at"), ("Timestamped", "updated_at"), ("Versioned", "version")]
+            .into_iter()
+            .filter(|(mixin, column)| derives(mixin) && has(column))
+            .map(|(_, column)| column)
+            .collect();
+        withdraw(&mut change, &own);
+        if is_owned && !self.is_staff() && !gives_to(&change, self.name()) {
+            return Err(self.denied(table).details("Only staff may say that a row is somebody else's."));
+        }
         if is_deletion && declared.is_some_and(|declared| is_kept(declared, table)) {
             change = Change::Update { values: vec![(DELETED.to_owned(), Value::Null)] };
             stamps.push((DELETED, Stamp::Now));
@@ -285,7 +300,6 @@ impl Asker {
         let audited = derives("Audited");
         match &mut change {
             Change::Insert { columns, rows, .. } => {
-                let is_owned = declared.is_some_and(is_owned) && has(OWNER);
                 if is_owned && self.user.is_some() && !columns.iter().any(|column| column == OWNER) {
                     set_all(columns, rows, OWNER, &name());
                     kept.push(OWNER);
@@ -359,6 +373,17 @@ impl Asker {
         all.rows(table, Verb::Read) == Some(Rows::All)
     }
 
+    /// Whether this asker may read all rows of these tables, or, where there are none, what is for all readers.
+    pub(crate) fn reads_whole(&self, store: &Store, tables: &[String]) -> bool {
+        if tables.is_empty() {
+            return self.access.allows(self.user(), Verb::Read);
+        }
+        tables.iter().all(|name| {
+            let table = store.known_table(name).map_or_else(|| store.table(name), Ok);
+            table.is_ok_and(|table| self.is_whole(&table))
+        })
+    }
+
     /// Whether this asker may read all there is in the database.
     pub(crate) fn reads_everything(&self) -> bool {
         let withholds = self.access.classes.iter().filter_map(|declared| declared.resource.as_ref()).any(|resource| {
@@ -420,6 +445,48 @@ fn is_owned(declared: &Declared) -> bool {
         resource.read == Some(resource::Access::Owner) || resource.write == resource::Access::Owner
     });
     by_access || declared.derives_from("Owned")
+}
+
+/// Takes columns out of what is written: their values are the server's to set.
+fn withdraw(change: &mut Change, own: &[&str]) {
+    match change {
+        Change::Insert { columns, rows, .. } => {
+            let is_given: Vec<bool> = columns.iter().map(|column| !own.contains(&column.as_str())).collect();
+            if is_given.iter().all(|given| *given) {
+                return;
+            }
+            retain(columns, &is_given);
+            for row in rows {
+                retain(row, &is_given);
+            }
+        }
+        Change::Update { values } => values.retain(|(column, _)| !own.contains(&column.as_str())),
+        Change::Delete => {}
+    }
+}
+
+/// Whether all rows that are written with an owner are given to this one, or to nobody if nobody is known.
+fn gives_to(change: &Change, name: Option<&str>) -> bool {
+    let is_own = |value: &Value| match (value, name) {
+        (Value::Text(owner), Some(name)) => owner == name,
+        (value, None) => *value == Value::Null,
+        _ => false,
+    };
+    match change {
+        Change::Insert { columns, rows, .. } => columns.iter().position(|column| column == OWNER).is_none_or(|at| {
+            let owners = rows.iter().filter_map(|row| row.get(at)?.as_ref());
+            owners.into_iter().all(is_own)
+        }),
+        Change::Update { values } => {
+            values.iter().filter(|(column, _)| column == OWNER).all(|(_, value)| is_own(value))
+        }
+        Change::Delete => true,
+    }
+}
+
+fn retain<T>(cells: &mut Vec<T>, is_kept: &[bool]) {
+    let mut at = is_kept.iter();
+    cells.retain(|_| at.next().copied().unwrap_or(true));
 }
 
 /// Gives all rows this value of a column.

@@ -33,6 +33,7 @@ pub mod prelude;
 mod project;
 mod relation;
 mod report;
+mod rules;
 mod tasks;
 
 pub use arguments::{argument, arguments};

@@ -25,6 +25,7 @@ use crate::import::{Existing, ImportOptions, Imported, Outcome, hex, import_file
 use crate::model::{NamedModel, Training, predict_objects};
 use crate::picture::{NamedPlot, draw, plot_model};
 use crate::relation::Relation;
+use crate::rules;
 
 /// Which application to open, and with what.
 #[derive(Debug, Clone, Default)]
@@ -112,6 +113,8 @@ struct Inner {
     fresh: bool,
     store: NewStore,
     engine: Engine,
+    /// The same over what may be shown of the tables, for the models and plots of the app file.
+    shown: Engine,
     models: RwLock<IndexMap<String, Arc<NamedModel>>>,
     plots: RwLock<IndexMap<String, Arc<NamedPlot>>>,
 }
@@ -159,6 +162,7 @@ impl Project {
                 .memory_limit(options.memory_limit)
                 .store(store.get().clone()),
         )?;
+        let shown = engine.withholding(rules::withheld(&config.classes));
         let name = config.app.name.clone().unwrap_or_else(|| found.name());
         Ok(Self {
             inner: Arc::new(Inner {
@@ -169,6 +173,7 @@ impl Project {
                 fresh: options.fresh,
                 store,
                 engine,
+                shown,
                 models: RwLock::default(),
                 plots: RwLock::default(),
             }),
@@ -311,25 +316,29 @@ impl Project {
         config: &ModelConfig,
         watch: Option<&Arc<dyn Watch + Send + Sync>>,
     ) -> Result<(NamedModel, Outcome)> {
-        let mut options = config.options();
+        let from = declared(config.from.get_ref());
+        let apart = rules::record_keeping(self.store(), self.classes(), &from);
+        let mut options = config.options().exclude_also(apart);
         if let Some(watch) = watch {
             options = options.watch(Arc::clone(watch));
         }
-        let training = Training::load(&self.inner.engine, &declared(config.from.get_ref()), &options)?;
+        let engine = &self.inner.shown;
+        let reads = rules::tables_read(engine, &from)?;
+        let training = Training::load(engine, &from, &options)?;
         let key = json!({ "model": config.key(), "data": training.data_hash, "version": env!("CARGO_PKG_VERSION") });
         let fingerprint = hex(&Sha256::digest(key.to_string().as_bytes()));
 
         let known =
             self.store().artifact(MODEL, name)?.filter(|known| known.fingerprint == fingerprint && !self.inner.fresh);
         if let Some(model) = known.and_then(|known| Model::from_bytes(&known.bytes).ok()) {
-            return Ok((named(name, model), Outcome::Unchanged));
+            return Ok((named(name, model, reads), Outcome::Unchanged));
         }
         let mut model = training.learn(&options)?;
         model.lineage.insert("trained".to_owned(), Utc::now().to_rfc3339_opts(SecondsFormat::Secs, true));
         let artifact =
             Artifact { kind: MODEL.to_owned(), name: name.to_owned(), fingerprint, bytes: model.to_bytes()? };
         self.store().put_artifact(&artifact)?;
-        Ok((named(name, model), Outcome::Done))
+        Ok((named(name, model, reads), Outcome::Done))
     }
 
     /// Draws the plots of the app file and reports each.
@@ -349,7 +358,11 @@ impl Project {
         let named =
             |name: &Option<toml::Spanned<String>>| name.as_ref().map(|model| self.model(model.get_ref())).transpose();
         let (transform, model) = (named(&config.transform)?, named(&config.model)?);
-        let engine = &self.inner.engine;
+        let engine = &self.inner.shown;
+        let mut reads = rules::tables_read(engine, &from)?;
+        for made in [&transform, &model].into_iter().flatten() {
+            reads.extend(made.reads.iter().cloned());
+        }
         let themes = [Theme::Light, Theme::Dark];
         let pictures = match &model {
             Some(named) => themes
@@ -368,6 +381,7 @@ impl Project {
             svg: drawn.next().unwrap_or_default(),
             dark: drawn.next().unwrap_or_default(),
             interactive,
+            reads,
         })
     }
 
@@ -507,10 +521,10 @@ fn declared(from: &str) -> Relation {
     }
 }
 
-fn named(name: &str, model: Model) -> NamedModel {
+fn named(name: &str, model: Model, reads: Vec<String>) -> NamedModel {
     let known = |key: &str| model.lineage.get(key).cloned().unwrap_or_default();
     let (trained, seconds) = (known("trained"), known("seconds").parse().unwrap_or(0.0));
-    NamedModel { name: name.to_owned(), model, trained, seconds }
+    NamedModel { name: name.to_owned(), model, trained, seconds, reads }
 }
 
 fn find<T>(map: &RwLock<IndexMap<String, Arc<T>>>, name: &str, kind: impl Fn(String) -> ErrorKind) -> Result<Arc<T>> {

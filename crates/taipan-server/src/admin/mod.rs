@@ -36,8 +36,9 @@ use taipan_web::{
 use self::shell::Link;
 pub(crate) use self::shell::Shell;
 use crate::State;
-use crate::access::Verb;
+use crate::access::{Verb, to_login};
 use crate::docs;
+use crate::error::Error;
 use crate::rights::Asker;
 
 static ASSETS: [Asset; 5] = [
@@ -139,6 +140,15 @@ fn missing(state: &State, message: String, hint: Option<String>, nearest: Option
     let shell = Shell::new(state, "Not Found", "")?;
     let values = Missing { shell: &shell, status: 404, title: "Not Found", message, hint, nearest };
     Ok(state.templates.render("error.html", &values)?.status(StatusCode::NOT_FOUND).into_response())
+}
+
+/// The page for a model or a plot that is not there, or not for whoever looks.
+fn unseen(state: &State, error: &Error, message: String, here: &str) -> Answer {
+    match error.status() {
+        StatusCode::NOT_FOUND => missing(state, message, error.told_hint().map(sentence), None),
+        StatusCode::UNAUTHORIZED => Err(to_login(here)),
+        status => Err(Problem::new(status, sentence(error.message()) + ".")),
+    }
 }
 
 /// A table with the columns that whoever looks is shown, or the page that is shown instead.

@@ -9,7 +9,7 @@ use taipan::{ErrorKind, NamedModel, class_names, inputs};
 use taipan_web::{HeaderMap, IntoResponse, Path, Problem, Query, Session, State as Shared, StatusCode, format, header};
 
 use super::shell::{Link, Shell};
-use super::{Answer, cell, missing, model_path, page as render};
+use super::{Answer, cell, model_path, page as render, unseen};
 use crate::State;
 
 #[derive(Serialize)]
@@ -76,9 +76,9 @@ pub(super) async fn page(
     headers: HeaderMap,
     session: Session,
 ) -> Answer {
-    render(state, move |state| match state.project.model(&name) {
+    render(state, move |state| match state.model_for(&state.access.visitor(&session), &name) {
         Ok(model) => show(state, &model, &pairs, &headers, &session),
-        Err(error) => missing(state, format!("There is no model “{name}”."), error.hint().map(super::sentence), None),
+        Err(error) => unseen(state, &error, format!("There is no model “{name}”."), &model_path(&name)),
     })
     .await
 }

@@ -65,7 +65,7 @@ pub(super) async fn everything(Shared(state): Shared<State>, Query(asked): Query
         let asker = state.access.visitor(&session);
         let search = Search::by_name("/", &asked.search, "Search tables, models, plots");
         let named = |name: &str| contains(name, &asked.search);
-        let (models, plots) = (state.project.models(), state.project.plots());
+        let (models, plots) = (state.models_for(&asker), state.plots_for(&asker));
         let plots = plots.iter().filter(|plot| named(&plot.name) || named(&plot.title));
         let values = Overview {
             shell: Shell::new(state, "Overview", "/")?.of(&session, asker.user()).search(search),

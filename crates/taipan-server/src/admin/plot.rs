@@ -4,7 +4,7 @@ use serde::Serialize;
 use taipan_web::{IntoResponse, Path, Session, State as Shared};
 
 use super::shell::{Link, Shell};
-use super::{Answer, missing, page as render, pictures, plot_path};
+use super::{Answer, page as render, pictures, plot_path, unseen};
 use crate::State;
 
 #[derive(Serialize)]
@@ -24,18 +24,15 @@ struct Plot {
 
 pub(super) async fn page(Shared(state): Shared<State>, Path(name): Path<String>, session: Session) -> Answer {
     render(state, move |state| {
-        let user = state.access.logged_in(&session);
-        let plot = match state.project.plot(&name) {
+        let asker = state.access.visitor(&session);
+        let plot = match state.plot_for(&asker, &name) {
             Ok(plot) => plot,
-            Err(error) => {
-                let hint = error.hint().map(super::sentence);
-                return missing(state, format!("There is no plot “{name}”."), hint, None);
-            }
+            Err(error) => return unseen(state, &error, format!("There is no plot “{name}”."), &plot_path(&name)),
         };
         let (light, dark) = pictures(&plot.name);
         let values = View {
             shell: Shell::new(state, &plot.title, &plot_path(&plot.name))?
-                .of(&session, user.as_ref())
+                .of(&session, asker.user())
                 .under([Link::new("Plots", "/#plots")]),
             plot: Plot { name: plot.name.clone(), title: plot.title.clone(), kind: plot.kind.clone(), light, dark },
         };

@@ -8,14 +8,14 @@ use taipan_web::{Problem, Session, User};
 
 use super::{model_path, plot_path, problem, table_path};
 use crate::State;
-use crate::access::{Access, Verb};
+use crate::access::Verb;
 use crate::rights::Asker;
 
 /// The links of one group in the rail, at most; its title leads to all.
 const LINKS: usize = 40;
 
 /// The frame of a page, as `base.html` shows it.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(crate) struct Shell {
     pub(super) site: String,
     pub(super) title: String,
@@ -38,9 +38,9 @@ pub(crate) struct Shell {
 }
 
 /// All tables, to be listed for whoever turns out to look.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Tables {
-    access: Option<Access>,
+    state: Option<State>,
     all: Vec<Arc<Table>>,
 }
 
@@ -73,17 +73,8 @@ impl Shell {
     pub(crate) fn new(state: &State, title: &str, here: &str) -> Result<Self, Problem> {
         let project = &state.project;
         let tables = project.store().tables().map_err(|error| problem(&error))?;
-        let (models, plots) = (project.models(), project.plots());
-        let tables = Tables { access: Some(state.access.clone()), all: tables };
-        let rail = vec![
-            tables.group(None),
-            Group::new(
-                "Models",
-                "/#models",
-                models.iter().map(|model| Link::new(&model.name, model_path(&model.name))),
-            ),
-            Group::new("Plots", "/#plots", plots.iter().map(|plot| Link::new(&plot.title, plot_path(&plot.name)))),
-        ];
+        let tables = Tables { state: Some(state.clone()), all: tables };
+        let rail = tables.rail(None);
         Ok(Self {
             site: project.name().to_owned(),
             title: title.to_owned(),
@@ -123,11 +114,10 @@ impl Shell {
         if let Some(user) = user {
             self.user = Some(user.name().to_owned());
             self.is_administrator = user.is_administrator();
-            self.may_write = self.tables.access.as_ref().is_some_and(|access| access.allows(Some(user), Verb::Write));
+            let state = self.tables.state.as_ref();
+            self.may_write = state.is_some_and(|state| state.access.allows(Some(user), Verb::Write));
             self.csrf = session.csrf_token();
-            if let Some(first) = self.rail.first_mut() {
-                *first = self.tables.group(Some(user));
-            }
+            self.rail = self.tables.rail(Some(user));
         }
         self
     }
@@ -145,12 +135,20 @@ impl Shell {
 }
 
 impl Tables {
-    /// Those that somebody may read.
-    fn group(&self, user: Option<&User>) -> Group {
-        let asker = self.access.as_ref().map(|access| Asker::new(access, user.cloned()));
-        let is_readable = |table: &Table| asker.as_ref().is_some_and(|asker| asker.rows(table, Verb::Read).is_some());
-        let links = self.all.iter().filter(|table| is_readable(table)).map(|table| Link::to_table(&table.name));
-        Group::new("Tables", "/admin", links.collect::<Vec<_>>().into_iter())
+    /// Those that somebody may read, and what was made of them.
+    fn rail(&self, user: Option<&User>) -> Vec<Group> {
+        let Some(state) = &self.state else { return Vec::new() };
+        let asker = Asker::new(&state.access, user.cloned());
+        let tables = self.all.iter().filter(|table| asker.rows(table, Verb::Read).is_some());
+        let tables: Vec<Link> = tables.map(|table| Link::to_table(&table.name)).collect();
+        let (models, plots) = (state.models_for(&asker), state.plots_for(&asker));
+        let models = models.iter().map(|model| Link::new(&model.name, model_path(&model.name)));
+        let plots = plots.iter().map(|plot| Link::new(&plot.title, plot_path(&plot.name)));
+        vec![
+            Group::new("Tables", "/admin", tables.into_iter()),
+            Group::new("Models", "/#models", models),
+            Group::new("Plots", "/#plots", plots),
+        ]
     }
 }
 

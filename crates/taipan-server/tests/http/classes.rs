@@ -51,6 +51,22 @@ fields.book = { type = "integer", references = "Book", primary_key = true }
 fields.tag = { type = "integer", references = "Tag", primary_key = true }
 read = "tag <> 2"
 
+[class.Post]
+bases = ["Owned"]
+metaclass = "Resource"
+table = "posts"
+fields.text = { type = "text" }
+read = "public"
+write = "user"
+
+[class.Guestbook]
+bases = ["Owned"]
+metaclass = "Resource"
+table = "guestbook"
+fields.text = { type = "text" }
+read = "public"
+write = "public"
+
 [class.Report]
 metaclass = "Resource"
 table = "reports"
@@ -318,6 +334,56 @@ async fn hidden_fields_never_leave() {
         };
         assert_eq!(patch(tag.clone()).await.status(), 204);
         assert_eq!(patch(tag).await.status(), 412, "the version has moved on");
+    }
+}
+
+#[tokio::test]
+async fn what_the_server_keeps_is_not_for_clients_to_set() {
+    for site in sites(&Options::new()) {
+        let forged = json!({
+            "title": "forged", "owner": "ada", "version": 9, "created_at": "2001-01-01T00:00:00",
+            "updated_at": "2001-01-01T00:00:00", "created_by": "bob", "updated_by": "bob",
+        });
+        let kept = |note: &Value| {
+            assert_eq!((&note["owner"], &note["created_by"]), (&json!("ada"), &json!("ada")), "{note}");
+            assert!(!note["created_at"].as_str().unwrap_or("2001").starts_with("2001"), "{note}");
+            assert!(!note["updated_at"].as_str().unwrap_or("2001").starts_with("2001"), "{note}");
+        };
+        let rows = json!([forged, { "title": "another" }]);
+        let path = "/api/notes?columns=title,version,created_at,updated_at,created_by,updated_by";
+        for (path, body) in [("/api/notes", &forged), (path, &rows)] {
+            let made = site.send("ada", Method::POST, path, "return=representation", body).await.assert_status(201);
+            for note in made.json().as_array().expect("rows") {
+                kept(note);
+                assert_eq!(note["version"], 1);
+            }
+        }
+        let note = site.rows("ada", "/api/notes?title=eq.forged&limit=1").await;
+        let path = format!("/api/notes?id=eq.{}", note[0]["id"]);
+        for method in [Method::PATCH, Method::PUT] {
+            let mut body = forged.clone();
+            body["id"] = note[0]["id"].clone();
+            body["stars"] = json!(1);
+            body["book"] = Value::Null;
+            body["secret"] = Value::Null;
+            let answer = site.send("ada", method.clone(), &path, "return=representation", &body).await;
+            let note = answer.assert_status(200).json()[0].clone();
+            kept(&note);
+            assert_eq!(note["version"], if method == Method::PATCH { json!(2) } else { json!(3) }, "{method}");
+        }
+        // Only staff may say whose a row is.
+        let (text, theirs) = (json!({ "text": "x" }), json!({ "text": "x", "owner": "bob" }));
+        for (user, path, mine, forged) in
+            [("ada", "/api/posts", 201, 403), ("staff", "/api/posts", 201, 201), ("", "/api/guestbook", 201, 401)]
+        {
+            assert_eq!(site.send(user, Method::POST, path, "", &text).await.status(), mine, "{user} {path}");
+            assert_eq!(site.send(user, Method::POST, path, "", &theirs).await.status(), forged, "{user} {path}");
+            let own = format!("{path}?id=eq.1");
+            let patched = site.send(user, Method::PATCH, &own, "", &theirs).await.status();
+            assert_eq!(patched, if forged == 201 { 204 } else { forged }, "{user} {path}");
+        }
+        let given = site.send("staff", Method::PATCH, &path, "return=representation", &json!({ "owner": "bob" })).await;
+        assert_eq!(given.assert_status(200).json()[0]["owner"], "bob");
     }
 }
 

@@ -11,6 +11,7 @@ mod plots;
 mod related;
 mod rest;
 mod security;
+mod shown;
 mod write;
 
 use taipan::{Project, ProjectOptions};

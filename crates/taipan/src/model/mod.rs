@@ -101,6 +101,15 @@ impl TrainOptions {
         self
     }
 
+    /// Leaves out more columns, which the data may not have; never the target.
+    #[must_use]
+    pub(crate) fn exclude_also(mut self, columns: Vec<String>) -> Self {
+        let is_new = |name: &String| self.target.as_ref() != Some(name) && !self.exclude.contains(name);
+        let new: Vec<String> = columns.into_iter().filter(is_new).collect();
+        self.exclude.extend(new);
+        self
+    }
+
     /// Keeps a fraction of the rows (0 ≤ x < 1) for testing, drawn as scikit-learn's `train_test_split` draws it.
     #[must_use]
     pub fn test_size(mut self, fraction: f64) -> Self {
@@ -197,6 +206,8 @@ pub struct NamedModel {
     pub trained: String,
     /// How long that took, in seconds.
     pub seconds: f64,
+    /// The tables of the database that it was learnt from.
+    pub reads: Vec<String>,
 }
 
 impl NamedModel {

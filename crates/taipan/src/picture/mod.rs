@@ -107,6 +107,8 @@ pub struct NamedPlot {
     pub dark: Arc<str>,
     /// Both once more, as [`taipan_plot::SCRIPT`] makes them interactive.
     pub interactive: [Arc<str>; 2],
+    /// The tables of the database that it was made of.
+    pub reads: Vec<String>,
 }
 
 /// Draws a plot of `relation`. A scatter of more than 100,000 rows is drawn as they come, in bounded memory.
