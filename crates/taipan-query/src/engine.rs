@@ -24,6 +24,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{FileScan, Recipe};
 use crate::names::resolve;
+use crate::parameters::{Named, Param, bind};
 use crate::rows::Rows;
 use crate::shape::Shape;
 use crate::tables::{Catalog, Reach, ReadFile, Withheld};
@@ -136,14 +137,8 @@ impl Engine {
     ///
     /// Errors: the statement cannot be parsed, by its place; the tables cannot be listed.
     pub fn tables(&self, text: &str) -> Result<Vec<String>> {
-        let state = self.session()?.state();
-        let dialect = state.config().options().sql_parser.dialect;
         let mut names = TableNames::default();
-        if let Statement::Statement(mut statement) =
-            state.sql_to_statement(text, &dialect).map_err(Error::from_datafusion)?
-        {
-            walk(&mut statement, &mut names);
-        }
+        self.parsed(text, &mut names)?;
         let mut tables = Vec::new();
         for name in names.0 {
             if let Some(table) = self.inner.catalog.stored(&name)?
@@ -153,6 +148,18 @@ impl Engine {
             }
         }
         Ok(tables)
+    }
+
+    /// Walks through a statement that is not planned.
+    fn parsed(&self, text: &str, pass: &mut dyn Pass) -> Result<()> {
+        let state = self.session()?.state();
+        let dialect = state.config().options().sql_parser.dialect;
+        if let Statement::Statement(mut statement) =
+            state.sql_to_statement(text, &dialect).map_err(Error::from_datafusion)?
+        {
+            walk(&mut statement, pass);
+        }
+        Ok(())
     }
 
     fn over(catalog: Catalog, resources: Arc<Resources>) -> Self {
@@ -192,7 +199,7 @@ impl Engine {
     ///
     /// Errors: as [`sql`](Self::sql).
     pub fn scans(&self, text: &str) -> Result<Vec<String>> {
-        let query = Query { text: text.to_owned(), columns: None, widening: false };
+        let query = Query { text: text.to_owned(), ..Query::default() };
         let physical = self.block_on(async {
             let (physical, ..) = self.physical(&query, Types::Settled).await?;
             Ok::<_, Error>(physical)
@@ -223,14 +230,30 @@ impl Engine {
     /// Errors name the place in the text, or the unknown name with the nearest known one. Rows of a plain
     /// filter or projection come in the order of the file or table.
     pub fn sql(&self, text: &str) -> Result<Rows> {
-        self.run(Query { text: text.to_owned(), columns: None, widening: false })
+        self.sql_with(text, &[])
+    }
+
+    /// The same for a statement with parameters (`$name`), each with its value.
+    ///
+    /// Errors: besides those of [`sql`](Self::sql), a parameter without a value, or one that does not fit.
+    pub fn sql_with(&self, text: &str, values: &[(String, Param)]) -> Result<Rows> {
+        self.run(Query { text: text.to_owned(), values: values.to_vec(), ..Query::default() })
+    }
+
+    /// The names of a statement's parameters, each once, in order.
+    ///
+    /// Errors: the statement cannot be parsed, by its place.
+    pub fn parameters(&self, text: &str) -> Result<Vec<String>> {
+        let mut named = Named::default();
+        self.parsed(text, &mut named)?;
+        Ok(named.0)
     }
 
     /// The same, of whose columns only `columns` are wanted, in that order.
     ///
     /// Errors: besides those of [`sql`](Self::sql), [`ErrorKind::UnknownColumn`] with the nearest name.
     pub fn select(&self, text: &str, columns: &[String]) -> Result<Rows> {
-        self.run(Query { text: text.to_owned(), columns: Some(columns.to_vec()), widening: false })
+        self.run(Query { text: text.to_owned(), columns: Some(columns.to_vec()), ..Query::default() })
     }
 
     /// The same for one who takes batches as their types are known: of a plain `SELECT` of a file's columns they are those
@@ -239,7 +262,8 @@ impl Engine {
     ///
     /// Errors: those of [`select`](Self::select).
     pub fn select_widening(&self, text: &str, columns: &[String]) -> Result<Rows> {
-        self.run(Query { text: text.to_owned(), columns: Some(columns.to_vec()), widening: true })
+        let columns = Some(columns.to_vec());
+        self.run(Query { text: text.to_owned(), columns, widening: true, ..Query::default() })
     }
 
     fn run(&self, query: Query) -> Result<Rows> {
@@ -299,7 +323,7 @@ impl Engine {
     }
 
     async fn optimized(&self, query: &Query, state: &SessionState) -> Result<LogicalPlan> {
-        let mut plan = self.plan(&query.text, state).await?;
+        let mut plan = bind(self.plan(&query.text, state).await?, &query.values)?;
         if let Some(columns) = &query.columns {
             let wanted = columns.iter().map(|name| Expr::Column(Column::from_name(name)));
             plan = LogicalPlanBuilder::from(plan)
@@ -342,9 +366,10 @@ impl Engine {
 }
 
 /// What was asked for.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Query {
     text: String,
+    values: Vec<(String, Param)>,
     columns: Option<Vec<String>>,
     /// Whether later batches may have wider types.
     widening: bool,

@@ -24,6 +24,7 @@ mod engine;
 mod error;
 mod files;
 mod names;
+mod parameters;
 mod predicate;
 mod rows;
 mod shape;
@@ -33,5 +34,6 @@ mod whole;
 
 pub use engine::{Engine, EngineOptions};
 pub use error::{Error, ErrorKind, Result};
+pub use parameters::Param;
 pub use rows::Rows;
 pub use tables::{Reach, Withheld};

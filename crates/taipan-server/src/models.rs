@@ -1,21 +1,23 @@
 //! The application's models: `GET /models`, `GET /models/{name}`, and `POST /models/{name}/predict`.
 //!
-//! Rows to predict for come as JSON objects or as CSV with a header, and predictions go back in the same form, under
-//! the name of the model's target, of a cluster, or of a transformer's new columns.
+//! Rows to predict for come as JSON objects, as CSV with a header or as Arrow's stream, and predictions go back in the same
+//! form unless another is asked for, under the name of the model's target, of a cluster, or of a transformer's new columns;
+//! with `proba=true`, the probabilities of the classes beside them.
 
 use serde_json::{Map, Value, json};
+use taipan::arrow::array::RecordBatch;
 use taipan::learn::Attribute;
-use taipan::{NamedModel, attribute_json, class_names, inputs};
+use taipan::{NamedModel, Predictions, Samples, attribute_json, class_names, inputs};
 use taipan_web::axum::http::Extensions;
-use taipan_web::header::CONTENT_TYPE;
+use taipan_web::header::{ACCEPT, CONTENT_TYPE};
 use taipan_web::{
-    Bytes, HeaderMap, HeaderValue, IntoResponse, Json, Path, Response, Router, State as Shared, StatusCode, format, get,
+    Bytes, HeaderMap, IntoResponse, Json, Path, RawQuery, Response, Router, State as Shared, StatusCode, format, get,
 };
 
 use crate::State;
 use crate::error::{Error, Result};
-use crate::rest::csv_field;
-use crate::rows;
+use crate::rest::Media;
+use crate::{forms, rows};
 
 pub(crate) fn routes() -> Router<State> {
     Router::new()
@@ -84,85 +86,102 @@ fn summary(named: &NamedModel) -> Value {
     })
 }
 
-/// The forms in which rows come and predictions go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Json,
-    Csv,
+/// Rows in a request's body.
+enum Sent {
+    Objects(Vec<Map<String, Value>>),
+    Batches(Vec<RecordBatch>),
 }
 
-impl Form {
-    /// The form of a body, by its content type; JSON where none is said.
-    fn of(headers: &HeaderMap) -> Result<Self> {
-        let Some(value) = headers.get(CONTENT_TYPE) else {
-            return Ok(Self::Json);
-        };
-        let text = value.to_str().unwrap_or("?");
-        let kind = text.split(';').next().unwrap_or_default().trim();
-        if kind.eq_ignore_ascii_case("application/json") {
-            Ok(Self::Json)
-        } else if kind.eq_ignore_ascii_case("text/csv") {
-            Ok(Self::Csv)
-        } else {
-            Err(Error::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                format!("rows cannot be read from '{text}'"),
-            )
-            .hint("Send application/json or text/csv."))
+impl Sent {
+    /// Errors: rows that cannot be read, by row and place.
+    fn read(form: Media, body: &Bytes) -> Result<Self> {
+        Ok(match form {
+            Media::Csv => Self::Objects(rows::from_csv(body)?),
+            Media::Arrow => Self::Batches(rows::from_arrow(body)?),
+            _ => Self::Objects(rows::from_json(body)?),
+        })
+    }
+
+    fn samples(&self) -> Samples<'_> {
+        match self {
+            Self::Objects(rows) => Samples::Objects(rows),
+            Self::Batches(batches) => Samples::Batches(batches),
         }
     }
+}
+
+/// The form of a body, by its content type; JSON where none is said.
+fn sent_form(headers: &HeaderMap) -> Result<Media> {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return Ok(Media::Json);
+    };
+    let text = value.to_str().unwrap_or("?");
+    let kind = text.split(';').next().unwrap_or_default().trim();
+    let is = |known: &str| kind.eq_ignore_ascii_case(known);
+    if is("application/json") {
+        Ok(Media::Json)
+    } else if is("text/csv") {
+        Ok(Media::Csv)
+    } else if is("application/vnd.apache.arrow.stream") {
+        Ok(Media::Arrow)
+    } else {
+        Err(Error::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            format!("rows cannot be read from '{text}'"),
+        )
+        .hint("Send application/json, text/csv or application/vnd.apache.arrow.stream."))
+    }
+}
+
+/// The form of the answer: as asked for, and where anything will do, as the rows came.
+fn answer_form(headers: &HeaderMap, sent: Media) -> Result<Media> {
+    let mut ranges = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
+    if ranges.peek().is_none() || ranges.any(|value| value.contains("*/*")) {
+        return Ok(sent);
+    }
+    Media::negotiate(headers)
 }
 
 pub(crate) async fn predict(
     Shared(state): Shared<State>,
     Path(name): Path<String>,
+    RawQuery(query): RawQuery,
     extensions: Extensions,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response> {
-    let form = Form::of(&headers)?;
+    let form = sent_form(&headers)?;
+    let media = answer_form(&headers, form)?;
+    let proba = proba(query.as_deref().unwrap_or_default())?;
     // Known before the body is read, so that a wrong name is told as such.
-    let _ = state.model_for(&state.reader(&headers, &extensions)?, &name)?;
+    let named = state.model_for(&state.reader(&headers, &extensions)?, &name)?;
     crate::work::blocking(move || {
-        let rows = match form {
-            Form::Json => rows::from_json(&body)?,
-            Form::Csv => rows::from_csv(&body)?,
-        };
-        let predictions = state.project.predict(&name, &rows)?;
-        Ok::<_, Error>(match form {
-            Form::Json => Json(predictions).into_response(),
-            Form::Csv => csv_answer(&predictions),
-        })
+        let sent = Sent::read(form, &body)?;
+        let predictions = Predictions::of(&named.model, sent.samples(), proba)?;
+        answer(&predictions, media)
     })
     .await
 }
 
-fn csv_answer(predictions: &[Map<String, Value>]) -> Response {
-    let mut text = String::with_capacity(predictions.len() * 20 + 64);
-    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
-        for (at, cell) in cells.enumerate() {
-            text.push_str(if at > 0 { "," } else { "" });
-            csv_field(&mut text, cell);
+/// Whether the probabilities of the classes are asked for.
+fn proba(query: &str) -> Result<bool> {
+    match query.split('&').find_map(|pair| pair.strip_prefix("proba=")) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(other) => {
+            let message = format!("proba is true or false, not '{other}'");
+            Err(Error::new(StatusCode::BAD_REQUEST, "invalid_input", message))
         }
-        text.push('\n');
-    };
-    if let Some(first) = predictions.first() {
-        line(&mut first.keys().map(String::as_str));
     }
-    for row in predictions {
-        let cells: Vec<String> = row.values().map(cell).collect();
-        line(&mut cells.iter().map(String::as_str));
-    }
-    ([(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"))], text).into_response()
 }
 
-fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+fn answer(predictions: &Predictions, media: Media) -> Result<Response> {
+    if media == Media::Json {
+        return Ok(Json(predictions.objects()).into_response());
     }
+    let batch = predictions.batch()?;
+    forms::answer(&batch.schema(), std::slice::from_ref(&batch), media)
 }
 
 #[cfg(test)]
@@ -172,10 +191,11 @@ mod tests {
     #[test]
     fn the_content_type_says_the_form() {
         let cases = [
-            (None, Ok(Form::Json)),
-            (Some("application/json"), Ok(Form::Json)),
-            (Some("Application/JSON; charset=utf-8"), Ok(Form::Json)),
-            (Some("text/csv; header=present"), Ok(Form::Csv)),
+            (None, Ok(Media::Json)),
+            (Some("application/json"), Ok(Media::Json)),
+            (Some("Application/JSON; charset=utf-8"), Ok(Media::Json)),
+            (Some("text/csv; header=present"), Ok(Media::Csv)),
+            (Some("application/vnd.apache.arrow.stream"), Ok(Media::Arrow)),
             (Some("application/xml"), Err("unsupported_media_type")),
         ];
         for (kind, expected) in cases {
@@ -183,7 +203,7 @@ mod tests {
             if let Some(kind) = kind {
                 headers.insert(CONTENT_TYPE, kind.parse().expect("a header value"));
             }
-            assert_eq!(Form::of(&headers).map_err(|error| error.code()), expected, "{kind:?}");
+            assert_eq!(sent_form(&headers).map_err(|error| error.code()), expected, "{kind:?}");
         }
     }
 

@@ -3,6 +3,8 @@
 //!
 //! `GET /openapi.json` and `GET /api/` serve it; `docs.rs` shows it to people.
 
+mod queries;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
@@ -46,6 +48,7 @@ pub(crate) fn describe(state: &State, asker: &Asker) -> Result<Value> {
         }
     }
     document.models(&state.models_for(asker));
+    document.queries(&state.queries_for(asker)?);
     let plots = state.plots_for(asker);
     document.plots(&plots.iter().map(|plot| plot.name.as_str()).collect::<Vec<_>>());
     if state.access.allows(asker.user(), Verb::Write) || asker.user().is_none() {

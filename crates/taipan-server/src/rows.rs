@@ -1,6 +1,9 @@
 //! Rows in a request's body: JSON objects, or CSV with a header, read to objects by field name.
 
+use arrow_ipc::reader::StreamReader;
 use serde_json::{Map, Number, Value};
+use taipan::arrow::array::RecordBatch;
+use taipan::arrow::error::ArrowError;
 use taipan_web::StatusCode;
 
 use crate::error::{Error, Result};
@@ -9,6 +12,16 @@ pub(crate) type Row = Map<String, Value>;
 
 /// Names, and lines of texts by them.
 pub(crate) type Texts = (Vec<String>, Vec<Vec<Option<String>>>);
+
+/// Arrow's stream of record batches.
+///
+/// # Errors
+/// Bytes that are none.
+pub(crate) fn from_arrow(body: &[u8]) -> Result<Vec<RecordBatch>> {
+    let no_stream = |error: ArrowError| invalid(format!("the body is no Arrow stream: {error}"));
+    let reader = StreamReader::try_new(body, None).map_err(no_stream)?;
+    reader.map(|batch| batch.map_err(no_stream)).collect()
+}
 
 /// An array of objects, or one object.
 ///

@@ -1,9 +1,9 @@
-//! The models and plots that somebody may see. What was made of rows tells of them, so it is for those who may read all the
+//! The models, plots and queries that somebody may see. What was made of rows tells of them, so it is for those who may read all the
 //! tables that it was made of, whole.
 
 use std::sync::Arc;
 
-use taipan::{NamedModel, NamedPlot};
+use taipan::{NamedModel, NamedPlot, NamedQuery};
 use taipan_web::{HeaderMap, axum::http::Extensions};
 
 use crate::State;
@@ -32,6 +32,16 @@ impl State {
         let mut plots = self.project.plots();
         plots.retain(|plot| asker.reads_whole(self.project.store(), &plot.reads));
         plots
+    }
+
+    /// The queries that somebody may ask.
+    ///
+    /// # Errors
+    /// The tables cannot be listed.
+    pub(crate) fn queries_for(&self, asker: &Asker) -> Result<Vec<NamedQuery>> {
+        let mut queries = self.project.named_queries()?;
+        queries.retain(|query| asker.reads_whole(self.project.store(), &query.reads));
+        Ok(queries)
     }
 
     /// A model by its name.

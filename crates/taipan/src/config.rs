@@ -44,6 +44,9 @@ pub struct Config {
     /// `[model.NAME]`
     #[serde(default, rename = "model")]
     pub models: IndexMap<String, ModelConfig>,
+    /// `[query.NAME]`
+    #[serde(default, rename = "query")]
+    pub queries: IndexMap<String, QueryConfig>,
     /// `[plot.NAME]`
     #[serde(default, rename = "plot")]
     pub plots: IndexMap<String, PlotConfig>,
@@ -120,6 +123,16 @@ pub struct ModelConfig {
     pub n_iter: Option<Spanned<usize>>,
     /// The score to judge by, named as in scikit-learn; accuracy or R² when absent.
     pub scoring: Option<Spanned<String>>,
+}
+
+/// `[query.NAME]`: what others may ask.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueryConfig {
+    /// What it tells, for people.
+    pub title: Option<String>,
+    /// A `SELECT` over the tables of the database, whose parameters are named `$name`.
+    pub sql: Spanned<String>,
 }
 
 /// `[plot.NAME]`: what to draw.
@@ -360,6 +373,12 @@ impl Source<'_> {
             }
             if let (Some(record), Err(error)) = (&source.record, source.reading()) {
                 return Err(self.error(&record.span(), error.to_string()));
+            }
+        }
+        for (name, query) in &config.queries {
+            if config.models.contains_key(name) {
+                let message = format!("there is a model '{name}' too: a call of '{name}' would be either");
+                return Err(self.error(&query.sql.span(), message));
             }
         }
         for model in config.models.values() {

@@ -28,6 +28,7 @@ mod filtering;
 mod frame;
 mod import;
 mod model;
+mod named_query;
 mod picture;
 pub mod prelude;
 mod project;
@@ -43,9 +44,10 @@ pub use filtering::filter_file;
 pub use frame::{DataFrame, Expr, LazyFrame, Row, Series, col, read_csv, read_file};
 pub use import::{Drift, Existing, ImportOptions, Imported, Outcome, import_file};
 pub use model::{
-    BestParams, Evaluation, Input, NamedModel, Prediction, Searched, TrainOptions, answer_schema, attribute_json,
-    class_names, evaluate, export_onnx, inputs, load_model, predict, search, train, transform,
+    BestParams, Evaluation, Input, NamedModel, Prediction, Predictions, Samples, Searched, TrainOptions, answer_schema,
+    attribute_json, class_names, evaluate, export_onnx, inputs, load_model, predict, search, train, transform,
 };
+pub use named_query::NamedQuery;
 pub use picture::{NamedPlot, PlotOptions, plot, plot_batch, plot_model, png};
 pub use project::{Drawn, NewStore, Project, ProjectOptions, Trained, open_database};
 pub use relation::Relation;

@@ -22,7 +22,8 @@ use taipan_store::{Artifact, Count, ErrorKind as StoreErrorKind, Migration, Orig
 use crate::config::{self, Config, ModelConfig, PlotConfig};
 use crate::error::{Error, ErrorKind, Result, nearest};
 use crate::import::{Existing, ImportOptions, Imported, Outcome, hex, import_file};
-use crate::model::{NamedModel, Training, predict_objects};
+use crate::model::{NamedModel, Predictions, Samples, Training};
+use crate::named_query::NamedQuery;
 use crate::picture::{NamedPlot, draw, plot_model};
 use crate::relation::Relation;
 use crate::rules;
@@ -163,6 +164,9 @@ impl Project {
                 .store(store.get().clone()),
         )?;
         let shown = engine.withholding(rules::withheld(&config.classes));
+        for (name, query) in &config.queries {
+            let _ = NamedQuery::new(&shown, name, query).map_err(|error| within("query", name, error))?;
+        }
         let name = config.app.name.clone().unwrap_or_else(|| found.name());
         Ok(Self {
             inner: Arc::new(Inner {
@@ -183,6 +187,15 @@ impl Project {
     /// The application's name.
     pub fn name(&self) -> &str {
         &self.inner.name
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The engine over what may be shown of the tables.
+    pub(crate) fn shown(&self) -> &Engine {
+        &self.inner.shown
     }
 
     /// The classes of its app file.
@@ -433,7 +446,7 @@ impl Project {
     ///
     /// Errors: a missing or wrong field by row (from 1) and name.
     pub fn predict(&self, name: &str, rows: &[Map<String, Value>]) -> Result<Vec<Map<String, Value>>> {
-        predict_objects(&self.model(name)?.model, rows)
+        Ok(Predictions::of(&self.model(name)?.model, Samples::Objects(rows), false)?.objects())
     }
 
     /// The drawn plots, in the app file's order.

@@ -25,14 +25,13 @@ use taipan::store::{Store, Table};
 use taipan_web::axum::extract::FromRequest;
 use taipan_web::axum::extract::rejection::PathRejection;
 use taipan_web::header::ALLOW;
-use taipan_web::{
-    Bytes, HeaderValue, IntoResponse, Method, Path, Request, Response, Router, StatusCode, any, get, post,
-};
+use taipan_web::{Bytes, HeaderValue, IntoResponse, Method, Path, Request, Response, Router, StatusCode, any, get};
 
 pub(crate) use self::changes::{Changes, Event};
 pub(crate) use self::csv::{field as csv_field, rows as csv_rows};
 pub(crate) use self::embed::Tables;
-pub(crate) use self::query::parse_query;
+pub(crate) use self::query::{decode, parse_query};
+pub(crate) use self::request::Media;
 pub(crate) use crate::error::Error;
 
 use self::read::Read;
@@ -46,7 +45,7 @@ pub(crate) fn routes() -> Router<State> {
     Router::new()
         .route("/api", get(crate::openapi::document))
         .route("/api/", get(crate::openapi::document))
-        .route("/api/rpc/{name}", post(crate::models::predict))
+        .route("/api/rpc/{name}", get(crate::queries::call).post(crate::queries::call))
         .route("/api/{table}", any(table))
         .route("/api/{table}/changes", get(listen))
         .route("/api/{table}/{*rest}", any(|| async { Error::no_such_path() }))

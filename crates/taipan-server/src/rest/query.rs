@@ -95,7 +95,7 @@ impl Tables for Alone {
 }
 
 /// Undoes percent-encoding, and `+` for a space.
-pub(super) fn decode(encoded: &str) -> Result<Cow<'_, str>> {
+pub(crate) fn decode(encoded: &str) -> Result<Cow<'_, str>> {
     if !encoded.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
         return Ok(Cow::Borrowed(encoded));
     }

@@ -12,7 +12,7 @@ const RANGE_UNIT: HeaderName = HeaderName::from_static("range-unit");
 
 /// The forms an answer can take, most usual first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Media {
+pub(crate) enum Media {
     /// An array of row objects.
     Json,
     /// The same, without members that are null.
@@ -31,7 +31,7 @@ pub(super) const AVAILABLE: &str = "application/json, application/vnd.pgrst.obje
 
 impl Media {
     /// The type to send, from the `Accept` headers: the best by quality, then by order. None at all accepts all.
-    pub(super) fn negotiate(headers: &HeaderMap) -> Result<Self> {
+    pub(crate) fn negotiate(headers: &HeaderMap) -> Result<Self> {
         let mut best: Option<(Self, u16)> = None;
         let mut asked = false;
         for value in headers.get_all(ACCEPT) {
@@ -55,7 +55,7 @@ impl Media {
         }
     }
 
-    pub(super) fn content_type(self) -> &'static str {
+    pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json; charset=utf-8",
             Self::Object => "application/vnd.pgrst.object+json; charset=utf-8",

@@ -28,6 +28,8 @@ metaclass = "Resource"
 table = "houses"
 fields.area = { type = "integer" }
 fields.price = { type = "integer" }
+fields.kind = { type = "text" }
+fields.sold = { type = "date" }
 read = "public"
 
 [model.income]
@@ -42,8 +44,23 @@ target = "income"
 
 [model.price]
 estimator = "LinearRegression"
-from = "houses"
+from = "SELECT area, price FROM houses"
 target = "price"
+
+[model.kind]
+estimator = "DecisionTreeClassifier"
+from = "SELECT area, kind FROM houses"
+target = "kind"
+
+[query.cheap]
+title = "Houses below a price"
+sql = "SELECT area, kind FROM houses WHERE price < $most ORDER BY area"
+
+[query.sold]
+sql = "SELECT area FROM houses WHERE sold >= $since AND (kind = $kind OR $kind IS NULL) ORDER BY area"
+
+[query.rich]
+sql = "SELECT * FROM people WHERE income >= $least"
 
 [plot.ages]
 from = "people"
@@ -77,7 +94,10 @@ fn open(app: &str) -> (Project, TempDir) {
         store,
         "INSERT INTO people (age, income, weight, owner) VALUES (20, 40, 9, 'ada'), (30, 60, 7, 'ada'), (40, 80, 1, 'bob')",
     );
-    execute(store, "INSERT INTO houses (area, price) VALUES (10, 100), (20, 200), (30, 300)");
+    execute(
+        store,
+        "INSERT INTO houses (area, price, kind, sold) VALUES (10, 100, 'small', '2024-01-31'), (20, 200, 'small', '2024-03-01'), (30, 300, 'large', NULL)",
+    );
     execute(store, "INSERT INTO houses (area, price, deleted_at) VALUES (10, 9000, '2024-01-01 00:00:00')");
     (project, folder)
 }
@@ -123,15 +143,15 @@ async fn what_was_made_of_rows_is_for_those_who_may_read_them() {
     let site = Site::new();
     for (user, closed) in [("", 401), ("ada", 403), ("staff", 200), ("root", 200)] {
         let all = closed == 200;
-        let of = |names: [&str; 3]| -> Vec<String> {
+        let of = |names: &[&str]| -> Vec<String> {
             names
                 .iter()
                 .filter(|name| all || !["income", "joined", "ages"].contains(name))
                 .map(ToString::to_string)
                 .collect()
         };
-        assert_eq!(site.names(user, "/models").await, of(["income", "joined", "price"]), "{user}");
-        assert_eq!(site.names(user, "/plots").await, of(["ages", "prices", "residuals"]), "{user}");
+        assert_eq!(site.names(user, "/models").await, of(&["income", "joined", "price", "kind"]), "{user}");
+        assert_eq!(site.names(user, "/plots").await, of(&["ages", "prices", "residuals"]), "{user}");
         for (path, expected) in [
             ("/models/income", closed),
             ("/models/joined", closed),
@@ -149,12 +169,16 @@ async fn what_was_made_of_rows_is_for_those_who_may_read_them() {
             ("/models/income/predict", json!({ "age": 50 }), closed),
             ("/api/rpc/income", json!({ "age": 50 }), closed),
             ("/api/rpc/price", json!({ "area": 50 }), 200),
+            ("/api/rpc/rich", json!({ "least": 50 }), closed),
+            ("/api/rpc/cheap", json!({ "most": 50 }), 200),
         ] {
             let _ = site.send(user, Method::POST, path, &row).await.assert_status(expected);
         }
         let document = site.send(user, Method::GET, "/openapi.json", &Value::Null).await.json();
         let paths = document["paths"].as_object().expect("paths");
         assert_eq!(paths.contains_key("/models/income/predict"), all, "{user}");
+        assert_eq!(paths.contains_key("/api/rpc/rich"), all, "{user}");
+        assert_eq!(paths["/api/rpc/cheap"]["post"]["summary"], "Houses below a price");
         assert!(paths.contains_key("/models/price/predict"), "{user}");
     }
 }
@@ -195,4 +219,108 @@ fn a_hidden_field_cannot_be_named_by_a_model() {
     let (project, _folder) = open(&app);
     let error = project.train(|_| ()).unwrap_err().to_string();
     assert!(error.contains("model 'income'") && error.contains("weight"), "{error}");
+}
+
+#[tokio::test]
+async fn named_queries_are_called_with_their_parameters() {
+    let site = Site::new();
+    let (post, get) = (Method::POST, Method::GET);
+    for (method, path, body, expected) in [
+        (
+            &post,
+            "/api/rpc/cheap",
+            json!({ "most": 250 }),
+            json!([{ "area": 10, "kind": "small" }, { "area": 20, "kind": "small" }]),
+        ),
+        (&post, "/api/rpc/cheap", json!({ "most": 100.5 }), json!([{ "area": 10, "kind": "small" }])),
+        (&get, "/api/rpc/cheap?most=101", Value::Null, json!([{ "area": 10, "kind": "small" }])),
+        (&post, "/api/rpc/cheap", json!({ "most": null }), json!([])),
+        (&post, "/api/rpc/sold", json!({ "since": "2024-02-01", "kind": null }), json!([{ "area": 20 }])),
+        (&get, "/api/rpc/sold?since=2024-01-01&kind=small", Value::Null, json!([{ "area": 10 }, { "area": 20 }])),
+        (&get, "/api/rpc/sold?since=2024-01-01&kind=it%27s%20%24most", Value::Null, json!([])),
+    ] {
+        let answer = site.send("", method.clone(), path, &body).await.assert_status(200);
+        assert_eq!(answer.json(), expected, "{path} {body}");
+    }
+    let rich =
+        site.send("staff", post.clone(), "/api/rpc/rich", &json!({ "least": 60 })).await.assert_status(200).json();
+    assert_eq!(rich.as_array().map(Vec::len), Some(2));
+    assert!(rich[0].get("weight").is_none() && rich[0].get("age").is_some(), "{rich}");
+    for (method, path, body, status, code) in [
+        (&post, "/api/rpc/cheap", json!({}), 404, "PGRST202"),
+        (&post, "/api/rpc/cheap", json!({ "most": 1, "other": 2 }), 404, "PGRST202"),
+        (&post, "/api/rpc/cheep", json!({}), 404, "PGRST202"),
+        (&post, "/api/rpc/cheap", json!([1]), 400, "PGRST102"),
+        (&get, "/api/rpc/price", Value::Null, 405, "PGRST117"),
+        (&post, "/api/rpc/sold", json!({ "since": "soon", "kind": null }), 400, "22P02"),
+        (&get, "/api/rpc/cheap?most=much", Value::Null, 400, "22P02"),
+    ] {
+        let answer = site.send("", method.clone(), path, &body).await.assert_status(status).json();
+        assert_eq!(answer["code"], code, "{path} {body}: {answer}");
+    }
+    let forms = [("text/csv", "area,kind\n10,small\n"), ("application/x-ndjson", "{\"area\":10,\"kind\":\"small\"}\n")];
+    let object = ("application/vnd.pgrst.object+json", "{\"area\":10,\"kind\":\"small\"}");
+    for (accept, expected) in forms.into_iter().chain([object]) {
+        let answer = site.client.get("/api/rpc/cheap?most=101").header("accept", accept).await.assert_status(200);
+        assert_eq!(answer.text(), expected, "{accept}");
+    }
+    let two = site.client.get("/api/rpc/cheap?most=300").header("accept", object.0).await.assert_status(406).json();
+    assert_eq!(two["code"], "PGRST116");
+}
+
+#[test]
+fn a_wrong_query_is_told_at_the_start() {
+    for (query, expected) in [
+        ("[query.x]\nsql = 'SELEC 1'\n", "query 'x': "),
+        ("[query.income]\nsql = 'SELECT 1'\n", "there is a model 'income' too"),
+    ] {
+        let folder = TempDir::new().expect("a folder");
+        std::fs::write(folder.path().join("taipan.toml"), format!("{APP}{query}")).expect("a file");
+        let error = Project::open(&ProjectOptions::new([folder.path().to_owned()])).err().expect(query).to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn predictions_come_in_the_form_and_with_the_probabilities_asked_for() {
+    let site = Site::new();
+    let row = json!([{ "area": 12 }, { "area": 40 }]);
+    let answer = site.send("", Method::POST, "/models/kind/predict?proba=true", &row).await.assert_status(200).json();
+    assert_eq!(
+        answer,
+        json!([
+            { "kind": "small", "proba_large": 0.0, "proba_small": 1.0 },
+            { "kind": "large", "proba_large": 1.0, "proba_small": 0.0 },
+        ])
+    );
+    let refused = site.send("", Method::POST, "/models/price/predict?proba=true", &row).await.assert_status(400).json();
+    assert!(refused["message"].as_str().is_some_and(|text| text.contains("probabilities")), "{refused}");
+    let _ = site.send("", Method::POST, "/models/kind/predict?proba=maybe", &row).await.assert_status(400);
+
+    let path = "/models/kind/predict?proba=true";
+    let call = site.client.post(path, "application/json", row.to_string()).header("accept", "text/csv");
+    let csv = "kind,proba_large,proba_small\nsmall,0,1\nlarge,1,0\n";
+    assert_eq!(call.await.assert_status(200).text(), csv);
+    let call = site.client.post("/models/kind/predict", "text/csv", "area\n12\n").header("accept", "application/json");
+    assert_eq!(call.await.assert_status(200).json(), json!([{ "kind": "small" }]));
+    let call = site.client.post("/models/kind/predict", "text/csv", "area\n12\n").header("accept", "*/*");
+    assert_eq!(call.await.assert_status(200).text(), "kind\nsmall\n");
+
+    // What was answered as Arrow can be sent as such: predictions of one model are rows for another.
+    let arrow = "application/vnd.apache.arrow.stream";
+    let areas = site.client.get("/api/houses?select=area&order=area").header("accept", arrow).await.assert_status(200);
+    let sent = site.client.post(path, arrow, areas.bytes().to_vec()).await.assert_status(200);
+    assert_eq!(sent.header("content-type"), Some(arrow));
+    assert!(sent.bytes().len() > 100);
+    let call = site.client.post(path, arrow, areas.bytes().to_vec()).header("accept", "text/csv");
+    assert_eq!(call.await.assert_status(200).text(), "kind,proba_large,proba_small\nsmall,0,1\nsmall,0,1\nlarge,1,0\n");
+    let cut = areas.bytes().get(..60).unwrap_or_default().to_vec();
+    let refused = site.client.post(path, arrow, cut).await.assert_status(400).json();
+    assert!(
+        refused["message"].as_str().is_some_and(|text| text.starts_with("the body is no Arrow stream")),
+        "{refused}"
+    );
+    let other = site.client.get("/api/houses?select=price").header("accept", arrow).await.assert_status(200);
+    let refused = site.client.post(path, arrow, other.bytes().to_vec()).await.assert_status(400).json();
+    assert_eq!(refused["message"], "no column 'area' in the rows");
 }

@@ -31,11 +31,11 @@ pub use answers::{answer_schema, attribute_json, class_names};
 pub use evaluation::{Evaluation, evaluate};
 pub use export::export_onnx;
 pub use inputs::{Input, inputs};
-pub use predicting::{Prediction, predict, transform};
+pub use predicting::{Prediction, Predictions, Samples, predict, transform};
 pub use training::{BestParams, Searched, search, train};
 
 pub(crate) use inputs::Rows;
-pub(crate) use predicting::{predict_objects, transform_batch};
+pub(crate) use predicting::transform_batch;
 pub(crate) use training::Training;
 
 /// What to learn and how to judge it.

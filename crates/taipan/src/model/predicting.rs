@@ -179,11 +179,104 @@ pub(crate) fn transform_batch(model: &Model, batch: &RecordBatch, of: &str) -> R
     RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(|error| Error::invalid(error.to_string()))
 }
 
-/// Predicts for rows given as JSON objects, of which only the model's features are looked at: for each an object with
-/// the target, the cluster, or the new columns of a transformer.
-pub(crate) fn predict_objects(model: &Model, rows: &[Map<String, Value>]) -> Result<Vec<Map<String, Value>>> {
-    let estimator = model.unfitted()?;
-    let (inputs, missing) = (inputs(model), estimator.allows_nan());
+/// Rows to predict for, of which only the model's features are looked at.
+#[derive(Debug, Clone, Copy)]
+pub enum Samples<'a> {
+    /// JSON objects.
+    Objects(&'a [Map<String, Value>]),
+    /// Batches of one schema.
+    Batches(&'a [RecordBatch]),
+}
+
+/// What a model says of some rows: the target or the cluster, then, where they were asked for, the probabilities of the
+/// classes (`proba_` and the class); or the new columns of a transformer.
+#[derive(Debug, Clone)]
+pub struct Predictions {
+    answers: Option<(String, Answers, Vec<f64>)>,
+    names: Vec<String>,
+    /// A row each, with one number a name.
+    numbers: Array2<f64>,
+}
+
+impl Predictions {
+    /// Predicts for `samples`, in their order.
+    ///
+    /// Errors: a missing or wrong field by row (from 1) and name; a model that gives no probabilities.
+    pub fn of(model: &Model, samples: Samples<'_>, proba: bool) -> Result<Self> {
+        let x = match samples {
+            Samples::Objects(rows) => of_objects(model, rows)?,
+            Samples::Batches(batches) => of_batches(model, batches)?,
+        };
+        let kind = model.unfitted()?.kind();
+        if proba && kind != Kind::Classifier {
+            return Err(Error::invalid(format!("{} is a {kind} and gives no probabilities", model.estimator)));
+        }
+        if kind == Kind::Transformer {
+            return Ok(Self { answers: None, names: new_names(model)?, numbers: model.transform(x.view())? });
+        }
+        let answers = (answer_name(model).to_owned(), Answers::of(model)?, model.predict(x.view())?.to_vec());
+        let (names, numbers) = if proba {
+            let names = class_names(model).into_iter().map(|class| format!("proba_{class}")).collect();
+            (names, model.predict_proba(x.view())?)
+        } else {
+            (Vec::new(), Array2::zeros((x.nrows(), 0)))
+        };
+        Ok(Self { answers: Some(answers), names, numbers })
+    }
+
+    /// An object for each row.
+    pub fn objects(&self) -> Vec<Map<String, Value>> {
+        let object = |(at, numbers): (usize, ndarray::ArrayView1<'_, f64>)| {
+            let answer = self
+                .answers
+                .as_ref()
+                .and_then(|(name, answers, values)| values.get(at).map(|value| (name.clone(), answers.json(*value))));
+            let named = self.names.iter().zip(numbers).map(|(name, value)| (name.clone(), Value::from(*value)));
+            answer.into_iter().chain(named).collect()
+        };
+        self.numbers.rows().into_iter().enumerate().map(object).collect()
+    }
+
+    /// The same as a batch.
+    ///
+    /// Errors: none that a model can give.
+    pub fn batch(&self) -> Result<RecordBatch> {
+        let answer = self
+            .answers
+            .as_ref()
+            .map(|(name, answers, values)| (Field::new(name, answers.data_type(), true), answers.array(values)));
+        let numbers = self.names.iter().zip(self.numbers.columns()).map(|(name, column)| {
+            (Field::new(name, DataType::Float64, false), Arc::new(Float64Array::from(column.to_vec())) as ArrayRef)
+        });
+        let (fields, arrays): (Vec<_>, Vec<_>) = answer.into_iter().chain(numbers).unzip();
+        RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).map_err(|error| Error::invalid(error.to_string()))
+    }
+}
+
+fn of_batches(model: &Model, batches: &[RecordBatch]) -> Result<Array2<f64>> {
+    let missing = model.unfitted()?.allows_nan();
+    let mut parts = Vec::new();
+    let mut before = 0;
+    for batch in batches {
+        let schema = batch.schema();
+        let known = || schema.fields().iter().map(|field| field.name().as_str());
+        for input in inputs(model) {
+            if known().all(|name| name != input.name) {
+                return Err(Error::unknown_column(input.name, "the rows", known()));
+            }
+        }
+        parts.push(Rows { batch, of: "the rows", before, missing }.inputs(model)?);
+        before += batch.num_rows();
+    }
+    if parts.is_empty() {
+        return Ok(Array2::zeros((0, model.features.len())));
+    }
+    let views: Vec<ArrayView2<'_, f64>> = parts.iter().map(|part| part.view()).collect();
+    ndarray::concatenate(ndarray::Axis(0), &views).map_err(|error| Error::invalid(error.to_string()))
+}
+
+fn of_objects(model: &Model, rows: &[Map<String, Value>]) -> Result<Array2<f64>> {
+    let (inputs, missing) = (inputs(model), model.unfitted()?.allows_nan());
     let mut values = Vec::with_capacity(rows.len() * model.features.len());
     for input in &inputs {
         if input.texts.is_none() {
@@ -198,16 +291,7 @@ pub(crate) fn predict_objects(model: &Model, rows: &[Map<String, Value>]) -> Res
     }
     let x = Array2::from_shape_vec((model.features.len(), rows.len()), values)
         .map_err(|error| Error::invalid(error.to_string()))?;
-    if estimator.kind() == Kind::Transformer {
-        let (names, new) = (new_names(model)?, model.transform(x.t())?);
-        let object = |row: ndarray::ArrayView1<'_, f64>| {
-            names.iter().zip(row).map(|(name, value)| (name.clone(), Value::from(*value))).collect()
-        };
-        return Ok(new.rows().into_iter().map(object).collect());
-    }
-    let (answers, name) = (Answers::of(model)?, answer_name(model));
-    let object = |value: &f64| Map::from_iter([(name.to_owned(), answers.json(*value))]);
-    Ok(model.predict(x.t())?.iter().map(object).collect())
+    Ok(x.reversed_axes())
 }
 
 /// What a prediction is called: the target, or the cluster.
