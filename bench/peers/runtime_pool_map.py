@@ -1,4 +1,4 @@
-"""Squares of ten million numbers and ten thousand uneven tasks: multiprocessing.Pool, or concurrent.futures with `futures`."""
+"""Squares of ten million numbers and ten thousand uneven tasks of two kinds: multiprocessing.Pool, or concurrent.futures with `futures`."""
 import json
 import sys
 import time
@@ -10,7 +10,14 @@ def square(x):
     return x * x
 
 
-def uneven(n):
+def checksum(n):
+    total = 2166136261
+    for i in range(n * 7919 % 2000):
+        total = ((total ^ (n + i) & 255) * 16777619) & 0xFFFFFFFF
+    return total
+
+
+def collatz(n):
     total = 0
     for start in range(n * 1000, n * 1000 + 100):
         n, steps = max(start, 1), 0
@@ -34,6 +41,9 @@ if __name__ == "__main__":
     squares = apply(square, range(10_000_000))
     seconds["squares"] = time.perf_counter() - start
     start = time.perf_counter()
-    tasks = apply(uneven, range(10_000))
+    checksums = apply(checksum, range(10_000))
     seconds["uneven"] = time.perf_counter() - start
-    print(json.dumps({"seconds": seconds, "result": [sum(squares) % 2**64, sum(tasks)]}))
+    start = time.perf_counter()
+    steps = apply(collatz, range(10_000))
+    seconds["uneven, Collatz"] = time.perf_counter() - start
+    print(json.dumps({"seconds": seconds, "result": [sum(squares) % 2**64, sum(checksums), sum(steps)]}))

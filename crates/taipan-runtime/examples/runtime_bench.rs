@@ -86,8 +86,14 @@ fn square(x: u64) -> u64 {
     x * x
 }
 
+/// The FNV-1a checksum of so many bytes as the number makes: none for some, two thousand for others.
+fn checksum(n: u64) -> u64 {
+    let bytes = (0..n * 7919 % 2000).map(|i| ((n + i) & 255) as u32);
+    u64::from(bytes.fold(2_166_136_261, |total: u32, byte| (total ^ byte).wrapping_mul(16_777_619)))
+}
+
 /// The steps of the Collatz sequence: few for some numbers, hundreds for others.
-fn uneven(n: u64) -> u64 {
+fn collatz(n: u64) -> u64 {
     (n * 1000..n * 1000 + 100)
         .map(|start| {
             let (mut n, mut steps) = (start.max(1), 0);
@@ -110,13 +116,17 @@ fn pool_map(seconds: &mut Seconds, taipan: bool) -> Value {
         }
         (0..10_000_000_usize).into_par_iter().map(|x| square(x as u64)).collect()
     });
-    let tasks: Vec<u64> = timed(seconds, "uneven", || {
-        if taipan {
-            return pool.map(0..10_000_u64, uneven).unwrap();
-        }
-        (0..10_000_usize).into_par_iter().map(|n| uneven(n as u64)).collect()
-    });
-    json!([squares.iter().fold(0_u64, |sum, x| sum.wrapping_add(*x)), tasks.iter().sum::<u64>()])
+    let mut uneven = |part: &'static str, task: fn(u64) -> u64| -> u64 {
+        let results: Vec<u64> = timed(seconds, part, || {
+            if taipan {
+                return pool.map(0..10_000_u64, task).unwrap();
+            }
+            (0..10_000_usize).into_par_iter().map(|n| task(n as u64)).collect()
+        });
+        results.iter().sum()
+    };
+    let (checksums, steps) = (uneven("uneven", checksum), uneven("uneven, Collatz", collatz));
+    json!([squares.iter().fold(0_u64, |sum, x| sum.wrapping_add(*x)), checksums, steps])
 }
 
 const TASKS: [&str; 4] = ["spawned", "gathered", "gathered, each waits once", "gathered tasks"];

@@ -78,22 +78,26 @@ const JOBS: &[Job] = &[
     },
     Job {
         name: "pool-map",
-        task: "The squares of 10,000,000 numbers, and 10,000 uneven tasks (steps of Collatz sequences), in order. Such a step\n\
-               is three cycles that wait for the one before, and some 50 ns in Python: two cores that do nothing else are\n\
-               47 times as fast as two processes.",
-        parts: &["squares", "uneven"],
+        task: "The squares of 10,000,000 numbers, and 10,000 uneven tasks, in order: checksums (FNV-1a) of none to 2,000\n\
+               bytes, and steps of Collatz sequences. Such a step is three cycles that wait for the one before, and some\n\
+               50 ns in Python: two cores that do nothing else are 47 times as fast as two processes.",
+        parts: &["squares", "uneven", "uneven, Collatz"],
         peers: &[
             Peer {
                 name: "multiprocessing.Pool",
                 program: Program::Python(None),
-                required: &[("squares", 50.0), ("uneven", 50.0)],
+                required: &[("squares", 50.0), ("uneven", 50.0), ("uneven, Collatz", 50.0)],
             },
             Peer {
                 name: "concurrent.futures",
                 program: Program::Python(Some("futures")),
-                required: &[("squares", 50.0), ("uneven", 50.0)],
+                required: &[("squares", 50.0), ("uneven", 50.0), ("uneven, Collatz", 50.0)],
             },
-            Peer { name: "rayon", program: Program::Rust("rayon"), required: &[("squares", 0.9), ("uneven", 0.9)] },
+            Peer {
+                name: "rayon",
+                program: Program::Rust("rayon"),
+                required: &[("squares", 0.9), ("uneven", 0.9), ("uneven, Collatz", 0.9)],
+            },
         ],
         rounds: 3,
         ours: RUNTIME,
