@@ -125,6 +125,11 @@ impl Table {
 }
 
 impl Column {
+    /// Whether the declaration says nothing of the type, so that values of any may stand here.
+    pub fn is_untyped(&self) -> bool {
+        self.untyped
+    }
+
     pub(crate) fn new(name: String, kind: Kind) -> Self {
         let key = json::key(&name);
         Column {

@@ -57,6 +57,10 @@ pub(super) fn resolve(
     ways.retain(|way| if is_table { direct(way) } else { by_key(way) });
     if let Some(hint) = hint {
         ways.retain(|way| way.names.iter().any(|known| known == hint));
+        // The one row that a key of the table's own leads to is meant by the key itself: `manager_id(name)`.
+        if ways.iter().any(|way| way.relation.many) {
+            ways.retain(|way| way.relation.many || way.target.name != origin.name);
+        }
     }
     if ways.len() > 1 {
         return Err(ambiguous(origin, name, &ways));
@@ -155,8 +159,12 @@ fn unrelated(origin: &Table, name: &str, hint: Option<&str>) -> Error {
 
 fn ambiguous(origin: &Table, name: &str, ways: &[Way]) -> Error {
     let told: Vec<&Value> = ways.iter().map(|way| &way.told).collect();
-    let hints: Vec<String> =
-        ways.iter().filter_map(|way| way.names.first()).map(|key| format!("'{name}!{key}'")).collect();
+    let hint = |way: &Way| {
+        let key = way.names.first()?;
+        let is_own = way.target.name == origin.name && !way.relation.many;
+        Some(if is_own { format!("'{key}'") } else { format!("'{name}!{key}'") })
+    };
+    let hints: Vec<String> = ways.iter().filter_map(hint).collect();
     Error::new(
         StatusCode::MULTIPLE_CHOICES,
         "PGRST201",

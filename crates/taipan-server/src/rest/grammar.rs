@@ -82,6 +82,7 @@ pub(super) enum Item<'a> {
     },
     Count {
         alias: Option<Cow<'a, str>>,
+        cast: Option<&'a str>,
     },
     Embed {
         name: Cow<'a, str>,
@@ -447,7 +448,12 @@ impl<'a> Cursor<'a> {
             return self.fail("an embedded table, (…)");
         }
         if self.eat("()") {
-            return if name == "count" { Ok(Item::Count { alias }) } else { self.aggregated(&name, alias) };
+            if name != "count" {
+                return self.aggregated(&name, alias);
+            }
+            let cast = self.cast();
+            self.eat_spaces();
+            return Ok(Item::Count { alias, cast });
         }
         let steps = self.steps(&[',', ':', '(', ')'])?;
         let mut cast = self.cast();

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use taipan::store::document::{Condition, Document, Embed, Field, Path, Sort, Step};
+use taipan::store::document::{Aggregate, Condition, Document, Embed, Field, Path, Sort, Step};
 use taipan::store::{Column, Is, Kind, Nulls, Select, Table, Value};
 use taipan_web::StatusCode;
 
@@ -252,16 +252,21 @@ impl Query<'_> {
         }
         let mut fields = Vec::new();
         let most = MAX_SELECTED.max(table.columns.len());
+        let embeds: Vec<String> = items.iter().filter_map(embedded_as).collect();
         for item in items {
             match item {
                 Item::Star => {
                     for column in &table.columns {
-                        add_once(&mut fields, Field::column(&column.name))?;
+                        // A related row of this name is told instead.
+                        if !embeds.contains(&column.name) {
+                            add_once(&mut fields, Field::column(&column.name))?;
+                        }
                     }
                 }
-                Item::Count { alias } => {
+                Item::Count { alias, cast } => {
                     let name = alias.map_or_else(|| "count".to_owned(), Cow::into_owned);
-                    add_once(&mut fields, Field::Count { name })?;
+                    let shown_as = cast.map(kind_of_cast).transpose()?;
+                    add_once(&mut fields, Field::Count { shown_as, name })?;
                 }
                 Item::Column { name, steps, alias, cast, aggregate } => {
                     let column = error::column(table, &name)?;
@@ -272,10 +277,13 @@ impl Query<'_> {
                         (None, None) => column.name.clone(),
                     };
                     let path = Path { column: column.name.clone(), steps: steps.steps, as_text: steps.as_text };
-                    // What is cast before it is aggregated gives the same as after, but for its type.
-                    let cast = outer.flatten().or(cast).map(kind_of_cast).transpose()?;
+                    let cast = cast.map(kind_of_cast).transpose()?;
+                    let shown_as = outer.flatten().map(kind_of_cast).transpose()?;
+                    if let Some(aggregate) = aggregate {
+                        is_for(aggregate, cast.or_else(|| kind_of_path(column, &path)))?;
+                    }
                     let name = alias.map_or(usual, Cow::into_owned);
-                    add_once(&mut fields, Field::Value { path, cast, aggregate, name })?;
+                    add_once(&mut fields, Field::Value { path, cast, aggregate, shown_as, name })?;
                 }
                 Item::Embed { name, alias, hint, inner, spread, items } => {
                     let (target, relation) = resolve(self.tables, table, &name, hint.as_deref())?;
@@ -418,6 +426,43 @@ fn kind_of_cast(name: &str) -> Result<Kind> {
     })
 }
 
+/// What related rows are called in the object around them.
+fn embedded_as(item: &Item<'_>) -> Option<String> {
+    match item {
+        Item::Embed { name, alias, spread: false, items, .. } if !items.is_empty() => {
+            Some(alias.as_ref().unwrap_or(name).clone().into_owned())
+        }
+        _ => None,
+    }
+}
+
+/// What kind of value a path leads to; none in particular for a column without a declared type.
+fn kind_of_path(column: &Column, path: &Path) -> Option<Kind> {
+    match (path.steps.is_empty(), path.as_text) {
+        (true, _) => (!column.is_untyped()).then_some(column.kind),
+        (false, true) => Some(Kind::Text),
+        (false, false) => Some(Kind::Json),
+    }
+}
+
+/// Whether PostgreSQL has this aggregate of these values; SQLite would make something of all.
+fn is_for(aggregate: Aggregate, kind: Option<Kind>) -> Result<()> {
+    let Some(kind) = kind else { return Ok(()) };
+    let is_there = match aggregate {
+        Aggregate::Count => true,
+        Aggregate::Sum | Aggregate::Avg => matches!(kind, Kind::Integer | Kind::Real),
+        Aggregate::Min | Aggregate::Max => !matches!(kind, Kind::Boolean | Kind::Json | Kind::Blob),
+    };
+    if is_there {
+        return Ok(());
+    }
+    let name = format!("{aggregate:?}").to_ascii_lowercase();
+    let of = error::type_name(kind);
+    Err(Error::new(StatusCode::NOT_FOUND, "42883", format!("function {name}({of}) does not exist")).hint(format!(
+        "No function matches the given name and argument types. You might need to add explicit type casts: ::numeric.{name}()"
+    )))
+}
+
 fn has_column(table: &Table, name: &str) -> bool {
     table.columns.iter().any(|column| column.name == name)
 }
@@ -425,7 +470,7 @@ fn has_column(table: &Table, name: &str) -> bool {
 /// Adds a field unless it is there; two of one name would make an object with a repeated key.
 fn add_once(fields: &mut Vec<Field>, field: Field) -> Result<()> {
     let name = |field: &Field| match field {
-        Field::Value { name, .. } | Field::Count { name } => Some(name.clone()),
+        Field::Value { name, .. } | Field::Count { name, .. } => Some(name.clone()),
         Field::Embed(embed) if !embed.spread => Some(embed.name.clone()),
         Field::Embed(_) | Field::All => None,
     };
@@ -439,7 +484,8 @@ fn add_once(fields: &mut Vec<Field>, field: Field) -> Result<()> {
                 StatusCode::BAD_REQUEST,
                 "42701",
                 format!("column name \"{name}\" specified more than once"),
-            ));
+            )
+            .hint(format!("Give one of them another name: other:{name}")));
         }
     }
     Ok(())

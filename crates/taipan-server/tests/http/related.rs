@@ -223,6 +223,96 @@ async fn parts_of_json_casts_aggregates_and_operators() {
 }
 
 #[tokio::test]
+async fn numbers_in_json_are_numbers() {
+    let site = staff();
+    let more = json!([
+        { "id": 10, "name": "Ed", "data": { "n": 10 } },
+        { "id": 11, "name": "Flo", "data": { "n": "a" } },
+        { "id": 12, "name": "Gus", "data": { "n": 9.5, "m": null } },
+        { "id": 13, "name": "Hal", "data": { "n": true } },
+    ]);
+    let _ = site.client.post_json("/api/employees", &more).await.assert_status(201);
+    let ids = |rows: &Value| -> Vec<i64> {
+        rows.as_array().expect("rows").iter().map(|row| row["id"].as_i64().expect("an id")).collect()
+    };
+    for (query, expected) in [
+        ("data->n=not.is.null&order=data->n", vec![11, 1, 2, 12, 10, 13]),
+        ("data->n=not.is.null&order=data->n.desc,id", vec![13, 10, 12, 2, 1, 11]),
+        ("order=data->n.nullslast,id", vec![11, 1, 2, 12, 10, 13, 3, 4]),
+        ("data->>n=not.is.null&order=data->>n", vec![10, 1, 2, 12, 11, 13]),
+        ("data->n=in.(5,7.0,10)&order=id", vec![1, 2, 10]),
+        ("data->n=in.(9.50,\"\\\"a\\\"\")&order=id", vec![11, 12]),
+        ("data->n=isdistinct.7.0&data->n=not.is.null&order=id", vec![1, 10, 11, 12, 13]),
+        ("data->n=not.in.(5,7)&order=id", vec![10, 11, 12, 13]),
+    ] {
+        let path =
+            format!("/api/employees?select=id&{query}").replace('>', "%3E").replace('"', "%22").replace('\\', "%5C");
+        let answer = site.client.get(&path).await.assert_status(200);
+        assert_eq!(ids(&answer.json()), expected, "{query}");
+    }
+    let path = "/api/employees?select=x:data-%3E%3En::numeric.max(),y:data-%3E%3En::numeric.min()&id=in.(1,2,10,12)";
+    assert_eq!(site.client.get(path).await.assert_status(200).json(), json!([{ "x": 10, "y": 5 }]));
+}
+
+#[tokio::test]
+async fn casts_are_made_where_they_stand() {
+    let site = staff();
+    for (query, expected) in [
+        ("salary::int.sum()", json!([{ "sum": 60 }])),
+        ("salary.sum()", json!([{ "sum": 60.5 }])),
+        ("salary.sum()::text", json!([{ "sum": "60.5" }])),
+        ("id::text.max()", json!([{ "max": "4" }])),
+        ("salary::int.avg()::int", json!([{ "avg": 20 }])),
+        ("count()::text", json!([{ "count": "4" }])),
+        ("id.count(),rows:count()", json!([{ "count": 4, "rows": 4 }])),
+        ("name.max()", json!([{ "max": "Di" }])),
+    ] {
+        let answer = site.client.get(&format!("/api/employees?select={query}")).await.assert_status(200);
+        assert_eq!(answer.json(), expected, "{query}");
+    }
+    for (query, message) in [
+        ("employees?select=name.sum()", "function sum(text) does not exist"),
+        ("employees?select=name.avg()", "function avg(text) does not exist"),
+        ("employees?select=salary::text.sum()", "function sum(text) does not exist"),
+        ("employees?select=data-%3En.max()", "function max(json) does not exist"),
+        ("employees?select=data-%3E%3En.sum()", "function sum(text) does not exist"),
+        ("departments?select=open.sum()", "function sum(boolean) does not exist"),
+        ("departments?select=open.max()", "function max(boolean) does not exist"),
+    ] {
+        let answer = site.client.get(&format!("/api/{query}")).await.assert_status(404).json();
+        assert_eq!((&answer["code"], &answer["message"]), (&json!("42883"), &json!(message)), "{query}");
+    }
+    let twice = site.client.get("/api/employees?select=id.count(),count()").await.assert_status(400).json();
+    assert_eq!(
+        (&twice["code"], &twice["hint"]),
+        (&json!("42701"), &json!("Give one of them another name: other:count"))
+    );
+}
+
+#[tokio::test]
+async fn both_ways_of_a_reference_to_oneself_are_reached() {
+    let site = staff();
+    let path = "/api/employees?select=name,boss:manager_id(name),reports:employees!manager_id(name)&id=eq.2";
+    assert_eq!(
+        site.client.get(path).await.assert_status(200).json(),
+        json!([{ "name": "Bob", "boss": { "name": "Ada" }, "reports": [{ "name": "Di" }] }])
+    );
+    let refused = site.client.get("/api/employees?select=employees(name)").await.assert_status(300).json();
+    let hint = refused["hint"].as_str().expect("a hint");
+    let names: Vec<&str> = hint.split('\'').skip(3).step_by(2).collect();
+    assert_eq!(names.len(), 2, "{hint}");
+    for name in names {
+        let path = format!("/api/employees?select={name}(name)&id=eq.2");
+        let _ = site.client.get(&path).await.assert_status(200);
+    }
+    // What is embedded under the name of a column stands in its place.
+    let rows = site.client.get("/api/employees?select=*,manager_id(name)&id=eq.2").await.assert_status(200).json();
+    assert_eq!(rows[0]["manager_id"], json!({ "name": "Ada" }));
+    let twice = site.client.get("/api/employees?select=manager_id,manager_id(name)").await.assert_status(400).json();
+    assert_eq!(twice["code"], "42701");
+}
+
+#[tokio::test]
 async fn further_forms() {
     let site = staff();
     let get = |query: &str, accept: &'static str| {

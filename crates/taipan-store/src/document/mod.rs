@@ -53,15 +53,19 @@ pub enum Field {
     Value {
         /// Where it is.
         path: Path,
-        /// Its type, if it is to be another than it has.
+        /// Its type, if it is to be another than it has; what is made of many values is made of these.
         cast: Option<Kind>,
         /// What is made of all values of a group; those fields without are what it is grouped by.
         aggregate: Option<Aggregate>,
+        /// The type of what was made, if it is to be another.
+        shown_as: Option<Kind>,
         /// Its name in the document.
         name: String,
     },
     /// The number of rows of a group.
     Count {
+        /// Its type, if it is to be another than a whole number.
+        shown_as: Option<Kind>,
         /// Its name in the document.
         name: String,
     },
@@ -291,7 +295,7 @@ impl Document {
     /// The same as a [`Select`], where that can say it.
     pub fn as_select(&self) -> Option<Select> {
         let selected = |field: &Field| match field {
-            Field::Value { path, cast: None, aggregate: None, name } if path.steps.is_empty() => {
+            Field::Value { path, cast: None, aggregate: None, name, .. } if path.steps.is_empty() => {
                 let alias = (*name != path.column).then(|| name.clone());
                 Some(Selected { column: path.column.clone(), alias })
             }
@@ -320,7 +324,7 @@ impl Field {
     /// A column under its own name.
     pub fn column(name: impl Into<String>) -> Self {
         let name = name.into();
-        Field::Value { path: Path::column(name.clone()), cast: None, aggregate: None, name }
+        Field::Value { path: Path::column(name.clone()), cast: None, aggregate: None, shown_as: None, name }
     }
 }
 

@@ -97,7 +97,7 @@ fn named(table: &str, embed: Embed) -> Document {
 }
 
 fn value(path: Path, name: &str) -> Field {
-    Field::Value { path, cast: None, aggregate: None, name: name.to_owned() }
+    Field::Value { path, cast: None, aggregate: None, shown_as: None, name: name.to_owned() }
 }
 
 fn path(column: &str, steps: &[&str], as_text: bool) -> Path {
@@ -223,11 +223,12 @@ fn groups_casts_and_expressions() {
         path: Path::column(path),
         cast,
         aggregate,
+        shown_as: None,
         name: name.to_owned(),
     };
     let grouped = Document::new("employees")
         .field(Field::column("department_id"))
-        .field(Field::Count { name: "count".into() })
+        .field(Field::Count { name: "count".into(), shown_as: None })
         .field(of("salary", Some(Aggregate::Avg), None, "avg"));
     let mut ordered = grouped.clone();
     ordered.order = vec![Sort { embed: None, path: Path::column("department_id"), descending: false, nulls: None }];

@@ -151,7 +151,7 @@ fn selects_and_orders() {
                 cast: None,
                 aggregate: Some((Aggregate::Avg, Some("text"))),
             },
-            Item::Count { alias: None },
+            Item::Count { alias: None, cast: None },
             Item::Embed {
                 name: text("employees"),
                 alias: Some(text("boss")),

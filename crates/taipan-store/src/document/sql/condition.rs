@@ -91,10 +91,20 @@ impl Text<'_> {
         })
     }
 
-    /// A value as rows are ordered by it: texts by code points.
-    pub(super) fn ordered(&mut self, scope: &Scope<'_>, path: &Path) -> Result<String> {
+    /// The values by which rows are ordered, one after the other: texts by code points, JSON as PostgreSQL orders it.
+    pub(super) fn ordered(&mut self, scope: &Scope<'_>, path: &Path) -> Result<Vec<String>> {
         let (sql, kind) = self.compared(scope, path)?;
-        Ok(sql + self.collate(scope, path, kind)?)
+        Ok(match (kind, self.dialect) {
+            (Kind::Json, Dialect::Postgres) => vec![format!("({sql})::jsonb")],
+            (Kind::Json, Dialect::Sqlite) => {
+                let sort = format!(
+                    "CASE json_type({sql}) WHEN 'null' THEN 0 WHEN 'text' THEN 1 WHEN 'integer' THEN 2 WHEN 'real' THEN 2 \
+                     WHEN 'true' THEN 3 WHEN 'false' THEN 3 WHEN 'array' THEN 4 WHEN 'object' THEN 5 END"
+                );
+                vec![sort, format!("json_extract({sql}, '$')")]
+            }
+            _ => vec![sql + self.collate(scope, path, kind)?],
+        })
     }
 
     fn collate(&self, scope: &Scope<'_>, path: &Path, kind: Kind) -> Result<&'static str> {
@@ -124,14 +134,21 @@ impl Text<'_> {
             Condition::Compare { path, op, value } => self.compare(scope, path, *op, value)?,
             Condition::Distinct { path, value } => {
                 let (sql, kind) = self.compared(scope, path)?;
-                let value = self.value(scope, path, kind, value)?;
                 let sign = if self.is_sqlite() { "IS NOT" } else { "IS DISTINCT FROM" };
+                if kind == Kind::Json {
+                    return self.json(scope, path, &sql, sign, value);
+                }
+                let value = self.value(scope, path, kind, value)?;
                 format!("{sql} {sign} {value}")
             }
             Condition::In { path, values } => {
                 let (sql, kind) = self.compared(scope, path)?;
                 if values.is_empty() {
                     return Ok(self.truth(false).to_owned());
+                }
+                if kind == Kind::Json {
+                    let equal = |value: &Value| Condition::compare(path.clone(), Compare::Eq, value.clone());
+                    return self.all(scope, &values.iter().map(equal).collect::<Vec<_>>(), false, depth);
                 }
                 let mut list = Vec::with_capacity(values.len());
                 for value in values {
@@ -218,25 +235,30 @@ impl Text<'_> {
             Compare::Lte => "<=",
         };
         let (sql, kind) = self.compared(scope, path)?;
-        if kind == Kind::Json && !self.is_sqlite() {
-            let value = self.value(scope, path, kind, value)?;
-            return Ok(format!("({sql})::jsonb {sign} {value}::jsonb"));
-        }
         if kind == Kind::Json {
-            // Numbers are compared as such, all else by its text.
-            if let Value::Text(text) = value
-                && let Ok(Value::Real(number)) = Value::parse(Kind::Real, text)
-            {
-                let number = self.bind_as(Value::Real(number), Kind::Real);
-                return Ok(format!("json_extract({sql}, '$') {sign} {number}"));
-            }
-            let value = self.value(scope, path, kind, value)?;
-            return Ok(format!("json({sql}) {sign} json({value})"));
+            return self.json(scope, path, &sql, sign, value);
         }
         let is_order = !matches!(op, Compare::Eq | Compare::Neq);
         let collate = if is_order { self.collate(scope, path, kind)? } else { "" };
         let value = self.value(scope, path, kind, value)?;
         Ok(format!("{sql}{collate} {sign} {value}"))
+    }
+
+    /// JSON compared with a value that is JSON itself.
+    fn json(&mut self, scope: &Scope<'_>, path: &Path, sql: &str, sign: &str, value: &Value) -> Result<String> {
+        if !self.is_sqlite() {
+            let value = self.value(scope, path, Kind::Json, value)?;
+            return Ok(format!("({sql})::jsonb {sign} {value}::jsonb"));
+        }
+        // Numbers are compared as such, all else by its text.
+        if let Value::Text(text) = value
+            && let Ok(Value::Real(number)) = Value::parse(Kind::Real, text)
+        {
+            let number = self.bind_as(Value::Real(number), Kind::Real);
+            return Ok(format!("json_extract({sql}, '$') {sign} {number}"));
+        }
+        let value = self.value(scope, path, Kind::Json, value)?;
+        Ok(format!("json({sql}) {sign} json({value})"))
     }
 
     fn is(&mut self, scope: &Scope<'_>, path: &Path, is: Is) -> Result<String> {

@@ -205,20 +205,18 @@ impl<'t> Text<'t> {
         for field in &scope.document.fields {
             match field {
                 Field::All => self.all_columns(scope, &mut slots),
-                Field::Count { name } => {
-                    let (name, sql) = (name.clone(), "count(*)".to_owned());
-                    slots.push(Slot { name, kind: Some(Kind::Integer), sql, aggregated: true });
+                Field::Count { shown_as, name } => {
+                    let (sql, kind) = self.as_kind("count(*)".to_owned(), Kind::Integer, *shown_as);
+                    slots.push(Slot { name: name.clone(), kind: Some(kind), sql, aggregated: true });
                 }
-                Field::Value { path, cast, aggregate, name } => {
+                Field::Value { path, cast, aggregate, shown_as, name } => {
                     let (sql, kind) = self.path(scope, path)?;
+                    let (sql, kind) = self.as_kind(sql, kind, *cast);
                     let (sql, kind) = match aggregate {
                         Some(aggregate) => self.aggregated(*aggregate, &sql, kind),
                         None => (sql, kind),
                     };
-                    let (sql, kind) = match cast {
-                        Some(to) => (self.casted(&sql, kind, *to), *to),
-                        None => (sql, kind),
-                    };
+                    let (sql, kind) = self.as_kind(sql, kind, *shown_as);
                     slots.push(Slot { name: name.clone(), kind: Some(kind), sql, aggregated: aggregate.is_some() });
                 }
                 Field::Embed(embed) if embed.hidden => {}
@@ -408,7 +406,7 @@ impl<'t> Text<'t> {
         let mut terms = Vec::new();
         let is_grouped = slots.iter().any(|slot| slot.aggregated);
         for sort in &scope.document.order {
-            terms.push(self.sort(scope, sort, is_grouped)?);
+            terms.extend(self.sort(scope, sort, is_grouped)?);
         }
         if terms.is_empty() && self.keyed.is_some() && scope.depth == 0 {
             terms.push("k.key".to_owned());
@@ -420,14 +418,15 @@ impl<'t> Text<'t> {
         Ok(if terms.is_empty() { String::new() } else { format!(" ORDER BY {}", terms.join(", ")) })
     }
 
-    fn sort(&mut self, scope: &Scope<'_>, sort: &Sort, is_grouped: bool) -> Result<String> {
-        let (mut sql, nullable) = match &sort.embed {
+    fn sort(&mut self, scope: &Scope<'_>, sort: &Sort, is_grouped: bool) -> Result<Vec<String>> {
+        let (values, nullable) = match &sort.embed {
             None => {
                 let column = scope.table.column(&sort.path.column)?;
                 let nullable = column.nullable || !sort.path.steps.is_empty();
                 // Groups are told apart by what is shown.
-                let value = if is_grouped { self.path(scope, &sort.path)?.0 } else { self.ordered(scope, &sort.path)? };
-                (value, nullable)
+                let values =
+                    if is_grouped { vec![self.path(scope, &sort.path)?.0] } else { self.ordered(scope, &sort.path)? };
+                (values, nullable)
             }
             Some(name) => {
                 let embed = find(scope, name)?;
@@ -437,17 +436,19 @@ impl<'t> Text<'t> {
                     )));
                 }
                 let inner = self.within(scope, &embed.document)?;
-                let value = self.ordered(&inner, &sort.path)?;
+                let values = self.ordered(&inner, &sort.path)?;
                 let from = self.from(&inner, Some(&Link { outer: scope, embed }))?;
-                (format!("(SELECT {value}{from} LIMIT 1)"), true)
+                (values.iter().map(|value| format!("(SELECT {value}{from} LIMIT 1)")).collect(), true)
             }
         };
-        sql.push_str(if sort.descending { " DESC" } else { "" });
         let nulls = sort.nulls.unwrap_or(if sort.descending { Nulls::First } else { Nulls::Last });
-        if nullable {
-            sql.push_str(if nulls == Nulls::First { " NULLS FIRST" } else { " NULLS LAST" });
-        }
-        Ok(sql)
+        let nulls = match (nullable, nulls) {
+            (false, _) => "",
+            (true, Nulls::First) => " NULLS FIRST",
+            (true, Nulls::Last) => " NULLS LAST",
+        };
+        let direction = if sort.descending { " DESC" } else { "" };
+        Ok(values.into_iter().map(|value| value + direction + nulls).collect())
     }
 
     fn all_columns(&self, scope: &Scope<'_>, slots: &mut Vec<Slot>) {
@@ -481,6 +482,13 @@ impl<'t> Text<'t> {
             Aggregate::Max if kind == Kind::Boolean && !self.is_sqlite() => (format!("bool_or({sql})"), kind),
             Aggregate::Min => (format!("min({sql})"), kind),
             Aggregate::Max => (format!("max({sql})"), kind),
+        }
+    }
+
+    fn as_kind(&self, sql: String, from: Kind, to: Option<Kind>) -> (String, Kind) {
+        match to {
+            Some(to) => (self.casted(&sql, from, to), to),
+            None => (sql, from),
         }
     }
 
