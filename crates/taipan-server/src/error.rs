@@ -301,6 +301,12 @@ impl Error {
                 "The row has changed since it was read; nothing was written",
             )
             .hint("Read it again, and send its new ETag in If-Match."),
+            Kind::Missing => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "412",
+                "The row is not there, or not yours to change; nothing was written",
+            )
+            .hint("If-Match asks for a row that is there; send the request without it to do without."),
             Kind::TooMany { affected, .. } => Self::new(
                 StatusCode::BAD_REQUEST,
                 "PGRST124",

@@ -118,6 +118,11 @@ impl Asker {
         !table.is_view && self.rows(table, Verb::Write).is_some()
     }
 
+    /// Whether the rows of a table count their changes.
+    pub(crate) fn is_versioned(&self, table: &Table) -> bool {
+        self.access.class_of(&table.name).is_some_and(|declared| declared.derives_from("Versioned"))
+    }
+
     /// That something may not be done with a table.
     pub(crate) fn denied(&self, table: &Table) -> Error {
         let message = format!("permission denied for table {}", table.name);

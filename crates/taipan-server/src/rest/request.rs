@@ -19,6 +19,8 @@ pub(super) enum Media {
     Stripped,
     /// One row object; anything but one row is an error.
     Object,
+    /// The same, without members that are null.
+    StrippedObject,
     Csv,
     /// A row object a line.
     Lines,
@@ -26,8 +28,8 @@ pub(super) enum Media {
     Arrow,
 }
 
-pub(super) const AVAILABLE: &str = "application/json, application/vnd.pgrst.object+json, text/csv, \
-                                    application/x-ndjson, application/vnd.apache.arrow.stream";
+pub(super) const AVAILABLE: &str = "application/json, application/vnd.pgrst.object+json, either with nulls=stripped, \
+                                    text/csv, application/x-ndjson, application/vnd.apache.arrow.stream";
 
 impl Media {
     /// The type to send, from the `Accept` headers: the best by quality, then by order. None at all accepts all.
@@ -55,10 +57,16 @@ impl Media {
         }
     }
 
+    /// Whether exactly one row is shown.
+    pub(super) fn is_object(self) -> bool {
+        matches!(self, Self::Object | Self::StrippedObject)
+    }
+
     pub(super) fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json; charset=utf-8",
             Self::Object => "application/vnd.pgrst.object+json; charset=utf-8",
+            Self::StrippedObject => "application/vnd.pgrst.object+json;nulls=stripped; charset=utf-8",
             Self::Stripped => "application/vnd.pgrst.array+json;nulls=stripped; charset=utf-8",
             Self::Csv => "text/csv; charset=utf-8",
             Self::Lines => "application/x-ndjson; charset=utf-8",
@@ -93,8 +101,11 @@ fn media_range(range: &str) -> (Option<Media>, u16) {
             quality = value.parse::<f32>().map_or(0, |value| (value.clamp(0.0, 1.0) * 1000.0) as u16);
         }
         if parameter.eq_ignore_ascii_case("nulls=stripped") {
-            // One object without its nulls is not served, and one with them is not what was asked for.
-            media = media.filter(|media| *media == Media::Json).map(|_| Media::Stripped);
+            media = match media {
+                Some(Media::Json) => Some(Media::Stripped),
+                Some(Media::Object) => Some(Media::StrippedObject),
+                _ => None,
+            };
         }
     }
     (media, quality)
@@ -268,7 +279,8 @@ mod tests {
             ("text/csv;q=0", Err("PGRST107")),
             ("image/png", Err("PGRST107")),
             ("application/vnd.pgrst.array+json;nulls=stripped", Ok(Media::Stripped)),
-            ("application/vnd.pgrst.object+json;nulls=stripped", Err("PGRST107")),
+            ("application/vnd.pgrst.object+json;nulls=stripped", Ok(Media::StrippedObject)),
+            ("text/csv;nulls=stripped", Err("PGRST107")),
             ("application/x-ndjson", Ok(Media::Lines)),
             ("application/vnd.apache.arrow.stream", Ok(Media::Arrow)),
             ("", Err("PGRST107")),

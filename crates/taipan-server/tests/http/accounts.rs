@@ -184,6 +184,22 @@ async fn tokens_do_what_they_say_and_cookies_alone_do_not_write() {
     let _ = json().header("x-csrf-token", &csrf).await.assert_status(201);
     let _ = json().header("x-csrf-token", &csrf).header("origin", "http://evil.example").await.assert_status(403);
 
+    // A form is what another site can make a browser send with the cookie.
+    let form = |body: String| {
+        let call = site.client.request(Method::POST, "/api/skills");
+        call.header("content-type", "application/x-www-form-urlencoded").body(body)
+    };
+    let with = |token: &str| format!("name=z&_csrf={token}");
+    for body in ["name=z".to_owned(), with("x")] {
+        let _ = form(body).await.assert_status(403);
+    }
+    for (name, value) in [("origin", "http://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")] {
+        let _ = form(with(&csrf)).header(name, value).await.assert_status(403);
+    }
+    assert_eq!(site.client.get("/api/skills?name=eq.z").await.json(), json!([]), "nothing was written");
+    let _ = form(with(&csrf)).await.assert_status(201);
+    assert_eq!(site.client.get("/api/skills?name=eq.z&select=name").await.json(), json!([{ "name": "z" }]));
+
     site.client.forget();
     let _ = json().await.assert_status(401);
     for (token, method, path, status) in [
