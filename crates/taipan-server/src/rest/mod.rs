@@ -26,7 +26,7 @@ use taipan_web::axum::extract::FromRequest;
 use taipan_web::axum::extract::rejection::PathRejection;
 use taipan_web::header::ALLOW;
 use taipan_web::{
-    Bytes, HeaderValue, IntoResponse, Method, Path, Request, Response, Router, StatusCode, any, get, post,
+    Bytes, HeaderMap, HeaderValue, IntoResponse, Method, Path, Request, Response, Router, StatusCode, any, get, post,
 };
 
 pub(crate) use self::changes::{Changes, Event};
@@ -46,7 +46,7 @@ pub(crate) fn routes() -> Router<State> {
     Router::new()
         .route("/api", get(crate::openapi::document))
         .route("/api/", get(crate::openapi::document))
-        .route("/api/rpc/{name}", post(crate::models::predict))
+        .route("/api/rpc/{name}", post(call))
         .route("/api/{table}", any(table))
         .route("/api/{table}/changes", get(listen))
         .route("/api/{table}/{*rest}", any(|| async { Error::no_such_path() }))
@@ -105,7 +105,7 @@ async fn change(state: State, name: &str, request: Request) -> Result<Response> 
     let table = known(&store, &asker, name)?;
     if !asker.may_write(&table) {
         if !table.is_view {
-            return Err(asker.denied(&table));
+            return Err(asker.denied(&table, Verb::Write));
         }
         asker.readable(&table)?;
         return Err(Error::method_not_allowed(request.method().as_str(), methods(&table)));
@@ -118,6 +118,20 @@ async fn change(state: State, name: &str, request: Request) -> Result<Response> 
     })?;
     let write = Write::of(&store, asker, table, &method, &encoded, &headers, &body)?;
     write.run(&store, &state.changes).await
+}
+
+/// A prediction as a function that is called.
+async fn call(
+    state: taipan_web::State<State>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response> {
+    let answer = crate::models::predict(state, Path(name.clone()), headers, body).await;
+    answer.map_err(|error| match error.code() {
+        "unknown_model" => Error::unknown_function(&name, error.told_hint().map(str::to_owned)),
+        _ => error,
+    })
 }
 
 async fn listen(

@@ -144,24 +144,16 @@ impl Preferences {
     pub(super) fn of(headers: &HeaderMap) -> Result<Self> {
         let mut preferences = Self::default();
         let mut unknown = Vec::new();
+        let mut said: Vec<&str> = Vec::new();
         for value in headers.get_all(PREFER) {
             for preference in value.to_str().unwrap_or_default().split(',').map(str::trim) {
-                match preference {
-                    // An exact count also answers whoever would have been content with an estimate.
-                    "count=exact" | "count=planned" | "count=estimated" => preferences.count = Count::Exact,
-                    "return=minimal" => preferences.returns = Some(Returns::Minimal),
-                    "return=headers-only" => preferences.returns = Some(Returns::HeadersOnly),
-                    "return=representation" => preferences.returns = Some(Returns::Representation),
-                    "resolution=merge-duplicates" => preferences.resolution = Some(Resolution::Merge),
-                    "resolution=ignore-duplicates" => preferences.resolution = Some(Resolution::Ignore),
-                    "missing=default" => preferences.missing_default = true,
-                    "missing=null" | "tx=commit" | "" | "handling=lenient" => {}
-                    "tx=rollback" => preferences.rollback = true,
-                    "handling=strict" => preferences.strict = true,
-                    other => match other.strip_prefix("max-affected=").map(str::parse) {
-                        Some(Ok(most)) => preferences.max_affected = Some(most),
-                        _ => unknown.push(other),
-                    },
+                // Of one that comes twice the first counts.
+                let name = preference.split_once('=').map_or(preference, |(name, _)| name);
+                let is_new = !said.contains(&name);
+                if preferences.take(preference, is_new) {
+                    said.push(name);
+                } else {
+                    unknown.push(preference);
                 }
             }
         }
@@ -176,6 +168,32 @@ impl Preferences {
         // As PostgREST has it, the bound holds only for those who are strict.
         preferences.max_affected = preferences.max_affected.filter(|_| preferences.strict);
         Ok(preferences)
+    }
+
+    /// Takes a preference up, where it is the first of its name; false for one that is not known.
+    fn take(&mut self, preference: &str, is_first: bool) -> bool {
+        let mut taken = *self;
+        match preference {
+            // An exact count also answers whoever would have been content with an estimate.
+            "count=exact" | "count=planned" | "count=estimated" => taken.count = Count::Exact,
+            "return=minimal" => taken.returns = Some(Returns::Minimal),
+            "return=headers-only" => taken.returns = Some(Returns::HeadersOnly),
+            "return=representation" => taken.returns = Some(Returns::Representation),
+            "resolution=merge-duplicates" => taken.resolution = Some(Resolution::Merge),
+            "resolution=ignore-duplicates" => taken.resolution = Some(Resolution::Ignore),
+            "missing=default" => taken.missing_default = true,
+            "missing=null" | "tx=commit" | "" | "handling=lenient" => {}
+            "tx=rollback" => taken.rollback = true,
+            "handling=strict" => taken.strict = true,
+            other => match other.strip_prefix("max-affected=").map(str::parse) {
+                Some(Ok(most)) => taken.max_affected = Some(most),
+                _ => return false,
+            },
+        }
+        if is_first {
+            *self = taken;
+        }
+        true
     }
 
     /// The value of `Preference-Applied` for a read.
@@ -300,6 +318,9 @@ mod tests {
             (&[("prefer", "return=minimal, count=planned")], Ok(Some("count=exact"))),
             (&[("prefer", "handling=strict"), ("prefer", "count=exact")], Ok(Some("count=exact, handling=strict"))),
             (&[("prefer", "handling=strict, count=all")], Err("PGRST122")),
+            // What is told is what was done: an estimate was counted, a commit is as usual.
+            (&[("prefer", "count=estimated, tx=commit")], Ok(Some("count=exact"))),
+            (&[("prefer", "handling=lenient, handling=strict, count=all")], Ok(None)),
         ];
         for (pairs, expected) in cases {
             let applied = Preferences::of(&headers(pairs)).map(Preferences::applied);
@@ -311,6 +332,10 @@ mod tests {
         let expected =
             "resolution=merge-duplicates, return=representation, tx=rollback, handling=strict, max-affected=3";
         assert_eq!(applied, Ok(Some(expected.to_owned())));
+        let twice = "return=minimal, tx=commit, return=representation, tx=rollback, resolution=ignore-duplicates";
+        let again = ("prefer", "resolution=merge-duplicates");
+        let applied = Preferences::of(&headers(&[("prefer", twice), again])).map(Preferences::applied_to_write);
+        assert_eq!(applied, Ok(Some("resolution=ignore-duplicates, return=minimal".to_owned())), "the first counts");
         let lenient = Preferences::of(&headers(&[("prefer", "max-affected=3")])).expect("preferences");
         assert_eq!(lenient.max_affected, None);
     }
