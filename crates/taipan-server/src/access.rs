@@ -30,6 +30,16 @@ pub(crate) enum Verb {
     Write,
 }
 
+impl Verb {
+    /// The scope that a token needs for it, and its name.
+    pub(crate) fn scope(self) -> (Scope, &'static str) {
+        match self {
+            Self::Read => (Scope::Read, "read"),
+            Self::Write => (Scope::Write, "write"),
+        }
+    }
+}
+
 /// The group whose members may write.
 pub(crate) const STAFF: &str = "staff";
 
@@ -95,9 +105,7 @@ impl Access {
             let token =
                 token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
             let user = token.map(|token| self.accounts.by_token(token)).transpose()?.flatten();
-            return user.map(Some).ok_or_else(|| {
-                Error::new(StatusCode::UNAUTHORIZED, "PGRST301", "The token is not valid, or not any more")
-            });
+            return user.map(Some).ok_or_else(Error::invalid_token);
         }
         Ok(extensions.get::<Session>().and_then(|session| self.logged_in(session)))
     }
@@ -133,11 +141,7 @@ impl Access {
         if self.allows(user.as_ref(), verb) {
             return Ok(());
         }
-        Err(match user {
-            Some(_) => Error::new(StatusCode::FORBIDDEN, "42501", "permission denied"),
-            None => Error::new(StatusCode::UNAUTHORIZED, "42501", "permission denied")
-                .hint("Log in, or send a token: Authorization: Bearer …"),
-        })
+        Err(refused(user.as_ref(), verb, "permission denied".to_owned()))
     }
 
     /// Whether somebody may do this.
@@ -186,6 +190,18 @@ impl Access {
         }
         is_right
     }
+}
+
+/// That somebody may not do something: 401 for those who are not known, 403 for those who are. A token that is of too
+/// little is told of what it would have to be.
+pub(crate) fn refused(user: Option<&User>, verb: Verb, message: String) -> Error {
+    let Some(user) = user else { return Error::unknown_asker(message) };
+    let error = Error::new(StatusCode::FORBIDDEN, "42501", message);
+    let (scope, name) = verb.scope();
+    if user.has_scope(scope) {
+        return error;
+    }
+    error.hint(format!("The token lacks the scope {name}; make one with it on your account page."))
 }
 
 /// Sends a person who has to log in to where that is done, and back afterwards.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use taipan::runtime::ErrorKind as RunKind;
 use taipan::store;
 use taipan::store::{Kind, Table};
-use taipan_web::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE};
+use taipan_web::header::{ALLOW, CONTENT_RANGE, CONTENT_TYPE, WWW_AUTHENTICATE};
 use taipan_web::{Body, HeaderValue, IntoResponse, Problem, Response, StatusCode};
 
 /// The answer to a request that failed. Its JSON form is `{code, message, details, hint}`.
@@ -49,11 +49,6 @@ impl Error {
         self
     }
 
-    /// What may be done about it.
-    pub(crate) fn told_hint(&self) -> Option<&str> {
-        self.hint.as_deref()
-    }
-
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
@@ -72,7 +67,7 @@ impl Error {
         self.code == code
     }
 
-    #[cfg(test)]
+    /// The code, such as `42501`.
     pub(crate) fn code(&self) -> &'static str {
         self.code
     }
@@ -80,6 +75,11 @@ impl Error {
     /// One line for a page: the message, and what would mend it.
     pub(crate) fn message(&self) -> &str {
         &self.message
+    }
+
+    /// What may mend it, if that is told.
+    pub(crate) fn told_hint(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 
     /// Whether something is told that may mend it.
@@ -184,6 +184,24 @@ impl Error {
 
     pub(crate) fn no_such_path() -> Self {
         Self::new(StatusCode::NOT_FOUND, "PGRST125", "Invalid path specified in request URL")
+    }
+
+    /// Somebody unknown asked for what is not for everybody.
+    pub(crate) fn unknown_asker(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "42501", message).hint("Log in, or send a token: Authorization: Bearer …")
+    }
+
+    /// A token that is not, or no longer, worth anything.
+    pub(crate) fn invalid_token() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "PGRST301", "The token is not valid, or not any more")
+            .hint("Send a token of your account page: Authorization: Bearer …")
+    }
+
+    /// A function that is not there, in PostgREST's words.
+    pub(crate) fn unknown_function(name: &str, nearest: Option<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "PGRST202", format!("Could not find the function {name} in the schema cache"))
+            .details(format!("Searched for the function {name}, but no matches were found in the schema cache."))
+            .maybe_hint(nearest)
     }
 
     /// A failure that no client can mend; it is told that the log has the reason.
@@ -306,6 +324,12 @@ impl Error {
                 "The row has changed since it was read; nothing was written",
             )
             .hint("Read it again, and send its new ETag in If-Match."),
+            Kind::Missing => Self::new(
+                StatusCode::PRECONDITION_FAILED,
+                "412",
+                "The row is not there, or not yours to change; nothing was written",
+            )
+            .hint("If-Match asks for a row that is there; send the request without it to do without."),
             Kind::TooMany { affected, .. } => Self::new(
                 StatusCode::BAD_REQUEST,
                 "PGRST124",
@@ -342,6 +366,11 @@ impl IntoResponse for Error {
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+        if self.status == StatusCode::UNAUTHORIZED.as_u16() {
+            let is_wrong_token = self.code == "PGRST301";
+            let how = if is_wrong_token { "Bearer error=\"invalid_token\"" } else { "Bearer" };
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(how));
+        }
         match self.extra {
             Extra::None | Extra::Log(_) => {}
             Extra::Allow(allow) => {

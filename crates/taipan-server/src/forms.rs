@@ -22,9 +22,15 @@ pub(crate) fn answer(schema: &SchemaRef, batches: &[RecordBatch], media: Media) 
         Media::Csv => text(schema, batches, Output::Csv)?,
         Media::Lines => text(schema, batches, Output::NdJson)?,
         Media::Json => text(schema, batches, Output::Json)?,
-        Media::Object if rows != 1 => return Err(Error::not_single(rows as u64)),
+        Media::Object | Media::StrippedObject if rows != 1 => return Err(Error::not_single(rows as u64)),
         Media::Object => text(schema, batches, Output::NdJson)?.trim_ascii_end().to_vec(),
-        Media::Stripped => stripped(&text(schema, batches, Output::Json)?)?,
+        Media::StrippedObject => {
+            let rows = stripped(&text(schema, batches, Output::Json)?)?;
+            serde_json::to_vec(&rows.first()).map_err(Error::internal)?
+        }
+        Media::Stripped => {
+            serde_json::to_vec(&stripped(&text(schema, batches, Output::Json)?)?).map_err(Error::internal)?
+        }
     };
     Ok(([(CONTENT_TYPE, HeaderValue::from_static(media.content_type()))], body).into_response())
 }
@@ -45,10 +51,10 @@ fn stream(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Vec<u8>> {
     writer.into_inner().map_err(Error::internal)
 }
 
-fn stripped(rows: &[u8]) -> Result<Vec<u8>> {
+fn stripped(rows: &[u8]) -> Result<Vec<Map<String, Value>>> {
     let mut rows: Vec<Map<String, Value>> = serde_json::from_slice(rows).map_err(Error::internal)?;
     for row in &mut rows {
         row.retain(|_, value| !value.is_null());
     }
-    serde_json::to_vec(&rows).map_err(Error::internal)
+    Ok(rows)
 }

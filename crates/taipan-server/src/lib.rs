@@ -243,7 +243,11 @@ fn admit(access: &Access, request: &taipan_web::Request) -> Result<(), taipan_we
         return Ok(());
     }
     access.check(request.headers(), request.extensions(), Verb::Read).map_err(|error| {
-        let problem = taipan_web::Problem::new(error.status(), error.message().to_owned());
+        let problem = taipan_web::Problem::new(error.status(), error.message().to_owned()).code(error.code());
+        let problem = match error.told_hint() {
+            Some(hint) => problem.hint(hint.to_owned()),
+            None => problem,
+        };
         let is_page = path == "/" || path.starts_with("/admin") || path == "/docs";
         if is_page { access::to_login(path) } else { problem }
     })

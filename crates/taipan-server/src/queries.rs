@@ -10,6 +10,7 @@ use taipan_web::axum::http::{Extensions, Method};
 use taipan_web::{Bytes, HeaderMap, Path, RawQuery, Response, State as Shared, StatusCode};
 
 use crate::State;
+use crate::access::Verb;
 use crate::error::{Error, Result};
 use crate::forms;
 use crate::models;
@@ -34,12 +35,17 @@ pub(crate) async fn call(
                 models::predict(Shared(state), Path(name), RawQuery(query), extensions, headers, body).await
             }
             (Ok(_), method) => Err(Error::method_not_allowed(method.as_str(), "POST, OPTIONS")),
-            (Err(_), _) => Err(unknown(&state, &name)),
+            (Err(_), _) => {
+                let nearest = state.project.nearest_call(&name);
+                Err(Error::unknown_function(&name, nearest.map(|name| format!("did you mean '{name}'?"))))
+            }
         };
     };
     let asker = state.reader(&headers, &extensions)?;
     if !asker.reads_whole(state.project.store(), &named.reads) {
-        return Err(asker.refused(&format!("query {name}")).details("It reads rows that you may not read."));
+        return Err(asker
+            .refused(&format!("query {name}"), Verb::Read)
+            .details("It reads rows that you may not read."));
     }
     let media = Media::negotiate(&headers)?;
     let given = if method == Method::POST { of_body(&body)? } else { of_url(&text)? };
@@ -69,19 +75,6 @@ fn misfit(error: taipan::Error) -> Error {
             Error::new(StatusCode::BAD_REQUEST, "22P02", query.to_string())
         }
         _ => error.into(),
-    }
-}
-
-fn unknown(state: &State, name: &str) -> Error {
-    let error = Error::new(
-        StatusCode::NOT_FOUND,
-        "PGRST202",
-        format!("Could not find the function public.{name} without parameters in the schema cache"),
-    )
-    .details(format!("There is no query and no model '{name}'."));
-    match state.project.nearest_call(name) {
-        Some(name) => error.hint(format!("Perhaps you meant to call the function public.{name}")),
-        None => error,
     }
 }
 

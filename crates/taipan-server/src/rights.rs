@@ -10,9 +10,9 @@ use taipan::store::document::{Condition, Document, Embed, Field, Path};
 use taipan::store::mutation::{Change, Mutation, Stamp};
 use taipan::store::resource::{self, Declared};
 use taipan::store::{Compare, ErrorKind, Filter, Is, Kind, Rule, Select, Store, Table, Value};
-use taipan_web::{Scope, StatusCode, User};
+use taipan_web::User;
 
-use crate::access::{Access, STAFF, Verb};
+use crate::access::{self, Access, STAFF, Verb};
 use crate::error::{Error, Result};
 use crate::rest::Tables;
 
@@ -85,8 +85,7 @@ impl Asker {
     }
 
     fn granted(&self, access: &resource::Access, verb: Verb) -> Option<Rows> {
-        let scope = if verb == Verb::Read { Scope::Read } else { Scope::Write };
-        if self.user.as_ref().is_some_and(|user| !user.has_scope(scope)) {
+        if self.user.as_ref().is_some_and(|user| !user.has_scope(verb.scope().0)) {
             return None;
         }
         let is_user = self.user.is_some();
@@ -110,7 +109,7 @@ impl Asker {
     /// # Errors
     /// 401 or 403.
     pub(crate) fn readable(&self, table: &Table) -> Result<Rows> {
-        self.rows(table, Verb::Read).ok_or_else(|| self.denied(table))
+        self.rows(table, Verb::Read).ok_or_else(|| self.denied(table, Verb::Read))
     }
 
     /// Whether rows of a table may be added, and perhaps changed.
@@ -118,27 +117,26 @@ impl Asker {
         !table.is_view && self.rows(table, Verb::Write).is_some()
     }
 
+    /// Whether the rows of a table count their changes.
+    pub(crate) fn is_versioned(&self, table: &Table) -> bool {
+        self.access.class_of(&table.name).is_some_and(|declared| declared.derives_from("Versioned"))
+    }
+
     /// That something may not be done with a table.
-    pub(crate) fn denied(&self, table: &Table) -> Error {
-        self.refused(&format!("table {}", table.name))
+    pub(crate) fn denied(&self, table: &Table, verb: Verb) -> Error {
+        self.refused(&format!("table {}", table.name), verb)
     }
 
     /// That something may not be done with what is named so.
-    pub(crate) fn refused(&self, what: &str) -> Error {
-        let message = format!("permission denied for {what}");
-        match self.user {
-            Some(_) => Error::new(StatusCode::FORBIDDEN, "42501", message),
-            None => Error::new(StatusCode::UNAUTHORIZED, "42501", message)
-                .hint("Log in, or send a token: Authorization: Bearer …"),
-        }
+    pub(crate) fn refused(&self, what: &str, verb: Verb) -> Error {
+        access::refused(self.user(), verb, format!("permission denied for {what}"))
     }
 
     /// That there is no such table, with the name that may have been meant only where that is this asker's to know.
     pub(crate) fn unknown(&self, error: taipan::store::Error) -> Error {
         match error.kind() {
             ErrorKind::UnknownTable { name, .. } if !self.access.allows(self.user(), Verb::Read) => {
-                let stranger =
-                    Error::new(StatusCode::UNAUTHORIZED, "42501", format!("permission denied for table {name}"));
+                let stranger = Error::unknown_asker(format!("permission denied for table {name}"));
                 if self.user.is_some() { Error::unknown_table(name, None) } else { stranger }
             }
             _ => error.into(),
@@ -268,7 +266,7 @@ impl Asker {
         filter: Option<Condition>,
         looks: bool,
     ) -> Result<Mutation> {
-        let written = self.rows(table, Verb::Write).ok_or_else(|| self.denied(table))?;
+        let written = self.rows(table, Verb::Write).ok_or_else(|| self.denied(table, Verb::Write))?;
         let read = if looks { self.readable(table)? } else { Rows::All };
         let declared = self.access.class_of(&table.name);
         let derives = |name: &str| declared.is_some_and(|declared| declared.derives_from(name));
@@ -290,7 +288,7 @@ impl Asker {
             .collect();
         withdraw(&mut change, &own);
         if is_owned && !self.is_staff() && !gives_to(&change, self.name()) {
-            return Err(self.denied(table).details("Only staff may say that a row is somebody else's."));
+            return Err(self.denied(table, Verb::Write).details("Only staff may say that a row is somebody else's."));
         }
         if is_deletion && declared.is_some_and(|declared| is_kept(declared, table)) {
             change = Change::Update { values: vec![(DELETED.to_owned(), Value::Null)] };
@@ -361,7 +359,9 @@ impl Asker {
                 let by_owner = resource.is_some_and(|resource| resource.read == Some(resource::Access::Owner));
                 match self.name().filter(|_| by_owner && !self.hidden(table).iter().any(|name| name == OWNER)) {
                     Some(name) => Ok(Some((OWNER.to_owned(), name.to_owned()))),
-                    None => Err(self.denied(table).details("Its changes are for those who may read all of its rows.")),
+                    None => Err(self
+                        .denied(table, Verb::Read)
+                        .details("Its changes are for those who may read all of its rows.")),
                 }
             }
         }

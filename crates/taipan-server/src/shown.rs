@@ -53,7 +53,9 @@ impl State {
         if asker.reads_whole(self.project.store(), &model.reads) {
             return Ok(model);
         }
-        Err(asker.refused(&format!("model {name}")).details("It was learnt from rows that you may not read."))
+        Err(asker
+            .refused(&format!("model {name}"), Verb::Read)
+            .details("It was learnt from rows that you may not read."))
     }
 
     /// A plot by its name.
@@ -65,6 +67,6 @@ impl State {
         if asker.reads_whole(self.project.store(), &plot.reads) {
             return Ok(plot);
         }
-        Err(asker.refused(&format!("plot {name}")).details("It shows rows that you may not read."))
+        Err(asker.refused(&format!("plot {name}"), Verb::Read).details("It shows rows that you may not read."))
     }
 }

@@ -79,6 +79,8 @@ pub enum ErrorKind {
     Stopped(String),
     /// The row is not as it was when it was read.
     Stale,
+    /// The row that a change was to find is not there, or not one that it may change.
+    Missing,
     /// A row that a change makes or touches does not meet the change's rule.
     Forbidden {
         /// The table written.
@@ -282,6 +284,7 @@ impl fmt::Display for ErrorKind {
                 }
             }
             Self::Stale => f.write_str("the row has changed since it was read"),
+            Self::Missing => f.write_str("the row is not there"),
             Self::Forbidden { table } => write!(f, "table \"{table}\": a row is not one that may be written so"),
             Self::TooMany { affected, most } => write!(f, "{affected} rows would change, and at most {most} may"),
             Self::NotUnique { table, columns } => {

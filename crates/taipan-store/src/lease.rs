@@ -34,7 +34,7 @@ impl Store {
         // Made in a transaction of its own: two that make it at once would fail each other.
         let taken = self.transaction(&options(), |tx| {
             if !is_there(tx)? {
-                tx.execute(TABLE, &[])?;
+                make_table(tx)?;
             }
             let now = now(tx)?;
             let text = |text: &str| Value::Text(text.to_owned());
@@ -126,6 +126,16 @@ impl fmt::Debug for Lease {
 
 fn options() -> TransactionOptions {
     TransactionOptions::default().retry(RETRIES)
+}
+
+/// Makes the table of locks, one after the other: PostgreSQL fails whoever makes at the same time what is not to be made if
+/// it is there.
+fn make_table(tx: &mut Transaction<'_>) -> Result<()> {
+    if tx.dialect() == Dialect::Postgres {
+        let _ = tx.query("SELECT pg_advisory_xact_lock(hashtext('_taipan_locks'))::text", &[])?;
+    }
+    tx.execute(TABLE, &[])?;
+    Ok(())
 }
 
 fn is_there(tx: &mut Transaction<'_>) -> Result<bool> {

@@ -56,6 +56,7 @@ mod service;
 mod session;
 mod template;
 mod tls;
+mod unread;
 mod upload;
 
 pub use app::App;

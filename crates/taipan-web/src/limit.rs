@@ -1,6 +1,7 @@
 //! How often something may be done: by whom, so often at once, and again every so long.
 
 use crate::Problem;
+use crate::problem::whole_seconds;
 use axum::http::StatusCode;
 use std::collections::HashMap;
 use std::fmt;
@@ -51,8 +52,10 @@ impl RateLimit {
     /// It was done too often.
     pub fn admit(&self, key: &str) -> Result<(), Problem> {
         self.check(key).map_err(|wait| {
-            let seconds = crate::format::plural(wait.as_secs().max(1), "second");
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "That was too often.").hint(format!("Try again in {seconds}."))
+            let seconds = crate::format::plural(whole_seconds(wait), "second");
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "That was too often.")
+                .hint(format!("Try again in {seconds}."))
+                .retry_after(wait)
         })
     }
 

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 /// A failed request: what the client is told, and what only the log is told.
 #[derive(Debug, Clone)]
@@ -17,12 +18,15 @@ pub struct Problem {
     message: Cow<'static, str>,
     hint: Option<Cow<'static, str>>,
     detail: Option<String>,
+    code: Option<&'static str>,
+    /// The seconds after which to try again.
+    retry: Option<u64>,
 }
 
 impl Problem {
     /// A problem with this status and message; the message is shown to the person who asked.
     pub fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, message: message.into(), hint: None, detail: None }
+        Self { status, message: message.into(), hint: None, detail: None, code: None, retry: None }
     }
 
     /// A problem that is fully said by its status.
@@ -49,6 +53,20 @@ impl Problem {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Sets the code by which a program tells it from others of its status, which it is called by otherwise.
+    #[must_use]
+    pub fn code(mut self, code: &'static str) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    /// Says when to try again, in the header `Retry-After`.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry = Some(whole_seconds(wait));
         self
     }
 
@@ -86,8 +104,12 @@ impl Problem {
             details: Option<&'a str>,
             hint: Option<&'a str>,
         }
-        let body =
-            Body { code: self.status.as_str(), message: &self.message, details: None, hint: self.hint.as_deref() };
+        let body = Body {
+            code: self.code.unwrap_or(self.status.as_str()),
+            message: &self.message,
+            details: None,
+            hint: self.hint.as_deref(),
+        };
         serde_json::to_vec(&body).unwrap_or_default()
     }
 
@@ -138,9 +160,18 @@ impl From<Error> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
+        if let Some(seconds) = self.retry {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         response.extensions_mut().insert(self);
         response
     }
+}
+
+/// A time in whole seconds, one at least.
+pub(crate) fn whole_seconds(wait: Duration) -> u64 {
+    let part = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(part).max(1)
 }
 
 fn usual_message(status: StatusCode) -> &'static str {
@@ -151,6 +182,8 @@ fn usual_message(status: StatusCode) -> &'static str {
         StatusCode::NOT_FOUND => "There is nothing at this address.",
         StatusCode::METHOD_NOT_ALLOWED => "This address does not answer that method.",
         StatusCode::PAYLOAD_TOO_LARGE => "The request's body is larger than this server takes.",
+        StatusCode::URI_TOO_LONG => "The request's address is longer than this server reads.",
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "The request's headers are larger than this server reads.",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "The request's body is of a type that this address does not read.",
         StatusCode::MISDIRECTED_REQUEST => "This server does not answer for that host name.",
         StatusCode::SERVICE_UNAVAILABLE => "The server cannot answer now; try again shortly.",
@@ -181,6 +214,14 @@ mod tests {
             assert_eq!(accepts_html(&headers), expected, "{accept}");
         }
         assert!(!accepts_html(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn codes_and_waits_are_told() {
+        let problem = Problem::of(StatusCode::TOO_MANY_REQUESTS).code("42501").retry_after(Duration::from_millis(1500));
+        assert!(String::from_utf8_lossy(&problem.json()).starts_with("{\"code\":\"42501\","));
+        assert_eq!(problem.into_response().headers()[header::RETRY_AFTER], "2");
+        assert_eq!(Problem::of(StatusCode::NOT_FOUND).into_response().headers().get(header::RETRY_AFTER), None);
     }
 
     #[test]

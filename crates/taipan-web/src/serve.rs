@@ -2,6 +2,7 @@
 
 use crate::desk::Desk;
 use crate::patience::{Patience, Taken, timed};
+use crate::unread::{Begun, Worded};
 use crate::{App, Error, Peer, Result, Service, Tls};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -140,7 +141,9 @@ impl Serving {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let begun = Begun::default();
         let answer = service_fn(|request: hyper::Request<Incoming>| {
+            begun.mark();
             let service = self.service.clone();
             async move {
                 let mut request = request.map(|body| timed(body, self.patience.body));
@@ -148,7 +151,8 @@ impl Serving {
                 Ok::<_, Infallible>(service.respond(request).await)
             }
         });
-        let stream = TokioIo::new(Taken::new(stream, self.patience.answer));
+        let stream = Worded::new(Taken::new(stream, self.patience.answer), begun.clone());
+        let stream = TokioIo::new(stream);
         // How a connection ends is its client's affair: it went away, or sent what is not HTTP and was told so.
         let _ = watcher.watch(self.http.serve_connection(stream, answer)).await;
     }

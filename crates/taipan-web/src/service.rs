@@ -229,7 +229,7 @@ impl Rules {
             let allowed = |host: &str| self.hosts.allows(host);
             if !named.or(target).is_some_and(allowed) || !target.is_none_or(allowed) {
                 return Err(Problem::of(StatusCode::MISDIRECTED_REQUEST)
-                    .hint("Start the server with this name in its list of hosts to allow it."));
+                    .hint("Start the server with --allow-host and this name, or with the name in its list of hosts."));
             }
         }
         let length = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
@@ -244,6 +244,17 @@ impl Rules {
     /// become a page or JSON, and so does the plain text of axum's own rejections.
     async fn explain(&self, response: Response, method: &Method, uri: &Uri, html: bool) -> Response {
         let (mut parts, body) = response.into_parts();
+        // A route that has nothing to say of it answers OPTIONS by what the router knows: the methods that it takes.
+        if method == Method::OPTIONS
+            && parts.status == StatusCode::METHOD_NOT_ALLOWED
+            && let Some(allow) = parts.headers.get(header::ALLOW).and_then(with_options)
+        {
+            return (StatusCode::NO_CONTENT, [(header::ALLOW, allow)]).into_response();
+        }
+        // What a client must send that is not known: a token, since a login is by a page.
+        if parts.status == StatusCode::UNAUTHORIZED {
+            parts.headers.entry(header::WWW_AUTHENTICATE).or_insert(HeaderValue::from_static("Bearer"));
+        }
         let kind = parts.headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
         let problem = if let Some(problem) = parts.extensions.remove::<Problem>() {
             problem
@@ -287,6 +298,16 @@ impl Rules {
         });
         own.map_or_else(|| problem.plain_page(), |page| page.html().to_owned())
     }
+}
+
+/// The methods of a route, and OPTIONS.
+fn with_options(allow: &HeaderValue) -> Option<HeaderValue> {
+    let mut methods: Vec<&str> = allow.to_str().ok()?.split(',').map(str::trim).collect();
+    methods.retain(|method| !method.is_empty());
+    if !methods.contains(&"OPTIONS") {
+        methods.push("OPTIONS");
+    }
+    HeaderValue::try_from(methods.join(", ")).ok()
 }
 
 /// Whether a request came over TLS, to here or to a listed proxy.

@@ -188,7 +188,11 @@ async fn foreign_hosts_are_refused_when_told_so() {
     for (host, status) in cases {
         let _ = client.get("/hello/you").header("host", host).await.assert_status(status);
     }
-    let _ = client.get("http://evil.example/hello/you").await.assert_status(421);
+    let foreign = client.get("http://evil.example/hello/you").await.assert_status(421).json();
+    assert_eq!(
+        foreign["hint"],
+        "Start the server with --allow-host and this name, or with the name in its list of hosts."
+    );
     let any = Client::new(app());
     let _ = any.get("/hello/you").header("host", "evil.example").await.assert_status(200);
 }

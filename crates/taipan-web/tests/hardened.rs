@@ -144,6 +144,9 @@ async fn headers_and_addresses_without_end_are_refused() {
     for (request, expected) in cases {
         let answer = ask(connected(address).await, &request).await;
         assert!(answer.starts_with(expected), "{expected}: {answer:.300}");
+        let code = expected.split(' ').nth(1).expect("a status");
+        let is_told = answer.contains(&format!("\r\n\r\n{{\"code\":\"{code}\",\"message\":\"The request"));
+        assert_eq!(is_told, code != "200", "{answer:.600}");
     }
     assert!(ask(connected(address).await, &plain("/", "")).await.starts_with("HTTP/1.1 200 "), "others are served");
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use taipan_web::header::RETRY_AFTER;
 use taipan_web::{
     ADMINISTRATORS, Denied, Fields, IntoResponse, NewUser, Peer, Problem, Query, Redirect, Response, Scope, Session,
     State as Shared, StatusCode, TokenInfo, User, blocking, format,
@@ -76,7 +77,11 @@ pub(super) async fn login(Shared(state): Shared<State>, session: Session, peer: 
     };
     let error = Some(denied.to_string());
     let form = Form { csrf: session.csrf_token(), name, next, needs_code, error, ..Form::default() };
-    show(&state, "login.html", "Log in", "/login", form, status)
+    let mut page = show(&state, "login.html", "Log in", "/login", form, status)?;
+    if let Denied::TooMany(wait) = denied {
+        page.headers_mut().insert(RETRY_AFTER, wait.as_secs().saturating_add(1).into());
+    }
+    Ok(page)
 }
 
 pub(super) async fn logout(session: Session) -> Redirect {

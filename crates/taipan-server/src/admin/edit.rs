@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use taipan::store::document::{Condition, Document, Form, Path as Column};
 use taipan::store::mutation::{Change, Mutation, Tag, row_tag};
-use taipan::store::{Compare, Count, Kind, Table, Value};
+use taipan::store::{Compare, Count, ErrorKind, Kind, Table, Value};
 use taipan_web::{Fields, IntoResponse, Path, Problem, Redirect, Session, State as Shared, StatusCode};
 
 use super::account::known;
@@ -278,7 +278,7 @@ pub(super) async fn save(asked: Asked, Path((name, key)): Path<(String, String)>
                 session.flash("success", "The row is saved.");
                 Ok(Redirect::to(&record_path(&table.name, &key)).into_response())
             }
-            Err(error) if *error.kind() == taipan::store::ErrorKind::Stale => {
+            Err(error) if matches!(error.kind(), ErrorKind::Stale | ErrorKind::Missing) => {
                 let Some(row) = editor.now(state, &key)? else { return gone(state, table, &key) };
                 let typed = Typed { pairs: typed, error: None, conflict: true };
                 show(state, session, table, Some((key.as_str(), row)), Some(typed), Vec::new())

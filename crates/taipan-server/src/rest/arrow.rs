@@ -4,6 +4,7 @@ use std::mem;
 use std::ops::ControlFlow;
 
 use arrow_ipc::writer::StreamWriter;
+use taipan::store::mutation::Records;
 use taipan::store::{Count, Opening, Part, Select, Store};
 
 use crate::error::{Error, Result};
@@ -39,4 +40,13 @@ pub(super) fn stream(
     let body = mem::take(writer.get_mut());
     let _ = sink(if has_begun { Part::Last(body) } else { Part::Whole(Opening { body, rows, total }) });
     Ok(())
+}
+
+/// The rows of a change, in one piece.
+pub(super) fn whole(records: &Records) -> Result<Vec<u8>> {
+    let mut writer = StreamWriter::try_new(Vec::new(), &records.schema()).map_err(Error::internal)?;
+    for batch in records.batches()? {
+        writer.write(&batch).map_err(Error::internal)?;
+    }
+    writer.into_inner().map_err(Error::internal)
 }

@@ -104,7 +104,7 @@ async fn change(state: State, name: &str, request: Request) -> Result<Response> 
     let table = known(&store, &asker, name)?;
     if !asker.may_write(&table) {
         if !table.is_view {
-            return Err(asker.denied(&table));
+            return Err(asker.denied(&table, Verb::Write));
         }
         asker.readable(&table)?;
         return Err(Error::method_not_allowed(request.method().as_str(), methods(&table)));

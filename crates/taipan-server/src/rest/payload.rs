@@ -1,4 +1,4 @@
-//! The rows of a write's body, JSON or CSV, as values for the columns of a table.
+//! The rows of a write's body, JSON, CSV or a form, as values for the columns of a table.
 
 use std::fmt::Write as _;
 
@@ -9,6 +9,9 @@ use taipan_web::{Bytes, HeaderMap, StatusCode};
 
 use crate::error::{Error, Result};
 use crate::rows;
+
+/// The field by which a page's form shows that it is this site's own.
+const CSRF_FIELD: &str = "_csrf";
 
 /// Rows to be written.
 #[derive(Debug, PartialEq)]
@@ -34,12 +37,13 @@ impl Payload {
                 Self::from_json(table, body, columns, missing_default)
             }
             "text/csv" => Self::from_csv(table, body, columns, missing_default),
+            "application/x-www-form-urlencoded" => Self::from_form(table, body, columns, missing_default),
             _ => Err(Error::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "PGRST102",
                 format!("Content-Type not acceptable: {kind}"),
             )
-            .hint("Send application/json or text/csv.")),
+            .hint("Send application/json, text/csv or application/x-www-form-urlencoded.")),
         }
     }
 
@@ -61,6 +65,30 @@ impl Payload {
         Ok(Self { columns, rows })
     }
 
+    /// One row of texts, as a page's form sends it. Of a name that comes twice the last counts, as of a box to be ticked
+    /// behind a hidden field that says what it means when it is not.
+    fn from_form(table: &Table, body: &[u8], given: Option<Vec<String>>, missing_default: bool) -> Result<Self> {
+        let encoded = std::str::from_utf8(body)
+            .map_err(|_| Error::new(StatusCode::BAD_REQUEST, "PGRST102", "the form is not percent-encoded text"))?;
+        let mut fields: Vec<(String, String)> = Vec::new();
+        for (name, text) in super::query::pairs(encoded)? {
+            match fields.iter_mut().find(|(known, _)| *known == name) {
+                Some(field) => field.1 = text,
+                // What shows that the form is this site's own is no field of the row.
+                None if name == CSRF_FIELD && table.column(&name).is_err() => {}
+                None => fields.push((name, text)),
+            }
+        }
+        let columns = given.unwrap_or_else(|| fields.iter().map(|(name, _)| name.clone()).collect());
+        kinds(table, &columns)?;
+        let value = |name: &String| match fields.iter().find(|(field, _)| field == name) {
+            Some((_, text)) => Some(Value::Text(text.clone())),
+            None => (!missing_default).then_some(Value::Null),
+        };
+        let row = columns.iter().map(value).collect();
+        Ok(Self { columns, rows: vec![row] })
+    }
+
     fn from_csv(table: &Table, body: &[u8], given: Option<Vec<String>>, missing_default: bool) -> Result<Self> {
         let (header, lines) = rows::texts_from_csv(body)?;
         let columns = given.unwrap_or_else(|| header.clone());
@@ -75,6 +103,11 @@ impl Payload {
         let row = |line: &Vec<Option<String>>| places.iter().map(|at| value(at.and_then(|at| line.get(at)))).collect();
         let rows = lines.iter().map(row).collect();
         Ok(Self { columns, rows })
+    }
+
+    /// What a change sets: the one row there is, or nothing where there is none.
+    pub(super) fn row_to_set(self) -> Result<Vec<(String, Value)>> {
+        if self.rows.is_empty() { Ok(Vec::new()) } else { self.only_row() }
     }
 
     /// The one row there is, as columns with their values.

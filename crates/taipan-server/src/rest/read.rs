@@ -34,8 +34,8 @@ pub(super) struct Read {
     media: Media,
     preferences: Preferences,
     head_only: bool,
-    /// Whether whole rows are shown, so that one can be tagged.
-    is_whole: bool,
+    /// Whether the answer has a tag where it is one row.
+    is_tagged: bool,
 }
 
 impl Read {
@@ -56,7 +56,11 @@ impl Read {
             return Err(Error::not_acceptable("application/vnd.apache.arrow.stream of nested rows", AVAILABLE));
         }
         let head_only = request.method() == Method::HEAD;
-        Ok(Self { document, select, media, preferences, head_only, is_whole })
+        let mut read = Self { document, select, media, preferences, head_only, is_tagged: false };
+        // A tag is of a whole row, its nulls included. An array has one where it cannot be of several rows.
+        read.is_tagged = is_whole
+            && (media == Media::Object || media == Media::Json && asker.is_versioned(table) && read.is_by_key(table));
+        Ok(read)
     }
 
     /// Whether the read touches so few rows that handing it to another thread would take longer than running it:
@@ -87,7 +91,7 @@ impl Read {
     /// Whether the answer may be too long to be held in memory.
     pub(super) fn is_long(&self, table: &Table) -> bool {
         let is_counted_only = self.head_only && self.preferences.count == Count::Exact;
-        self.media != Media::Object
+        !self.media.is_object()
             && !is_counted_only
             && (self.media == Media::Arrow
                 || self.document.limit.is_none_or(|limit| limit > SHORT_ROWS) && !self.is_by_key(table))
@@ -95,14 +99,17 @@ impl Read {
 
     /// Whether a filter leaves one row at most, by the table's key.
     fn is_by_key(&self, table: &Table) -> bool {
-        let key = |name: &str| table.columns.iter().any(|column| column.primary_key && column.name == *name);
-        let one_key = table.columns.iter().filter(|column| column.primary_key).count() == 1;
-        let by_key = |filter: &Filter| matches!(filter, Filter::Compare { column, op: Compare::Eq, .. } if key(column));
-        match self.select.as_ref().and_then(|select| select.filter.as_ref()) {
-            Some(Filter::And(filters)) => one_key && filters.iter().any(by_key),
-            Some(filter) => one_key && by_key(filter),
-            None => false,
-        }
+        let filters = match self.select.as_ref().and_then(|select| select.filter.as_ref()) {
+            Some(Filter::And(filters)) => filters.as_slice(),
+            Some(filter) => std::slice::from_ref(filter),
+            None => return false,
+        };
+        let is_given = |key: &str| {
+            let by_key = |f: &Filter| matches!(f, Filter::Compare { column, op: Compare::Eq, .. } if column == key);
+            filters.iter().any(by_key)
+        };
+        let mut keys = table.primary_key().peekable();
+        keys.peek().is_some() && keys.all(|column| is_given(&column.name))
     }
 
     /// Whether only the headers are wanted.
@@ -133,20 +140,20 @@ impl Read {
         let count = self.preferences.count;
         let mut tag = None;
         let (body, rows, total) = match (&self.select, self.media) {
-            (_, media) if media != Media::Object && self.head_only && count == Count::Exact => {
+            (_, media) if !media.is_object() && self.head_only && count == Count::Exact => {
                 let total = self.count(store)?;
                 (None, self.rows_of(total), Some(total))
             }
-            (_, Media::Object) => {
+            (_, Media::Object | Media::StrippedObject) => {
                 let (object, total) = self.one_object(store)?;
-                if self.is_whole {
-                    tag = HeaderValue::try_from(format!("\"{}\"", row_tag(&object))).ok();
-                }
+                tag = self.is_tagged.then(|| tag_of(&object));
                 (Some(object.into()), 1, total)
             }
             (Some(select), Media::Json) => {
                 let page = store.read_json(select, count)?;
-                (Some(page.body.into()), page.rows, page.total)
+                let body = Bytes::from(page.body);
+                tag = (self.is_tagged && page.rows == 1).then(|| tag_of(&only_object(body.clone())));
+                (Some(body.into()), page.rows, page.total)
             }
             (Some(select), Media::Csv) => {
                 let total = match count {
@@ -163,7 +170,7 @@ impl Read {
             }
         };
         let mut response = self.answer(body, rows, total)?;
-        if let Some(tag) = tag {
+        if let Some(Some(tag)) = tag {
             response.headers_mut().insert(ETAG, tag);
         }
         Ok(response)
@@ -179,14 +186,17 @@ impl Read {
     /// The only row, without the brackets of an array. Asking for two tells one from many.
     fn one_object(&self, store: &Store) -> Result<(Bytes, Option<u64>)> {
         let limit = Some(self.document.limit.map_or(2, |limit| limit.min(2)));
-        let page = if let Some(select) = &self.select {
-            let mut select = select.clone();
-            select.limit = limit;
-            store.read_json(&select, self.preferences.count)?
-        } else {
-            let mut document = self.document.clone();
-            document.limit = limit;
-            store.read_document(&document, Form::Json, self.preferences.count)?
+        let page = match (&self.select, self.media) {
+            (Some(select), Media::Object) => {
+                let mut select = select.clone();
+                select.limit = limit;
+                store.read_json(&select, self.preferences.count)?
+            }
+            (_, media) => {
+                let mut document = self.document.clone();
+                document.limit = limit;
+                store.read_document(&document, form(media, &mut csv::Writer::default()), self.preferences.count)?
+            }
         };
         if page.rows == 1 {
             return Ok((only_object(page.body), page.total));
@@ -224,15 +234,20 @@ impl Read {
     }
 }
 
+/// The header that names a row as it is, given as its object.
+pub(super) fn tag_of(object: &[u8]) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("\"{}\"", row_tag(object))).ok()
+}
+
 /// An array's only member.
-pub(super) fn only_object(array: Vec<u8>) -> Bytes {
-    let body = Bytes::from(array);
+pub(super) fn only_object(array: impl Into<Bytes>) -> Bytes {
+    let body = array.into();
     body.slice(1..body.len().saturating_sub(1).max(1))
 }
 
 fn form(media: Media, lines: &mut csv::Writer) -> Form<'_> {
     match media {
-        Media::Stripped => Form::Stripped,
+        Media::Stripped | Media::StrippedObject => Form::Stripped,
         Media::Lines => Form::Lines,
         Media::Csv => Form::Rows(lines),
         Media::Json | Media::Object | Media::Arrow => Form::Json,

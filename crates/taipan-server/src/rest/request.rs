@@ -19,6 +19,8 @@ pub(crate) enum Media {
     Stripped,
     /// One row object; anything but one row is an error.
     Object,
+    /// The same, without members that are null.
+    StrippedObject,
     Csv,
     /// A row object a line.
     Lines,
@@ -26,8 +28,8 @@ pub(crate) enum Media {
     Arrow,
 }
 
-pub(super) const AVAILABLE: &str = "application/json, application/vnd.pgrst.object+json, text/csv, \
-                                    application/x-ndjson, application/vnd.apache.arrow.stream";
+pub(super) const AVAILABLE: &str = "application/json, application/vnd.pgrst.object+json, either with nulls=stripped, \
+                                    text/csv, application/x-ndjson, application/vnd.apache.arrow.stream";
 
 impl Media {
     /// The type to send, from the `Accept` headers: the best by quality, then by order. None at all accepts all.
@@ -55,10 +57,16 @@ impl Media {
         }
     }
 
+    /// Whether exactly one row is shown.
+    pub(super) fn is_object(self) -> bool {
+        matches!(self, Self::Object | Self::StrippedObject)
+    }
+
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json; charset=utf-8",
             Self::Object => "application/vnd.pgrst.object+json; charset=utf-8",
+            Self::StrippedObject => "application/vnd.pgrst.object+json;nulls=stripped; charset=utf-8",
             Self::Stripped => "application/vnd.pgrst.array+json;nulls=stripped; charset=utf-8",
             Self::Csv => "text/csv; charset=utf-8",
             Self::Lines => "application/x-ndjson; charset=utf-8",
@@ -93,8 +101,11 @@ fn media_range(range: &str) -> (Option<Media>, u16) {
             quality = value.parse::<f32>().map_or(0, |value| (value.clamp(0.0, 1.0) * 1000.0) as u16);
         }
         if parameter.eq_ignore_ascii_case("nulls=stripped") {
-            // One object without its nulls is not served, and one with them is not what was asked for.
-            media = media.filter(|media| *media == Media::Json).map(|_| Media::Stripped);
+            media = match media {
+                Some(Media::Json) => Some(Media::Stripped),
+                Some(Media::Object) => Some(Media::StrippedObject),
+                _ => None,
+            };
         }
     }
     (media, quality)
@@ -133,24 +144,16 @@ impl Preferences {
     pub(super) fn of(headers: &HeaderMap) -> Result<Self> {
         let mut preferences = Self::default();
         let mut unknown = Vec::new();
+        let mut said: Vec<&str> = Vec::new();
         for value in headers.get_all(PREFER) {
             for preference in value.to_str().unwrap_or_default().split(',').map(str::trim) {
-                match preference {
-                    // An exact count also answers whoever would have been content with an estimate.
-                    "count=exact" | "count=planned" | "count=estimated" => preferences.count = Count::Exact,
-                    "return=minimal" => preferences.returns = Some(Returns::Minimal),
-                    "return=headers-only" => preferences.returns = Some(Returns::HeadersOnly),
-                    "return=representation" => preferences.returns = Some(Returns::Representation),
-                    "resolution=merge-duplicates" => preferences.resolution = Some(Resolution::Merge),
-                    "resolution=ignore-duplicates" => preferences.resolution = Some(Resolution::Ignore),
-                    "missing=default" => preferences.missing_default = true,
-                    "missing=null" | "tx=commit" | "" | "handling=lenient" => {}
-                    "tx=rollback" => preferences.rollback = true,
-                    "handling=strict" => preferences.strict = true,
-                    other => match other.strip_prefix("max-affected=").map(str::parse) {
-                        Some(Ok(most)) => preferences.max_affected = Some(most),
-                        _ => unknown.push(other),
-                    },
+                // Of one that comes twice the first counts.
+                let name = preference.split_once('=').map_or(preference, |(name, _)| name);
+                let is_new = !said.contains(&name);
+                if preferences.take(preference, is_new) {
+                    said.push(name);
+                } else {
+                    unknown.push(preference);
                 }
             }
         }
@@ -165,6 +168,32 @@ impl Preferences {
         // As PostgREST has it, the bound holds only for those who are strict.
         preferences.max_affected = preferences.max_affected.filter(|_| preferences.strict);
         Ok(preferences)
+    }
+
+    /// Takes a preference up, where it is the first of its name; false for one that is not known.
+    fn take(&mut self, preference: &str, is_first: bool) -> bool {
+        let mut taken = *self;
+        match preference {
+            // An exact count also answers whoever would have been content with an estimate.
+            "count=exact" | "count=planned" | "count=estimated" => taken.count = Count::Exact,
+            "return=minimal" => taken.returns = Some(Returns::Minimal),
+            "return=headers-only" => taken.returns = Some(Returns::HeadersOnly),
+            "return=representation" => taken.returns = Some(Returns::Representation),
+            "resolution=merge-duplicates" => taken.resolution = Some(Resolution::Merge),
+            "resolution=ignore-duplicates" => taken.resolution = Some(Resolution::Ignore),
+            "missing=default" => taken.missing_default = true,
+            "missing=null" | "tx=commit" | "" | "handling=lenient" => {}
+            "tx=rollback" => taken.rollback = true,
+            "handling=strict" => taken.strict = true,
+            other => match other.strip_prefix("max-affected=").map(str::parse) {
+                Some(Ok(most)) => taken.max_affected = Some(most),
+                _ => return false,
+            },
+        }
+        if is_first {
+            *self = taken;
+        }
+        true
     }
 
     /// The value of `Preference-Applied` for a read.
@@ -268,7 +297,8 @@ mod tests {
             ("text/csv;q=0", Err("PGRST107")),
             ("image/png", Err("PGRST107")),
             ("application/vnd.pgrst.array+json;nulls=stripped", Ok(Media::Stripped)),
-            ("application/vnd.pgrst.object+json;nulls=stripped", Err("PGRST107")),
+            ("application/vnd.pgrst.object+json;nulls=stripped", Ok(Media::StrippedObject)),
+            ("text/csv;nulls=stripped", Err("PGRST107")),
             ("application/x-ndjson", Ok(Media::Lines)),
             ("application/vnd.apache.arrow.stream", Ok(Media::Arrow)),
             ("", Err("PGRST107")),
@@ -288,6 +318,9 @@ mod tests {
             (&[("prefer", "return=minimal, count=planned")], Ok(Some("count=exact"))),
             (&[("prefer", "handling=strict"), ("prefer", "count=exact")], Ok(Some("count=exact, handling=strict"))),
             (&[("prefer", "handling=strict, count=all")], Err("PGRST122")),
+            // What is told is what was done: an estimate was counted, a commit is as usual.
+            (&[("prefer", "count=estimated, tx=commit")], Ok(Some("count=exact"))),
+            (&[("prefer", "handling=lenient, handling=strict, count=all")], Ok(None)),
         ];
         for (pairs, expected) in cases {
             let applied = Preferences::of(&headers(pairs)).map(Preferences::applied);
@@ -299,6 +332,10 @@ mod tests {
         let expected =
             "resolution=merge-duplicates, return=representation, tx=rollback, handling=strict, max-affected=3";
         assert_eq!(applied, Ok(Some(expected.to_owned())));
+        let twice = "return=minimal, tx=commit, return=representation, tx=rollback, resolution=ignore-duplicates";
+        let again = ("prefer", "resolution=merge-duplicates");
+        let applied = Preferences::of(&headers(&[("prefer", twice), again])).map(Preferences::applied_to_write);
+        assert_eq!(applied, Ok(Some("resolution=ignore-duplicates, return=minimal".to_owned())), "the first counts");
         let lenient = Preferences::of(&headers(&[("prefer", "max-affected=3")])).expect("preferences");
         assert_eq!(lenient.max_affected, None);
     }

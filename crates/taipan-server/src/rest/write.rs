@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use taipan::store::document::{Condition, Document};
-use taipan::store::mutation::{Change, Mutation, OnConflict, Outcome, Tag, row_tag};
+use taipan::store::document::{Condition, Document, Path};
+use taipan::store::mutation::{Change, Mutation, OnConflict, Outcome, Shape, Tag};
 use taipan::store::{Compare, Count, Store, Table, Value};
 use taipan_web::header::{CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH, LOCATION};
 use taipan_web::{Body, Bytes, HeaderMap, HeaderValue, Method, Response, StatusCode, format};
@@ -12,9 +12,9 @@ use tokio::sync::oneshot;
 
 use super::changes::{Changes, Event};
 use super::payload::{self, Payload};
-use super::query;
-use super::read::{PREFERENCE_APPLIED, content_range, only_object};
+use super::read::{PREFERENCE_APPLIED, content_range, only_object, tag_of};
 use super::request::{AVAILABLE, Media, Preferences, Resolution, Returns};
+use super::{arrow, csv, query};
 use crate::error::{Error, Result};
 use crate::rights::{Asker, Visible};
 
@@ -52,9 +52,8 @@ impl Write {
     ) -> Result<Self> {
         let preferences = Preferences::of(headers)?;
         let media = match Media::negotiate(headers)? {
-            media @ (Media::Json | Media::Object) => media,
-            _ if preferences.returns != Some(Returns::Representation) => Media::Json,
-            _ => return Err(Error::not_acceptable("of a write", AVAILABLE)),
+            media if media.is_object() || preferences.returns == Some(Returns::Representation) => media,
+            _ => Media::Json,
         };
         let pairs = query::pairs(encoded)?;
         let parameter = |name: &str| pairs.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
@@ -62,7 +61,15 @@ impl Write {
         let tables = Visible { store, asker: &asker };
         let shown = asker.columns(&table);
         let asked = query::parse_pairs(&tables, &shown, &pairs)?;
-        if method != Method::POST && (asked.limit.is_some() || asked.offset > 0) {
+        let is_bounded = asked.limit.is_some() || asked.offset > 0;
+        if method == Method::PUT && is_bounded {
+            return Err(Error::new(
+                StatusCode::BAD_REQUEST,
+                "PGRST114",
+                "limit/offset querystring parameters are not allowed for PUT",
+            ));
+        }
+        if method != Method::POST && is_bounded {
             return Err(Error::new(
                 StatusCode::BAD_REQUEST,
                 "PGRST100",
@@ -75,9 +82,9 @@ impl Write {
         } else {
             let payload = Payload::read(&table, headers, body, columns, preferences.missing_default)?;
             if method == Method::PATCH {
-                (Verb::Update, Change::Update { values: payload.only_row()? }, asked.filter.clone())
+                (Verb::Update, Change::Update { values: payload.row_to_set()? }, asked.filter.clone())
             } else if method == Method::PUT {
-                (Verb::Put, put(&table, payload, asked.filter.as_ref())?, None)
+                (Verb::Put, put(&table, payload, asked.filter.as_ref())?, asked.filter.clone())
             } else {
                 let on = parameter("on_conflict").map(payload::names).transpose()?;
                 for name in on.iter().flatten() {
@@ -86,8 +93,12 @@ impl Write {
                 let merge = preferences.resolution.map(|resolution| resolution == Resolution::Merge);
                 let on_conflict = merge.map(|merge| OnConflict { columns: on.unwrap_or_default(), merge });
                 let verb = if on_conflict.is_some() { Verb::Upsert } else { Verb::Insert };
+                let there = match if_match(headers) {
+                    Some(_) => Some(merged(&table, &payload, on_conflict.as_ref())?),
+                    None => None,
+                };
                 let Payload { columns, rows } = payload;
-                (verb, Change::Insert { columns, rows, on_conflict }, None)
+                (verb, Change::Insert { columns, rows, on_conflict }, there)
             }
         };
         let is_empty = matches!(&change, Change::Insert { rows, .. } if rows.is_empty());
@@ -98,13 +109,17 @@ impl Write {
         let mut mutation = asker.mutation(&table, change, filter, looks)?;
         if is_shown {
             let document = Document { filter: None, limit: None, offset: 0, ..asked };
-            mutation = mutation.returning(asker.returning(document, &tables)?);
+            let document = asker.returning(document, &tables)?;
+            if media == Media::Arrow && document.as_select().is_none() {
+                return Err(Error::not_acceptable("application/vnd.apache.arrow.stream of nested rows", AVAILABLE));
+            }
+            mutation = mutation.returning(document).shape(shape(media));
         }
         if let Some(tag) = tag {
             mutation = mutation.tag(tag);
         }
         // One object cannot show several rows; what it cannot show is not done.
-        let one = (media == Media::Object).then_some(1);
+        let one = media.is_object().then_some(1);
         if let Some(most) = one.or(preferences.max_affected) {
             mutation = mutation.most(most);
         }
@@ -117,7 +132,7 @@ impl Write {
     /// Makes the change, together with others that wait, and tells those who follow the table.
     pub(super) async fn run(self, store: &Store, changes: &Changes) -> Result<Response> {
         let outcome = match make(store, self.mutation.clone()).await {
-            Err(error) if self.media == Media::Object && error.code_is("PGRST124") => {
+            Err(error) if self.media.is_object() && error.code_is("PGRST124") => {
                 return Err(Error::not_single(2));
             }
             made => made?,
@@ -135,7 +150,29 @@ impl Write {
         self.answer(outcome)
     }
 
-    fn answer(self, outcome: Outcome) -> Result<Response> {
+    /// The rows changed as they were asked for, and the tag where these are one whole row.
+    fn body(&self, outcome: &mut Outcome) -> Result<(Body, Option<HeaderValue>)> {
+        if let Some(records) = outcome.records.take() {
+            let bytes = match self.media {
+                Media::Arrow => arrow::whole(&records)?,
+                _ => records.write(&mut csv::Writer::default()),
+            };
+            return Ok((Body::from(bytes), None));
+        }
+        let Some(page) = outcome.returned.take() else { return Ok((Body::empty(), None)) };
+        if !self.media.is_object() {
+            return Ok((Body::from(page.body), None));
+        }
+        if page.rows != 1 {
+            return Err(Error::not_single(page.rows));
+        }
+        let object = only_object(page.body);
+        let is_tagged = self.is_whole && self.media == Media::Object;
+        let tag = if is_tagged { tag_of(&object) } else { None };
+        Ok((Body::from(object), tag))
+    }
+
+    fn answer(self, mut outcome: Outcome) -> Result<Response> {
         let represented = self.preferences.returns == Some(Returns::Representation);
         let status = match self.verb {
             Verb::Insert => StatusCode::CREATED,
@@ -145,19 +182,7 @@ impl Write {
             Verb::Put | Verb::Update | Verb::Delete if represented => StatusCode::OK,
             Verb::Put | Verb::Update | Verb::Delete => StatusCode::NO_CONTENT,
         };
-        let mut tag = None;
-        let body = match outcome.returned {
-            Some(page) if self.media == Media::Object => {
-                if page.rows != 1 {
-                    return Err(Error::not_single(page.rows));
-                }
-                let object = only_object(page.body);
-                tag = self.is_whole.then(|| HeaderValue::try_from(format!("\"{}\"", row_tag(&object))));
-                Body::from(object)
-            }
-            Some(page) => Body::from(page.body),
-            None => Body::empty(),
-        };
+        let (body, tag) = self.body(&mut outcome)?;
         let mut response = Response::new(body);
         *response.status_mut() = status;
         let headers = response.headers_mut();
@@ -170,11 +195,11 @@ impl Write {
             _ => 0,
         };
         headers.insert(CONTENT_RANGE, content_range(0, shown, total)?);
-        if let Some(Ok(tag)) = tag {
+        if let Some(tag) = tag {
             headers.insert(ETAG, tag);
         }
         if self.preferences.returns == Some(Returns::HeadersOnly)
-            && self.verb == Verb::Insert
+            && matches!(self.verb, Verb::Insert | Verb::Upsert)
             && let Some(location) = location(&self.table.name, &outcome.key)
         {
             headers.insert(LOCATION, location);
@@ -183,6 +208,16 @@ impl Write {
             headers.insert(PREFERENCE_APPLIED, HeaderValue::try_from(applied).map_err(Error::internal)?);
         }
         Ok(response)
+    }
+}
+
+/// The form in which a change's rows are read.
+fn shape(media: Media) -> Shape {
+    match media {
+        Media::Json | Media::Object => Shape::Json,
+        Media::Stripped | Media::StrippedObject => Shape::Stripped,
+        Media::Lines => Shape::Lines,
+        Media::Csv | Media::Arrow => Shape::Values,
     }
 }
 
@@ -249,6 +284,30 @@ fn put(table: &Table, payload: Payload, filter: Option<&Condition>) -> Result<Ch
     Ok(Change::Insert { columns, rows, on_conflict: Some(OnConflict { columns: Vec::new(), merge: true }) })
 }
 
+/// The row that a POST with `If-Match` merges into.
+fn merged(table: &Table, payload: &Payload, on_conflict: Option<&OnConflict>) -> Result<Condition> {
+    let refused = || {
+        Error::new(StatusCode::BAD_REQUEST, "0A000", "If-Match says nothing of rows that are added").hint(
+            "Send it with PATCH, PUT or DELETE, or with one row that Prefer: resolution=merge-duplicates merges by its key.",
+        )
+    };
+    let (Some(on), [row]) = (on_conflict.filter(|on| on.merge), payload.rows.as_slice()) else {
+        return Err(refused());
+    };
+    let keys: Vec<&str> = match on.columns.as_slice() {
+        [] => table.primary_key().map(|column| column.name.as_str()).collect(),
+        columns => columns.iter().map(String::as_str).collect(),
+    };
+    let condition = |key: &&str| {
+        let at = payload.columns.iter().position(|column| column == key)?;
+        let text = payload::text(row.get(at)?.as_ref()?)?;
+        let value = Value::parse(table.column(key).ok()?.kind, &text).ok()?;
+        Some(Condition::compare(Path::column(*key), Compare::Eq, value))
+    };
+    let conditions = keys.iter().map(condition).collect::<Option<Vec<_>>>().filter(|all| !all.is_empty());
+    conditions.map(Condition::And).ok_or_else(refused)
+}
+
 fn if_match(headers: &HeaderMap) -> Option<Tag> {
     let text = headers.get(IF_MATCH)?.to_str().unwrap_or_default();
     let tags = text.split(',').map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"').to_owned());
@@ -256,7 +315,7 @@ fn if_match(headers: &HeaderMap) -> Option<Tag> {
     Some(if tags == ["*"] { Tag::Any } else { Tag::OneOf(tags) })
 }
 
-/// Where the row that was inserted can be read: `/employees?id=eq.7`.
+/// Where the row that was inserted can be read: `/api/employees?id=eq.7`.
 fn location(table: &str, key: &[(String, Value)]) -> Option<HeaderValue> {
     if key.is_empty() {
         return None;
@@ -265,5 +324,5 @@ fn location(table: &str, key: &[(String, Value)]) -> Option<HeaderValue> {
         Some(format!("{}=eq.{}", format::url_part(name), format::url_part(&payload::text(value)?)))
     };
     let conditions: Vec<String> = key.iter().map(condition).collect::<Option<_>>()?;
-    HeaderValue::try_from(format!("/{}?{}", format::url_part(table), conditions.join("&"))).ok()
+    HeaderValue::try_from(format!("/api/{}?{}", format::url_part(table), conditions.join("&"))).ok()
 }

@@ -184,6 +184,22 @@ async fn tokens_do_what_they_say_and_cookies_alone_do_not_write() {
     let _ = json().header("x-csrf-token", &csrf).await.assert_status(201);
     let _ = json().header("x-csrf-token", &csrf).header("origin", "http://evil.example").await.assert_status(403);
 
+    // A form is what another site can make a browser send with the cookie.
+    let form = |body: String| {
+        let call = site.client.request(Method::POST, "/api/skills");
+        call.header("content-type", "application/x-www-form-urlencoded").body(body)
+    };
+    let with = |token: &str| format!("name=z&_csrf={token}");
+    for body in ["name=z".to_owned(), with("x")] {
+        let _ = form(body).await.assert_status(403);
+    }
+    for (name, value) in [("origin", "http://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")] {
+        let _ = form(with(&csrf)).header(name, value).await.assert_status(403);
+    }
+    assert_eq!(site.client.get("/api/skills?name=eq.z").await.json(), json!([]), "nothing was written");
+    let _ = form(with(&csrf)).await.assert_status(201);
+    assert_eq!(site.client.get("/api/skills?name=eq.z&select=name").await.json(), json!([{ "name": "z" }]));
+
     site.client.forget();
     let _ = json().await.assert_status(401);
     for (token, method, path, status) in [
@@ -197,6 +213,21 @@ async fn tokens_do_what_they_say_and_cookies_alone_do_not_write() {
         let answer = site.api(method.clone(), path, token).await;
         assert_eq!(answer.status(), status, "{method} {path}: {}", answer.text());
     }
+    let told = async |token: &str| site.api(Method::POST, "/api/skills", token).await;
+    let narrow = told(&read).await;
+    assert_eq!(
+        narrow.json(),
+        json!({
+            "code": "42501",
+            "message": "permission denied for table skills",
+            "details": null,
+            "hint": "The token lacks the scope write; make one with it on your account page.",
+        })
+    );
+    let made_up = told("tpn_made_up").await.assert_status(401);
+    assert_eq!(made_up.header("www-authenticate"), Some("Bearer error=\"invalid_token\""));
+    assert_eq!(made_up.json()["code"], "PGRST301");
+    assert!(made_up.json()["hint"].is_string());
     let _ =
         site.client.get("/admin/users").header("authorization", &format!("Bearer {write}")).await.assert_status(303);
 }
@@ -219,7 +250,13 @@ async fn beyond_loopback_nothing_is_shown_without_a_login() {
         "/metrics",
         "/nothing",
     ] {
-        let _ = site.client.get(path).await.assert_status(401);
+        let denied = site.client.get(path).await.assert_status(401);
+        assert_eq!(denied.header("www-authenticate"), Some("Bearer"), "{path}");
+        let denied = denied.json();
+        let is_page = ["/", "/docs"].contains(&path) || path.starts_with("/admin");
+        assert_eq!(denied["code"], if is_page { "401" } else { "42501" }, "{path}");
+        assert!(denied["hint"].is_string() && denied["message"].is_string(), "{path}: {denied}");
+        assert_eq!(denied.as_object().map(serde_json::Map::len), Some(4), "{path}");
     }
     for path in ["/login", "/health", "/health/live", "/health/ready", "/favicon.svg", &site.setup] {
         let page = site.page(path).await.assert_status(200).text();

@@ -334,6 +334,32 @@ async fn hidden_fields_never_leave() {
         };
         assert_eq!(patch(tag.clone()).await.status(), 204);
         assert_eq!(patch(tag).await.status(), 412, "the version has moved on");
+
+        // One versioned row read by its key has its tag in an array as well.
+        let array = site.get("ada", "/api/notes?id=eq.1").await;
+        let tag = array.header("etag").expect("a tag").to_owned();
+        assert_eq!(object("/api/notes?id=eq.1").await.header("etag"), Some(tag.as_str()));
+        for path in [
+            "/api/notes",
+            "/api/notes?id=gt.0",
+            "/api/notes?id=eq.99",
+            "/api/notes?id=eq.1&select=id",
+            "/api/tags?id=eq.1",
+        ] {
+            assert_eq!(site.get("ada", path).await.header("etag"), None, "{path}");
+        }
+        let put = |user: &'static str, tag: &str, title: &str| {
+            let body = json!({ "id": 1, "title": title }).to_string();
+            let call = site.client.request(Method::PUT, "/api/notes?id=eq.1").header("if-match", tag).body(body);
+            let call = call.header("content-type", "application/json").header("prefer", "return=representation");
+            call.header("authorization", &format!("Bearer {}", site.token(user)))
+        };
+        let done = put("ada", &tag, "put").await.assert_status(200);
+        assert_eq!((&done.json()[0]["title"], &done.json()[0]["version"]), (&json!("put"), &json!(3)));
+        assert_eq!(put("ada", &tag, "stale").await.status(), 412);
+        let hidden = put("bob", "*", "theirs").await.assert_status(412).json();
+        assert_eq!(hidden["message"], "The row is not there, or not yours to change; nothing was written");
+        assert_eq!(site.stored("SELECT title FROM notes WHERE id = 1"), Stored::Text("put".into()));
     }
 }
 

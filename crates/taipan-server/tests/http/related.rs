@@ -50,6 +50,7 @@ INSERT INTO employees (id, name, salary, data, department_id, manager_id) VALUES
 INSERT INTO skills VALUES (1, 'rust'), (2, 'sql');
 INSERT INTO employee_skills VALUES (1, 1), (1, 2), (2, 2);
 INSERT INTO cards VALUES ('x', 2);
+SELECT setval('departments_id_seq', 3);
 SELECT setval('employees_id_seq', 4);
 SELECT setval('skills_id_seq', 2)
 "#;

@@ -254,10 +254,37 @@ async fn methods() {
     let options = call(Method::OPTIONS, "/api/employees").await.assert_status(200);
     assert_eq!(options.header("allow"), Some("GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"));
     call(Method::OPTIONS, "/api/nothing").await.assert_status(404).json();
+    for (path, allow) in [
+        ("/api", "GET, HEAD, OPTIONS"),
+        ("/api/", "GET, HEAD, OPTIONS"),
+        ("/api/rpc/x", "GET, HEAD, POST, OPTIONS"),
+        ("/models", "GET, HEAD, OPTIONS"),
+        ("/models/slope/predict", "POST, OPTIONS"),
+        ("/plots", "GET, HEAD, OPTIONS"),
+        ("/plots/ages.svg", "GET, HEAD, OPTIONS"),
+        ("/openapi.json", "GET, HEAD, OPTIONS"),
+    ] {
+        let options = call(Method::OPTIONS, path).await.assert_status(204);
+        assert_eq!(options.header("allow"), Some(allow), "{path}");
+        assert!(options.bytes().is_empty(), "{path}");
+        let _ = call(Method::DELETE, path).await.assert_status(405);
+    }
+    let _ = call(Method::OPTIONS, "/nothing").await.assert_status(404);
+    let function = call(Method::POST, "/api/rpc/nothing").header("content-type", "application/json").body("{}").await;
+    assert_eq!(
+        function.assert_status(404).json(),
+        json!({
+            "code": "PGRST202",
+            "message": "Could not find the function nothing in the schema cache",
+            "details": "Searched for the function nothing, but no matches were found in the schema cache.",
+            "hint": null,
+        })
+    );
 
     for method in [Method::POST, Method::PATCH, Method::PUT, Method::DELETE] {
         let answer = call(method, "/api/employees").await.assert_status(401);
         assert_eq!(answer.json()["code"], "42501", "nobody may write unless told otherwise");
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
     }
     let answer = call(Method::TRACE, "/api/employees").await.assert_status(405);
     assert_eq!(answer.header("allow"), Some("GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"));

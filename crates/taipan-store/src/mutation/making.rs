@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use super::{Change, Mutation, OnConflict, Outcome, Stamp, Tag, row_tag};
+use super::records::Collector;
+use super::{Change, Mutation, OnConflict, Outcome, Shape, Stamp, Tag, row_tag};
 use crate::document::sql::{self, Statement};
-use crate::document::{Condition, Document, Field, Path};
+use crate::document::{Condition, Document, Field, Form, Path};
 use crate::error::{Error, ErrorKind, Result};
 use crate::kind::Kind;
 use crate::select::{Compare, JsonPage};
@@ -23,8 +24,8 @@ pub(crate) trait Engine {
     fn insert(&mut self, insert: &Insert<'_>, keys: &mut Keys) -> Result<(u64, u64)>;
     /// Runs a statement that changes rows and returns their keys; gives how many.
     fn change(&mut self, table: &str, statement: &Statement, keys: &mut Keys) -> Result<u64>;
-    /// Reads documents.
-    fn collect(&mut self, document: &Document, statement: &Statement) -> Result<JsonPage>;
+    /// Reads documents in a form.
+    fn collect(&mut self, document: &Document, statement: &Statement, form: Form<'_>) -> Result<JsonPage>;
     /// The values of a statement's only row; none without a row.
     fn row(&mut self, statement: &Statement, kinds: &[Kind]) -> Result<Vec<Value>>;
 }
@@ -70,20 +71,18 @@ impl<E: Engine> Making<'_, E> {
 
     fn check_tag(&mut self) -> Result<()> {
         let Some(tag) = &self.mutation.tag else { return Ok(()) };
-        let stale = || Err(Error::new(ErrorKind::Stale));
-        let mut document = self.mutation.whole();
-        document.filter.clone_from(&self.mutation.filter);
+        // A row that the rule does not take is as good as not there: its tag is nobody's business.
+        let mut document = self.chosen(self.mutation.whole());
         document.limit = Some(2);
         let page = self.collect(&document)?;
         match tag {
-            Tag::Any if page.rows > 0 => Ok(()),
+            _ if page.rows == 0 => Err(Error::new(ErrorKind::Missing)),
+            Tag::Any => Ok(()),
             Tag::OneOf(_) if page.rows > 1 => Err(Error::unsupported("If-Match needs a filter that takes one row")),
-            Tag::OneOf(tags) if page.rows == 1 => {
+            Tag::OneOf(tags) => {
                 let object = page.body.get(1..page.body.len().saturating_sub(1)).unwrap_or_default();
-                let now = row_tag(object);
-                if tags.contains(&now) { Ok(()) } else { stale() }
+                if tags.contains(&row_tag(object)) { Ok(()) } else { Err(Error::new(ErrorKind::Stale)) }
             }
-            _ => stale(),
         }
     }
 
@@ -201,7 +200,7 @@ impl<E: Engine> Making<'_, E> {
         sql::taken(&document, &|name| self.engine.table(name))
     }
 
-    /// The rows that an update or a delete is about.
+    /// The rows that an update or a delete is about, or that a tag is of.
     fn chosen(&self, document: Document) -> Document {
         let mut document = document;
         document.filter.clone_from(&self.mutation.filter);
@@ -269,26 +268,39 @@ impl<E: Engine> Making<'_, E> {
     fn finish(&mut self, mut outcome: Outcome, keys: Option<&Keys>) -> Result<Outcome> {
         self.check_most(outcome.affected)?;
         if let Some(document) = &self.mutation.returning {
-            outcome.returned = Some(self.read(document, keys)?);
+            let statement = self.reading(document, keys)?;
+            let mut collector = Collector::new();
+            let form = match self.mutation.shape {
+                Shape::Json => Form::Json,
+                Shape::Stripped => Form::Stripped,
+                Shape::Lines => Form::Lines,
+                Shape::Values => Form::Rows(&mut collector),
+            };
+            let page = self.engine.collect(document, &statement, form)?;
+            match self.mutation.shape {
+                Shape::Values => outcome.records = Some(collector.records(&statement.columns)?),
+                _ => outcome.returned = Some(page),
+            }
         }
         if self.mutation.observed {
-            outcome.observed = Some(self.read(&self.mutation.whole(), keys)?.body);
+            let document = self.mutation.whole();
+            let statement = self.reading(&document, keys)?;
+            outcome.observed = Some(self.engine.collect(&document, &statement, Form::Json)?.body);
         }
         Ok(outcome)
     }
 
-    fn read(&mut self, document: &Document, keys: Option<&Keys>) -> Result<JsonPage> {
-        let Some(keys) = keys else {
-            let document = self.chosen(document.clone());
-            return self.collect(&document);
-        };
-        let statement = sql::keyed(document, &|name| self.engine.table(name), &keys.columns, keys.text())?;
-        self.engine.collect(document, &statement)
+    /// The statement that reads a document of the rows changed, by their keys, or of those that will be.
+    fn reading(&mut self, document: &Document, keys: Option<&Keys>) -> Result<Statement> {
+        match keys {
+            Some(keys) => sql::keyed(document, &|name| self.engine.table(name), &keys.columns, keys.text()),
+            None => sql::rows(&self.chosen(document.clone()), &|name| self.engine.table(name)),
+        }
     }
 
     fn collect(&mut self, document: &Document) -> Result<JsonPage> {
         let statement = sql::rows(document, &|name| self.engine.table(name))?;
-        self.engine.collect(document, &statement)
+        self.engine.collect(document, &statement, Form::Json)
     }
 
     fn check_most(&self, affected: u64) -> Result<()> {

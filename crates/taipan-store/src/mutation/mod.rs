@@ -24,6 +24,7 @@
 //! ```
 
 mod making;
+mod records;
 
 use crate::document::{Condition, Document, Field};
 use crate::error::Result;
@@ -31,6 +32,7 @@ use crate::select::JsonPage;
 use crate::value::Value;
 
 pub(crate) use making::{Engine, Insert, Keys, Making};
+pub use records::Records;
 
 /// A change of a table.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +41,7 @@ pub struct Mutation {
     pub(crate) change: Change,
     pub(crate) filter: Option<Condition>,
     pub(crate) returning: Option<Document>,
+    pub(crate) shape: Shape,
     pub(crate) tag: Option<Tag>,
     pub(crate) most: Option<u64>,
     pub(crate) rollback: bool,
@@ -47,6 +50,21 @@ pub struct Mutation {
     pub(crate) seen: Vec<String>,
     pub(crate) stamps: Vec<(String, Stamp)>,
     pub(crate) kept: Vec<String>,
+}
+
+/// The form in which the rows changed are returned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Shape {
+    /// An array of JSON objects.
+    #[default]
+    Json,
+    /// The same without the members that are null.
+    Stripped,
+    /// A JSON object a line.
+    Lines,
+    /// Values, as [`Records`].
+    Values,
 }
 
 /// What a column gets at each change of its row, whatever the change says of it.
@@ -108,6 +126,8 @@ pub struct Outcome {
     pub created: u64,
     /// What was asked to be read of them: as they are now, or as they were where they are deleted.
     pub returned: Option<JsonPage>,
+    /// The same where it was asked for as values.
+    pub records: Option<Records>,
     /// The primary key of the row, where one was inserted.
     pub key: Vec<(String, Value)>,
     /// All columns of the rows, as `returned`, where the change is observed.
@@ -125,6 +145,7 @@ impl Mutation {
             change,
             filter: None,
             returning: None,
+            shape: Shape::Json,
             tag: None,
             most: None,
             rollback: false,
@@ -141,7 +162,7 @@ impl Mutation {
         &self.change
     }
 
-    /// Sets which rows are updated or deleted.
+    /// Sets which rows are updated or deleted; of an insert, the one that a [tag](Self::tag) is of.
     #[must_use]
     pub fn filter(mut self, filter: impl Into<Option<Condition>>) -> Self {
         self.filter = filter.into();
@@ -152,6 +173,13 @@ impl Mutation {
     #[must_use]
     pub fn returning(mut self, document: Document) -> Self {
         self.returning = Some(document);
+        self
+    }
+
+    /// Sets the form of what is read of the rows changed.
+    #[must_use]
+    pub fn shape(mut self, shape: Shape) -> Self {
+        self.shape = shape;
         self
     }
 

@@ -164,8 +164,8 @@ impl Engine for Writing<'_> {
         Ok(keys.count - before)
     }
 
-    fn collect(&mut self, document: &Document, statement: &Text) -> Result<JsonPage> {
-        let mut writer = Writer::new(Form::Json, &statement.columns);
+    fn collect(&mut self, document: &Document, statement: &Text, form: Form<'_>) -> Result<JsonPage> {
+        let mut writer = Writer::new(form, &statement.columns);
         let mut page = JsonPage { body: Vec::new(), rows: 0, total: None };
         writer.begin(&mut page.body);
         let (sql, params) = prepared(statement)?;

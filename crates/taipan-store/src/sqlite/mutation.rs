@@ -160,9 +160,9 @@ impl Engine for Writing<'_> {
         self.run(&statement.sql, &statement.values, keys).map_err(|error| self.refused(error, table, None))
     }
 
-    fn collect(&mut self, document: &Document, statement: &Statement) -> Result<JsonPage> {
+    fn collect(&mut self, document: &Document, statement: &Statement, form: Form<'_>) -> Result<JsonPage> {
         let (connection, catalog) = (self.connection, self.catalog);
-        self.database.collect_statement(connection, catalog, document, statement, Form::Json, MOST_RETURNED)
+        self.database.collect_statement(connection, catalog, document, statement, form, MOST_RETURNED)
     }
 
     fn row(&mut self, statement: &Statement, kinds: &[Kind]) -> Result<Vec<Value>> {
