@@ -129,7 +129,7 @@ async fn listen(Shared(state): Shared<State>, request: Request) -> Result<Respon
         let text = news.next().await;
         Some((Ok::<Bytes, Infallible>(text.into()), news))
     });
-    let mut response = Response::new(Body::from_stream(events));
+    let mut response = Response::new(Body::from_stream(state.stopping.ends(events)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

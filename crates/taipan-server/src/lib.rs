@@ -46,7 +46,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use taipan::{Project, Tasks};
-use taipan_web::{Accounts, App, Folder, Reload, Router, Sessions, Templates, get};
+use taipan_web::{Accounts, App, Folder, Reload, Router, Sessions, Stopping, Templates, get};
 
 use access::{Access, Verb};
 use health::Metrics;
@@ -63,6 +63,7 @@ pub(crate) struct Parts {
     pub(crate) changes: Changes,
     pub(crate) metrics: Metrics,
     pub(crate) tasks: Arc<Tasks>,
+    pub(crate) stopping: Stopping,
 }
 
 impl Deref for State {
@@ -188,6 +189,7 @@ fn prepare(project: Project, options: Options) -> (App, Access) {
     let access = Access::new(options.read, options.write, accounts, classes);
     let metrics = Metrics::default();
     let tasks = Arc::new(Tasks::of(project.clone()));
+    let stopping = Stopping::new();
     let parts = Parts {
         project,
         templates: templates.clone(),
@@ -195,6 +197,7 @@ fn prepare(project: Project, options: Options) -> (App, Access) {
         changes: Changes::new(),
         metrics: metrics.clone(),
         tasks,
+        stopping: stopping.clone(),
     };
     let state = State(Arc::new(parts));
     let at_hand = state.clone();
@@ -215,6 +218,7 @@ fn prepare(project: Project, options: Options) -> (App, Access) {
         .assets(admin::assets())
         .assets(docs::assets())
         .templates(templates)
+        .stopping(stopping)
         .sessions(Sessions::in_store(store).cookie_name("taipan"))
         .before(move |request| admit(&guard, request))
         .shortcut(move |request| rest::brief(&at_hand, request))

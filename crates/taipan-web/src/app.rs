@@ -3,7 +3,7 @@
 use crate::service::{After, Before, Heard, Reporter, Rules, Service, Shortcut, Visit};
 
 use crate::patience::Patience;
-use crate::{Asset, Hosts, Problem, Proxies, Sessions, Templates, Tls};
+use crate::{Asset, Hosts, Problem, Proxies, Sessions, Stopping, Templates, Tls};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::HeaderMap;
@@ -29,6 +29,7 @@ pub struct App {
     proxies: Proxies,
     tls: Option<Tls>,
     patience: Patience,
+    stopping: Stopping,
 }
 
 impl App {
@@ -49,6 +50,7 @@ impl App {
             proxies: Proxies::default(),
             tls: None,
             patience: Patience::USUAL,
+            stopping: Stopping::new(),
         }
     }
 
@@ -123,6 +125,12 @@ impl App {
         self
     }
 
+    /// Has streams end by this when the server stops.
+    pub fn stopping(mut self, stopping: Stopping) -> Self {
+        self.stopping = stopping;
+        self
+    }
+
     /// How long running requests may take to finish when the server stops.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -193,6 +201,10 @@ impl App {
             proxies: self.proxies,
         };
         Service::new(router, rules)
+    }
+
+    pub(crate) fn stop(&self) -> Stopping {
+        self.stopping.clone()
     }
 
     pub(crate) fn grace_period(&self) -> Duration {

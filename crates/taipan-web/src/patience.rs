@@ -28,7 +28,7 @@ const PIECE: u64 = 32 << 10;
 
 impl Patience {
     pub(crate) const USUAL: Self = Self {
-        headers: Duration::from_mins(1),
+        headers: Duration::from_secs(30),
         body: Duration::from_mins(1),
         answer: Duration::from_mins(1),
         handshake: Duration::from_secs(10),

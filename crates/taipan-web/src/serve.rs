@@ -3,7 +3,7 @@
 use crate::desk::Desk;
 use crate::patience::{Patience, Taken, timed};
 use crate::unread::{Begun, Worded};
-use crate::{App, Error, Peer, Result, Service, Tls};
+use crate::{App, Error, Peer, Result, Service, Stopping, Tls};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -72,6 +72,8 @@ pub fn serve_on_threads(
             let name = format!("taipan-web-{number}");
             workers.push(thread::Builder::new().name(name).spawn_scoped(scope, serve).map_err(Error::listen)?);
         }
+        // Only those who accept hold it open: who comes when they have stopped is refused rather than left to wait.
+        drop(listener);
         let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::listen)?;
         runtime.block_on(shutdown);
         // Workers that have failed already no longer listen to this.
@@ -108,15 +110,16 @@ struct Serving {
     http: http1::Builder,
     patience: Patience,
     grace: Duration,
+    stopping: Stopping,
 }
 
 impl Serving {
     fn of(app: App) -> Self {
-        let (grace, patience) = (app.grace_period(), app.limits());
+        let (grace, patience, stopping) = (app.grace_period(), app.limits(), app.stop());
         let tls = app.certificate().map(Tls::acceptor);
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(patience.headers).max_buf_size(HEADER_BYTES);
-        Self { service: app.into_service(), tls, http, patience, grace }
+        Self { service: app.into_service(), tls, http, patience, grace, stopping }
     }
 
     /// Answers all requests of a connection, over TLS where there is a certificate.
@@ -205,6 +208,7 @@ async fn serve_connections(
         });
     }
     drop((listener, desk));
+    serving.stopping.begin();
     // Past the grace period, dropping the set cuts what still runs.
     let _ = tokio::time::timeout(serving.grace, graceful.shutdown()).await;
     Ok(())

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use taipan_web::{App, Router, TcpListener, get, serve, serve_on_threads};
+use taipan_web::{App, Body, Router, Stopping, TcpListener, get, serve, serve_on_threads};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, oneshot};
@@ -92,6 +92,52 @@ async fn a_running_request_is_finished_before_the_end() {
     go.notify_one();
     server.ended.await.expect("no panic").expect("a clean end");
     assert!(answer.await.expect("no panic").ends_with("done"));
+}
+
+/// With a grace that the test does not live to see.
+#[tokio::test]
+async fn a_stream_without_end_ends_with_the_server_and_nobody_new_is_taken() {
+    let stopping = Stopping::new();
+    let (ends, begun, go) = (stopping.clone(), Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (begun_here, go_here) = (Arc::clone(&begun), Arc::clone(&go));
+    let news = move || async move {
+        let first = futures::stream::iter([Ok::<_, std::io::Error>("first")]);
+        Body::from_stream(ends.ends(futures::StreamExt::chain(first, futures::stream::pending())))
+    };
+    let slow = move || async move {
+        begun_here.notify_one();
+        go_here.notified().await;
+        "done"
+    };
+    let routes = Router::new().route("/news", get(news)).route("/slow", get(slow));
+    let app = App::new().routes(routes).grace(Duration::from_hours(1)).stopping(stopping);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let threads = std::num::NonZeroUsize::new(2).expect("two");
+    let server = std::thread::spawn(move || serve_on_threads(app, listener, threads, async { drop(stopped.await) }));
+    let mut listening = TcpStream::connect(address).await.expect("connected");
+    listening.write_all(b"GET /news HTTP/1.1\r\nHost: localhost\r\n\r\n").await.expect("sent");
+    let mut bytes = Vec::new();
+    while !String::from_utf8_lossy(&bytes).contains("first") {
+        assert!(listening.read_buf(&mut bytes).await.expect("read") > 0);
+    }
+    let answer = tokio::spawn(async move {
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        ask(&mut stream, "/slow").await
+    });
+    begun.notified().await;
+    stop.send(()).expect("the server runs");
+    listening.read_to_end(&mut bytes).await.expect("the rest");
+    assert!(bytes.ends_with(b"0\r\n\r\n"), "{}", String::from_utf8_lossy(&bytes));
+    // While that request is answered still.
+    while TcpStream::connect(address).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    go.notify_one();
+    assert!(answer.await.expect("no panic").ends_with("done"));
+    let served = tokio::task::spawn_blocking(|| server.join()).await.expect("joined");
+    served.expect("no panic").expect("a clean end");
 }
 
 #[tokio::test]

@@ -45,6 +45,8 @@ pub enum ErrorKind {
     UnknownPlot(String),
     /// The input or its combination is not usable; the text says what and where.
     InvalidInput(String),
+    /// There are no rows yet to learn from, or to draw.
+    NoRows(String),
     /// A class could not be made or used.
     Class(taipan_class::Error),
     /// A file could not be read or written.
@@ -143,6 +145,7 @@ impl fmt::Display for Error {
             ErrorKind::UnknownModel(name) => write!(f, "no model '{name}'"),
             ErrorKind::UnknownPlot(name) => write!(f, "no plot '{name}'"),
             ErrorKind::InvalidInput(message) => f.write_str(message),
+            ErrorKind::NoRows(of) => write!(f, "{of} has no rows to learn from"),
             ErrorKind::Io { path, source } => match source.kind() {
                 std::io::ErrorKind::NotFound => write!(f, "{}: no such file", path.display()),
                 std::io::ErrorKind::PermissionDenied => write!(f, "{}: permission denied", path.display()),

@@ -310,7 +310,21 @@ impl Project {
         for (name, config) in self.inner.config.models.iter().filter(|(name, _)| only.is_none_or(|only| only == *name))
         {
             let started = Instant::now();
-            let (model, outcome) = self.train_one(name, config, watch).map_err(|error| within("model", name, error))?;
+            let (model, outcome) = match self.train_one(name, config, watch) {
+                // A class's table begins empty: the model waits for its rows, and the others do not wait for it.
+                Err(error) if only.is_none() && matches!(error.kind(), ErrorKind::NoRows(_)) => {
+                    self.inner.models.write().unwrap_or_else(PoisonError::into_inner).shift_remove(name);
+                    report(&Trained {
+                        name: name.clone(),
+                        estimator: config.estimator.get_ref().clone(),
+                        score: error.to_string(),
+                        outcome: Outcome::Waiting,
+                        seconds: started.elapsed().as_secs_f64(),
+                    });
+                    continue;
+                }
+                trained => trained.map_err(|error| within("model", name, error))?,
+            };
             report(&Trained {
                 name: name.clone(),
                 estimator: model.model.estimator.clone(),
@@ -358,6 +372,12 @@ impl Project {
     pub fn draw(&self, mut report: impl FnMut(&Drawn)) -> Result<()> {
         for (name, config) in &self.inner.config.plots {
             let started = Instant::now();
+            // Of a model that waits for rows there is nothing to draw.
+            let waits = |model: &toml::Spanned<String>| self.model(model.get_ref()).is_err();
+            if config.transform.iter().chain(&config.model).any(waits) {
+                self.inner.plots.write().unwrap_or_else(PoisonError::into_inner).shift_remove(name);
+                continue;
+            }
             let plot = self.draw_one(name, config).map_err(|error| within("plot", name, error))?;
             report(&Drawn { name: name.clone(), kind: plot.kind.clone(), seconds: started.elapsed().as_secs_f64() });
             self.inner.plots.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), Arc::new(plot));

@@ -99,7 +99,7 @@ fn opened(options: &ProjectOptions, quiet: bool) -> Result<Project> {
             progress.clear();
             let outcome = match done.outcome {
                 Outcome::Done => format!("imported in {}", duration(done.seconds)),
-                Outcome::Unchanged => "unchanged".to_owned(),
+                Outcome::Unchanged | Outcome::Waiting => "unchanged".to_owned(),
             };
             say(&done.table, &format!("{:>14}  {outcome}", counted(done.rows, "row")));
             if let Some(path) = &done.rejected_to {
@@ -114,6 +114,7 @@ fn opened(options: &ProjectOptions, quiet: bool) -> Result<Project> {
         let outcome = match done.outcome {
             Outcome::Done => format!("trained in {}", duration(done.seconds)),
             Outcome::Unchanged => "unchanged".to_owned(),
+            Outcome::Waiting => "waits for rows: train it on /admin/jobs".to_owned(),
         };
         say(&done.name, &format!("{}  {}  {outcome}", done.estimator, done.score));
     })?;

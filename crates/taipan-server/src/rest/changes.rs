@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::stream;
 use taipan_web::header::{CACHE_CONTROL, CONTENT_TYPE};
-use taipan_web::{Body, Bytes, HeaderValue, Response};
+use taipan_web::{Body, Bytes, HeaderValue, Response, Stopping};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::timeout;
@@ -51,7 +51,7 @@ impl Changes {
     }
 
     /// The changes of a table from now on; where `whose` says so, those of rows that have this value in this column.
-    pub(super) fn listen(&self, table: String, whose: Option<(String, String)>) -> Response {
+    pub(super) fn listen(&self, table: String, whose: Option<(String, String)>, stopping: &Stopping) -> Response {
         let receiver = self.sender.subscribe();
         let events = stream::unfold((receiver, (table, whose), true), |(mut receiver, about, is_first)| async move {
             if is_first {
@@ -76,7 +76,8 @@ impl Changes {
             }
         });
         let ok = |bytes| Ok::<Bytes, std::convert::Infallible>(bytes);
-        let mut response = Response::new(Body::from_stream(futures::StreamExt::map(events, ok)));
+        let events = stopping.ends(futures::StreamExt::map(events, ok));
+        let mut response = Response::new(Body::from_stream(events));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

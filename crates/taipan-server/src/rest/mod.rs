@@ -127,7 +127,7 @@ async fn listen(
     let asker = state.access.asker(request.headers(), request.extensions(), Verb::Read)?;
     let table = known(state.project.store(), &asker, &name)?;
     let whose = asker.hears(&table)?;
-    Ok(state.changes.listen(table.name.clone(), whose))
+    Ok(state.changes.listen(table.name.clone(), whose, &state.stopping))
 }
 
 /// A table as it is now. Those who may do nothing at all are told no more of what there is.

@@ -269,6 +269,23 @@ async fn named_queries_are_called_with_their_parameters() {
 }
 
 #[test]
+fn what_is_made_of_an_empty_table_waits_for_rows() {
+    let folder = TempDir::new().expect("a folder");
+    std::fs::write(folder.path().join("taipan.toml"), APP).expect("a file");
+    let project = Project::open(&ProjectOptions::new([folder.path().to_owned()])).expect("a project");
+    project.migrate(&[]).expect("tables");
+    let mut told = Vec::new();
+    project.train(|done| told.push(format!("{} {}", done.name, done.score))).expect("a start");
+    project.draw(|_| ()).expect("plots");
+    assert_eq!(told[0], "income table 'people' has no rows to learn from");
+    assert_eq!((told.len(), project.models().len()), (4, 0));
+    execute(project.store(), "INSERT INTO people (age, income, owner) VALUES (20, 40, 'ada'), (30, 60, 'ada')");
+    told.clear();
+    project.train(|done| told.push(done.name.clone())).expect("models");
+    assert_eq!(project.models().iter().map(|model| model.name.clone()).collect::<Vec<_>>(), ["income"]);
+}
+
+#[test]
 fn a_wrong_query_is_told_at_the_start() {
     for (query, expected) in [
         ("[query.x]\nsql = 'SELEC 1'\n", "query 'x': "),

@@ -192,6 +192,8 @@ pub enum Outcome {
     Done,
     /// Its result was there already, made from the same input.
     Unchanged,
+    /// There is nothing yet to do it with.
+    Waiting,
 }
 
 /// Imports one file into `store`, in one transaction, or in several that go on from one another with

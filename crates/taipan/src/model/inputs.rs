@@ -12,7 +12,7 @@ use arrow::datatypes::{DataType, Float64Type};
 use ndarray::{Array1, Array2, ShapeBuilder};
 use taipan_learn::{Kind, Model};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The different texts that one column may have for features.
 const MOST_CATEGORIES: usize = 1000;
@@ -178,7 +178,7 @@ pub(crate) fn feature_columns(
         }
     }
     if batch.num_rows() == 0 {
-        return Err(Error::invalid(format!("{of} has no rows to learn from")));
+        return Err(Error::new(ErrorKind::NoRows(of.to_owned())));
     }
     let kept = names().filter(|name| Some(*name) != target && exclude.iter().all(|out| out != name));
     let features: Vec<String> = kept.map(str::to_owned).collect();
