@@ -3,12 +3,12 @@
 //!
 //! `GET /openapi.json` and `GET /api/` serve it; `docs.rs` shows it to people.
 
+mod models;
 mod queries;
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
-use taipan::NamedModel;
 use taipan::store::resource::Declared;
 use taipan::store::schema::Preset;
 use taipan::store::{Column, Kind, Table};
@@ -17,7 +17,6 @@ use taipan_web::{Json, Request, State as Shared, format};
 use crate::State;
 use crate::access::Verb;
 use crate::error::{Error, Result, type_name};
-use crate::rest::csv_field;
 use crate::rights::Asker;
 
 /// Parameters of PostgREST that a column's filter must be quoted to tell apart from.
@@ -194,80 +193,20 @@ impl Document {
         let done = || json!({ "200": shown("The rows as they are now."), "204": { "description": "It is done." } });
         item["patch"] =
             call("update", format!("Change rows of {name}"), &filtered, Some(body(&json!({ "schema": rows }))), done());
-        item["delete"] = call("delete", format!("Remove rows of {name}"), &filtered, None, done());
-    }
-
-    fn models(&mut self, models: &[std::sync::Arc<NamedModel>]) {
-        let list = json!({
-            "operationId": "models",
-            "tags": ["models"],
-            "summary": "The trained models",
-            "responses": { "200": answer("The models.", &json!({ "type": "array", "items": { "type": "object" } })) },
-        });
-        self.paths.insert("/models".to_owned(), json!({ "get": list }));
-        for model in models {
-            self.model(model);
+        if table.primary_key().next().is_some() {
+            let keys: Vec<Value> = table.primary_key().map(filter_parameter).collect();
+            item["put"] = call(
+                "replace",
+                format!("Add or replace the row of {name} with a key"),
+                &keys,
+                Some(body(&json!({ "schema": new }))),
+                json!({
+                    "200": shown("The row as it is now."), "201": shown("The row is added."),
+                    "204": { "description": "It is done." },
+                }),
+            );
         }
-    }
-
-    fn model(&mut self, named: &NamedModel) {
-        let path = format!("/models/{}", format::url_part(&named.name));
-        let row = self.unique("features", &named.name);
-        let prediction = self.unique("prediction", &named.name);
-        let inputs = taipan::inputs(&named.model);
-        let names: Vec<String> = inputs.iter().map(|input| input.name.to_owned()).collect();
-        let schema = |input: &taipan::Input<'_>| match input.texts {
-            None => json!({ "type": "number" }),
-            Some(texts) => json!({ "type": "string", "enum": texts }),
-        };
-        let features: Map<String, Value> = inputs.iter().map(|input| (input.name.to_owned(), schema(input))).collect();
-        // A model that was trained can be asked what it answers.
-        let answers = taipan::answer_schema(&named.model).unwrap_or_default();
-        let required: Vec<String> = answers.keys().cloned().collect();
-        self.schemas.insert(row.clone(), json!({ "type": "object", "properties": features, "required": names }));
-        self.schemas
-            .insert(prediction.clone(), json!({ "type": "object", "properties": answers, "required": required }));
-        let describe = json!({
-            "operationId": self.unique("model", &named.name),
-            "tags": ["models"],
-            "summary": format!("The model {}: parameters, coefficients, scores, lineage", named.name),
-            "responses": { "200": answer("The model.", &json!({ "type": "object" })) },
-        });
-        self.paths.insert(path.clone(), json!({ "get": describe }));
-
-        let row = json!({ "$ref": format!("#/components/schemas/{row}") });
-        let prediction = json!({ "$ref": format!("#/components/schemas/{prediction}") });
-        let value = |input: &taipan::Input<'_>| input.texts.map_or(json!(0), |texts| json!(texts.first()));
-        let example: Map<String, Value> = inputs.iter().map(|input| (input.name.to_owned(), value(input))).collect();
-        let csv_example = csv_example(&example);
-        let predict = json!({
-            "operationId": self.unique("predict", &named.name),
-            "tags": ["models"],
-            "summary": format!("Predict {} by the model {}", required.join(", "), named.name),
-            "requestBody": {
-                "required": true,
-                "content": {
-                    "application/json": {
-                        "schema": { "oneOf": [{ "type": "array", "items": row }, row] },
-                        "example": [example],
-                    },
-                    "text/csv": { "schema": { "type": "string" }, "example": csv_example },
-                },
-            },
-            "responses": {
-                "200": {
-                    "description": "A prediction for each row, in the form of the rows.",
-                    "content": {
-                        "application/json": { "schema": { "type": "array", "items": prediction } },
-                        "text/csv": { "schema": { "type": "string" } },
-                    },
-                },
-                "400": error("A row that cannot be read, by row and field."),
-                "413": error("More rows than one request may hold."),
-                "415": error("Rows in a form that cannot be read."),
-            },
-        });
-        self.paths.insert(format!("{path}/predict"), json!({ "post": predict }));
+        item["delete"] = call("delete", format!("Remove rows of {name}"), &filtered, None, done());
     }
 
     fn plots(&mut self, names: &[&str]) {
@@ -444,6 +383,7 @@ impl Document {
             "tags": [
                 { "name": "tables", "description": "Rows, filtered, ordered and paged." },
                 { "name": "models", "description": "What was learnt, and predictions." },
+                { "name": "queries", "description": "What the application has ready to be asked." },
                 { "name": "plots", "description": "Pictures of the data." },
                 { "name": "jobs", "description": "Importing, training and drawing anew." },
                 { "name": "application", "description": "The application itself." },
@@ -540,21 +480,6 @@ fn filter_parameter(column: &Column) -> Value {
         "schema": { "type": "string" },
         "examples": { "filter": { "value": example } },
     })
-}
-
-/// A header and one row.
-fn csv_example(row: &Map<String, Value>) -> String {
-    let mut text = String::new();
-    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
-        for (position, cell) in cells.enumerate() {
-            text.push_str(if position == 0 { "" } else { "," });
-            csv_field(&mut text, cell);
-        }
-        text.push('\n');
-    };
-    line(&mut row.keys().map(String::as_str));
-    line(&mut row.values().map(|value| value.as_str().unwrap_or("0")));
-    text
 }
 
 fn answer(description: &str, schema: &Value) -> Value {
