@@ -2,14 +2,17 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use taipan::Error;
+use taipan::{Error, ErrorKind};
 
 /// Prints `error: …` and, where there is one, `hint: …`; when told to say more, the causes below, each once.
 pub(crate) fn print_error(error: &anyhow::Error, verbose: u8) {
     let mut stderr = io::stderr().lock();
     let colour = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let (red, cyan, reset) = if colour { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
-    let text = error.to_string();
+    let text = match byte_of(error) {
+        Some(byte) => format!("{error} (byte {byte})"),
+        None => error.to_string(),
+    };
     let _ = writeln!(stderr, "{red}error{reset}: {}", printable(&text));
     if let Some(hint) = error.downcast_ref::<Error>().and_then(Error::hint) {
         let _ = writeln!(stderr, "{cyan}hint{reset}: {}", printable(hint));
@@ -24,6 +27,15 @@ pub(crate) fn print_error(error: &anyhow::Error, verbose: u8) {
             }
         }
     }
+}
+
+/// Where in a file something is wrong, beside the line that the message names.
+fn byte_of(error: &anyhow::Error) -> Option<u64> {
+    let read = match error.downcast_ref::<Error>().map(Error::kind) {
+        Some(ErrorKind::Read(read)) => read,
+        _ => error.downcast_ref::<taipan::io::Error>()?,
+    };
+    read.place().filter(|place| place.line.is_some())?.byte
 }
 
 /// Whether the failure only says that nobody reads our output any more.

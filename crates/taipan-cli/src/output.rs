@@ -16,6 +16,8 @@ use crate::table::TableWriter;
 pub(crate) enum OutputFormat {
     /// Comma-separated values
     Csv,
+    /// Tab-separated values
+    Tsv,
     /// One JSON array
     Json,
     /// One JSON object per line
@@ -31,6 +33,7 @@ impl OutputFormat {
     pub(crate) fn output(self) -> Output {
         match self {
             Self::Csv => Output::Csv,
+            Self::Tsv => Output::Tsv,
             Self::Json => Output::Json,
             Self::Ndjson => Output::NdJson,
             Self::Parquet => Output::Parquet,
@@ -61,12 +64,13 @@ impl Printer {
             (Some(format), _) => format,
             (None, Some(path)) if path.as_os_str() != "-" => match Output::of_path(path) {
                 Some(Output::Csv) => Format::Csv,
+                Some(Output::Tsv) => Format::Tsv,
                 Some(Output::Json) => Format::Json,
                 Some(Output::NdJson) => Format::Ndjson,
                 Some(Output::Parquet) => Format::Parquet,
                 Some(Output::Arrow) => Format::Arrow,
                 None => bail!(
-                    "{}: the name does not end in csv, json, ndjson, parquet or arrow; say which with --format",
+                    "{}: the name does not end in csv, tsv, json, ndjson, parquet or arrow; say which with --format",
                     path.display()
                 ),
             },
@@ -74,7 +78,7 @@ impl Printer {
             (None, _) => Format::Csv,
         };
         let file = match &printing.output {
-            Some(path) if path.as_os_str() != "-" => Some(AtomicFile::create(path)?),
+            Some(path) if path.as_os_str() != "-" => Some(AtomicFile::packed(path)?),
             _ => None,
         };
         let stdout = || io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
@@ -120,6 +124,7 @@ fn written(format: Format) -> Option<Output> {
     match format {
         Format::Table => None,
         Format::Csv => Some(Output::Csv),
+        Format::Tsv => Some(Output::Tsv),
         Format::Json => Some(Output::Json),
         Format::Ndjson => Some(Output::NdJson),
         Format::Parquet => Some(Output::Parquet),

@@ -72,7 +72,7 @@ pub(crate) struct Rejecting {
     )]
     pub(crate) on_error: Action,
     /// The most records that may be rejected
-    #[arg(long, value_name = "N", help_heading = "Reading")]
+    #[arg(long, value_name = "N", requires = "on_error", help_heading = "Reading")]
     pub(crate) max_rejects: Option<u64>,
 }
 

@@ -207,7 +207,13 @@ fn a_file_that_fails_leaves_its_table_as_it_was() {
     place.ok(&["import", "houses.csv", "--db", "d.db"]);
     place.write("houses.csv", "Area,Price\n1,2\n3\n");
     let failed = place.run(&["import", "houses.csv", "--db", "d.db"]);
-    assert_eq!((failed.code, failed.stderr.as_str()), (1, "error: houses.csv:3: 1 field, expected 2\n"));
+    assert_eq!(
+        (failed.code, failed.stderr.as_str()),
+        (
+            1,
+            "error: houses.csv:3: 1 field, expected 2 (byte 15)\nhint: `--pad` fills rows that are too short and drops empty fields behind those too long\n"
+        )
+    );
     assert_eq!(place.ok(&["query", "SELECT count(*) AS n FROM houses", "--db", "d.db"]), "n\n5\n");
 }
 
@@ -280,7 +286,11 @@ fn wrong_input_is_named_with_its_place() {
     let cases: Vec<(Vec<&str>, i32, &str)> = vec![
         (vec!["head", "missing.csv"], 1, "error: missing.csv: no such file\n"),
         (vec!["head", "empty.csv"], 1, "error: empty.csv: the file is empty\n"),
-        (vec!["head", "ragged.csv"], 1, "error: ragged.csv:3: 4 fields, expected 3\n"),
+        (
+            vec!["head", "ragged.csv"],
+            1,
+            "error: ragged.csv:3: 4 fields, expected 3 (byte 12)\nhint: `--pad` fills rows that are too short and drops empty fields behind those too long\n",
+        ),
         (vec!["head", "broken.json"], 1, "error: broken.json:2:8: "),
         (vec!["query", "SELECT a FROM 'ragged.csv'"], 1, "error: ragged.csv:3: 4 fields, expected 3\n"),
         (vec!["query", "SELECT dya FROM 'tips.csv'"], 1, "error: no column 'dya'\nhint: did you mean 'day'?\n"),

@@ -65,7 +65,13 @@ fn convert_sets_bad_records_aside() {
     let place = Workplace::new();
     fs::write(place.path("in.csv"), "id,price\n1,2.5\n2\nx,3\n4,=5\n").unwrap();
     let ran = place.run(&["convert", "in.csv", "out.ndjson"]);
-    assert_eq!((ran.code, ran.stderr.as_str()), (1, "error: in.csv:3: 1 field, expected 2\n"));
+    assert_eq!(
+        (ran.code, ran.stderr.as_str()),
+        (
+            1,
+            "error: in.csv:3: 1 field, expected 2 (byte 15)\nhint: `--pad` fills rows that are too short and drops empty fields behind those too long\n"
+        )
+    );
     assert!(!place.path("out.ndjson").exists());
 
     let reject =
@@ -81,7 +87,7 @@ fn convert_sets_bad_records_aside() {
     assert_eq!(rows, "{\"id\":1,\"price\":\"2.5\"}\n{\"id\":4,\"price\":\"=5\"}\n");
     let rejects = fs::read_to_string(place.path("out.ndjson.rejects.ndjson")).unwrap();
     let expected = "{\"source\":\"in.csv\",\"line\":3,\"byte\":15,\"reason\":\"1 field, expected 2\",\"raw\":\"2\"}\n\
-        {\"source\":\"in.csv\",\"line\":4,\"byte\":17,\"reason\":\"`x` does not fit column `id` of integers, as the schema says\",\"raw\":\"x,3\"}\n";
+        {\"source\":\"in.csv\",\"line\":4,\"byte\":17,\"reason\":\"`x` does not fit column `id` of integers, as the schema says (line 4, column 1)\",\"raw\":\"x,3\"}\n";
     assert_eq!(rejects, expected);
 
     let ran = place.run(&[&reject[..], &["--max-rejects", "1"]].concat());
@@ -116,7 +122,7 @@ fn what_cannot_be_done_is_said() {
         (
             &["convert", "tips.csv", "tips.xyz"],
             1,
-            "error: tips.xyz: the name does not end in csv, json, ndjson, parquet or arrow; say which with --format\n",
+            "error: tips.xyz: the name does not end in csv, tsv, json, ndjson, parquet or arrow; say which with --format\n",
         ),
         (&["convert", "tips.csv", "-"], 1, "error: say with --format what is written to standard output\n"),
         (&["convert", "tips.csv", "no/t.csv"], 1, "error: no/t.csv: no such folder\n"),

@@ -59,7 +59,7 @@ fn a_bad_record_ends_it_or_is_set_aside() {
     let place = Workplace::new();
     place.write("events.ndjson", "{\"value\": 250}\n{\"value\": \"n/a\"}\n{\"value\": 300}\n");
     let ran = place.run(&["filter", "events.ndjson", "value > 100", "-o", "out.ndjson"]);
-    let said = "error: events.ndjson:2:11: `value` is `n/a`, which is no number but compared with one\n";
+    let said = "error: events.ndjson:2:11: `value` is `n/a`, which is no number but compared with one (byte 25)\n";
     assert_eq!((ran.code, ran.stderr.as_str()), (1, said));
     assert!(!place.path("out.ndjson").exists());
     place.write("events.ndjson", "{\"value\": 250}\n{\"value\": \"n/a\"}\n{\"value\": 07}\n{\"value\": 300}\n");

@@ -35,7 +35,13 @@ fn bad_records_are_set_aside() {
     place.write("in.csv", "id,price\n1,2.5\n2\nx,3\n4,5\n");
     let typed = ["in.csv", "--column", "id:integer"];
     let ran = import(&place, &typed);
-    assert_eq!((ran.code, ran.stderr.as_str()), (1, "error: in.csv:3: 1 field, expected 2\n"));
+    assert_eq!(
+        (ran.code, ran.stderr.as_str()),
+        (
+            1,
+            "error: in.csv:3: 1 field, expected 2 (byte 15)\nhint: `--pad` fills rows that are too short and drops empty fields behind those too long\n"
+        )
+    );
     assert!(!place.path("d.db").exists());
 
     let said = imported(&place, &[&typed[..], &["--on-error", "reject"]].concat());
@@ -45,7 +51,7 @@ fn bad_records_are_set_aside() {
     );
     assert_eq!(rows(&place, "SELECT * FROM \"in\""), "1,2.5\n4,5\n");
     let expected = "{\"source\":\"in.csv\",\"line\":3,\"byte\":15,\"reason\":\"1 field, expected 2\",\"raw\":\"2\"}\n\
-        {\"source\":\"in.csv\",\"line\":4,\"byte\":17,\"reason\":\"`x` does not fit column `id` of integers, as the schema says\",\"raw\":\"x,3\"}\n";
+        {\"source\":\"in.csv\",\"line\":4,\"byte\":17,\"reason\":\"`x` does not fit column `id` of integers, as the schema says (line 4, column 1)\",\"raw\":\"x,3\"}\n";
     assert_eq!(place.read("in.rejects.ndjson"), expected);
 
     let ran = import(&place, &[&typed[..], &["--on-error", "reject", "--max-rejects", "1", "--replace"]].concat());
@@ -82,7 +88,7 @@ fn files_are_added_to_a_table_each_once() {
     let both = ["jan.csv", "feb.csv", "--table", "sales"];
     let ran = import(&place, &both);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
-    let error = "error: feb.csv:2: `2.5` does not fit column `price` of integers, as the schema says\n";
+    let error = "error: feb.csv:2:3: `2.5` does not fit column `price` of integers, as the schema says (byte 11)\n";
     assert!(ran.stderr.ends_with(error), "{}", ran.stderr);
     assert_eq!(rows(&place, "SELECT * FROM sales"), "1,2\n2,3\n");
 
@@ -198,7 +204,13 @@ fn checkpoints_end_in_the_same_table() {
     let run = |more: &[&str]| import(&place, &[&["t.csv", "--checkpoint", "64"], more].concat());
     // A fault is met before anything is committed, as types are settled first.
     let ran = run(&[]);
-    assert_eq!((ran.code, ran.stderr.as_str()), (1, "error: t.csv:1002: 1 field, expected 2\n"));
+    assert_eq!(
+        (ran.code, ran.stderr.as_str()),
+        (
+            1,
+            "error: t.csv:1002: 1 field, expected 2 (byte 5895)\nhint: `--pad` fills rows that are too short and drops empty fields behind those too long\n"
+        )
+    );
     assert!(!place.path("d.db").exists());
     let said = run(&["--on-error", "reject", "--index", "n"]).stderr;
     assert!(said.starts_with("rejected   1 record → t.rejects.ndjson\nimported   1,000 rows → t"), "{said}");

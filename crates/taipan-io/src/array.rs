@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, NullBufferBuilder, PrimitiveArray, StringArray};
+use arrow::array::{ArrayRef, AsArray, BooleanArray, NullBufferBuilder, PrimitiveArray, StringArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::datatypes::{ArrowNativeType, ArrowPrimitiveType};
+use arrow::datatypes::{ArrowNativeType, ArrowPrimitiveType, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 
 /// Values of one width.
@@ -175,6 +175,11 @@ fn offsets(ends: Vec<i32>) -> OffsetBuffer<i32> {
     offsets.push(0);
     offsets.extend(ends);
     OffsetBuffer::new(offsets.into())
+}
+
+/// Microseconds as instants in UTC.
+pub(crate) fn in_utc(micros: &ArrayRef) -> ArrayRef {
+    Arc::new(micros.as_primitive::<TimestampMicrosecondType>().clone().with_timezone("UTC"))
 }
 
 #[cfg(test)]

@@ -75,14 +75,14 @@ impl Conversion {
         self
     }
 
-    /// Converts an input to a file, which appears under its name when it is whole; so does the file of its rejects, just
+    /// Converts an input to a file, which appears under its name when it is whole, compressed if that says so; so does the file of its rejects, just
     /// before it.
     ///
     /// # Errors
     /// Those of reading the input and of writing the target. Nothing is left under the target's name, or what was there
     /// before.
     pub fn to_file(&self, input: &Input, target: &Path) -> Result<Converted> {
-        let begin = || AtomicFile::create(target);
+        let begin = || AtomicFile::packed(target);
         let rejects = self.rejects.clone().map_or_else(|| RejectFile::beside(target), RejectFile::at);
         let (converted, file, rejects) = self.run(input, begin, rejects.path())?;
         rejects.commit()?;

@@ -192,6 +192,12 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match self.kind() {
             ErrorKind::Condition(error) => error.hint(),
+            ErrorKind::Ragged { .. } => {
+                Some("`--pad` fills rows that are too short and drops empty fields behind those too long")
+            }
+            ErrorKind::Encoding | ErrorKind::ForeignEncoding(_) => {
+                Some("say what the text is in with `--encoding`, such as `--encoding latin1`")
+            }
             _ => None,
         }
     }
@@ -370,7 +376,8 @@ fn type_name(data_type: &DataType) -> &'static str {
         DataType::Int64 => "integers",
         DataType::Float64 => "numbers",
         DataType::Date32 => "dates",
-        DataType::Timestamp(..) => "timestamps",
+        DataType::Timestamp(_, None) => "times without a zone",
+        DataType::Timestamp(_, Some(_)) => "times with a zone",
         DataType::Struct(_) => "objects",
         DataType::List(_) => "lists",
         _ => "text",

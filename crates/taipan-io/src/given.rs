@@ -84,10 +84,25 @@ impl Given {
                 let message = format!("no column `{name}` in the file, which has: {}", names.join(", "));
                 return Err(ErrorKind::InvalidOption(message));
             }
+            if let Some(of) = around(name, inferred) {
+                let message = format!(
+                    "`{name}` is inside the column `{of}`: give the type of all of it, as `{of}:struct<…>` or in a schema"
+                );
+                return Err(ErrorKind::InvalidOption(message));
+            }
             fields.push(Field::new(name, data_type.clone(), true));
         }
         Ok(Schema::new(fields))
     }
+}
+
+/// The column of structs that a path with dots leads into.
+fn around<'a>(name: &'a str, schema: &Schema) -> Option<&'a str> {
+    let structs = |of: &str| {
+        let kind = schema.field_with_name(of).ok().map(Field::data_type);
+        matches!(kind, Some(DataType::Struct(_)))
+    };
+    name.match_indices('.').map(|(dot, _)| name.split_at(dot).0).find(|of| structs(of))
 }
 
 /// Which texts stand for a null.
@@ -148,6 +163,15 @@ mod tests {
         assert_eq!(some.apply(&inferred, true), Ok(schema(&[("a", Utf8), ("b", Boolean), ("c", Int64)])));
         let message = some.apply(&inferred, false).unwrap_err().to_string();
         assert_eq!(message, "no column `c` in the file, which has: a, b");
+
+        let nested = schema(&[("u", DataType::Struct(vec![Field::new("age", Int64, true)].into()))]);
+        let mut inside = Given::default();
+        inside.add("u.age".into(), Utf8);
+        let message = inside.apply(&nested, true).unwrap_err().to_string();
+        let expected = "`u.age` is inside the column `u`: give the type of all of it, as `u:struct<…>` or in a schema";
+        assert_eq!(message, expected);
+        // A name may have a dot of its own.
+        assert!(inside.apply(&inferred, true).is_ok());
 
         let mut whole = Given::default();
         whole.add_all(&schema(&[("a", Utf8)]));

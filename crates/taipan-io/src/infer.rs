@@ -1,7 +1,7 @@
 //! The types of columns and how they widen.
 //!
-//! `Null < Boolean | Int64 | Date32`; `Int64 < Float64`; `Date32 < Timestamp`; everything else meets in `Utf8`. A
-//! [`Guess`] collects the values of one CSV column; [`join`] meets whole Arrow types, structs field by field and lists
+//! `Null < Boolean | Int64 | Date32 | Instant`; `Int64 < Float64`; `Date32 < Timestamp`; everything else meets in `Utf8`,
+//! times with a zone and times without one too, as nobody knows in what zone the others are. A [`Guess`] collects the values of one CSV column; [`join`] meets whole Arrow types, structs field by field and lists
 //! item by item.
 
 use std::sync::Arc;
@@ -18,7 +18,10 @@ pub(crate) enum Kind {
     Int64,
     Float64,
     Date32,
+    /// Without a zone.
     Timestamp,
+    /// A time with its zone, kept in UTC.
+    Instant,
     Utf8,
 }
 
@@ -42,6 +45,7 @@ impl Kind {
             Self::Float64 => DataType::Float64,
             Self::Date32 => DataType::Date32,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Self::Instant => instants(),
         }
     }
 
@@ -58,6 +62,8 @@ impl Kind {
                     Self::Date32
                 } else if value::timestamp(value).is_some() {
                     Self::Timestamp
+                } else if value::instant(value).is_some() {
+                    Self::Instant
                 } else {
                     Self::Utf8
                 }
@@ -91,7 +97,8 @@ impl Guess {
             DataType::Int64 => Kind::Int64,
             DataType::Float64 => Kind::Float64,
             DataType::Date32 => Kind::Date32,
-            DataType::Timestamp(..) => Kind::Timestamp,
+            DataType::Timestamp(_, None) => Kind::Timestamp,
+            DataType::Timestamp(_, Some(_)) => Kind::Instant,
             _ => Kind::Utf8,
         };
         Self { kind, wide: false }
@@ -109,6 +116,7 @@ impl Guess {
             Kind::Int64 => value::int(value).is_some(),
             Kind::Date32 => value::date(value).is_some(),
             Kind::Timestamp => value::timestamp(value).is_some(),
+            Kind::Instant => value::instant(value).is_some(),
             Kind::Float64 => value::is_float(value),
             Kind::Null => false,
         };
@@ -127,6 +135,11 @@ impl Guess {
     }
 }
 
+/// The type of times with a zone: instants, in UTC.
+pub(crate) fn instants() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
 /// The narrowest type that holds the values of both.
 pub(crate) fn join(a: &DataType, b: &DataType) -> DataType {
     use DataType::{Date32, Float64, Int64, List, Null, Struct, Timestamp, Utf8};
@@ -134,8 +147,8 @@ pub(crate) fn join(a: &DataType, b: &DataType) -> DataType {
         _ if a == b => a.clone(),
         (Null, other) | (other, Null) => other.clone(),
         (Int64, Float64) | (Float64, Int64) => Float64,
-        (Date32, Timestamp(..)) => b.clone(),
-        (Timestamp(..), Date32) => a.clone(),
+        (Date32, Timestamp(_, None)) => b.clone(),
+        (Timestamp(_, None), Date32) => a.clone(),
         (Struct(a), Struct(b)) => Struct(join_fields(a, b)),
         (List(a), List(b)) => List(Arc::new(Field::new_list_field(join(a.data_type(), b.data_type()), true))),
         _ => Utf8,
@@ -158,7 +171,7 @@ mod tests {
 
     #[test]
     fn guesses() {
-        let cases: [(&[&str], Kind); 17] = [
+        let cases: [(&[&str], Kind); 21] = [
             (&[], Kind::Null),
             (&["1", "-2", "0"], Kind::Int64),
             (&["1", "2.5"], Kind::Float64),
@@ -168,7 +181,11 @@ mod tests {
             (&["true", "1"], Kind::Utf8),
             (&["2024-02-29"], Kind::Date32),
             (&["2023-02-29"], Kind::Utf8),
-            (&["2024-02-29", "2024-01-01T10:00:00Z"], Kind::Timestamp),
+            (&["2024-02-29", "2024-01-01T10:00:00"], Kind::Timestamp),
+            (&["2024-01-01T10:00:00Z", "2024-01-01T10:00:00+02:00"], Kind::Instant),
+            (&["2024-01-01T10:00:00Z", "2024-01-01T10:00:00"], Kind::Utf8),
+            (&["2024-01-01T10:00:00", "2024-01-01T10:00:00Z"], Kind::Utf8),
+            (&["2024-02-29", "2024-01-01T10:00:00Z"], Kind::Utf8),
             (&["2024-02-29", "7"], Kind::Utf8),
             (&["007"], Kind::Utf8),
             (&["+49"], Kind::Utf8),

@@ -15,6 +15,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::infer::instants;
 use crate::input::Input;
 use crate::write::json_value;
 
@@ -197,6 +198,7 @@ fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Struct(_) => "object".to_owned(),
         DataType::List(item) => format!("list of {}", type_name(item.data_type())),
+        instant if *instant == instants() => "timestamptz".to_owned(),
         other => match NAMES.iter().find(|(_, known)| known == other) {
             Some((name, _)) => (*name).to_owned(),
             None => other.to_string(),
@@ -227,13 +229,14 @@ fn column_json(name: &str, data_type: &DataType) -> Map<String, Value> {
     object
 }
 
-/// A type by its name: `boolean`, `integer`, `number`, `date`, `timestamp`, `text`, or as Arrow writes it.
+/// A type by its name: `boolean`, `integer`, `number`, `date`, `timestamp`, `timestamptz`, `text`, or as Arrow writes it.
 ///
 /// # Errors
 /// [`ErrorKind::InvalidOption`] for any other name.
 pub fn type_from_name(name: &str) -> Result<DataType> {
     match NAMES.iter().find(|(known, _)| *known == name) {
         Some((_, data_type)) => Ok(data_type.clone()),
+        None if name == "timestamptz" => Ok(instants()),
         None => DataType::from_str(name).map_err(|_| {
             invalid(format!("`{name}` is no type, expected boolean, integer, number, date, timestamp or text"))
         }),

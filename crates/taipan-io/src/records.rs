@@ -46,7 +46,8 @@ impl Records {
         let position = position.after(self.data.get(from..record.start).unwrap_or_default(), newline);
         self.counted = Some((record.start, position));
         let raw = String::from_utf8_lossy(self.data.get(record)?).into_owned();
-        Some(Reject { source: input.name().to_owned(), line: position.lines + 1, byte: position.byte, reason, raw })
+        let (line, byte) = (position.lines + 1, position.byte);
+        Some(Reject { source: input.name().to_owned(), line, byte, reason, raw, fault: None })
     }
 
     /// Where the records are that became rows.
@@ -73,5 +74,5 @@ pub(crate) fn of_columns(batch: &RecordBatch, row: usize, before: u64, reason: S
     };
     let values: serde_json::Map<String, serde_json::Value> = values.filter_map(member).collect();
     let raw = serde_json::Value::Object(values).to_string();
-    Reject { source: input.name().to_owned(), line: before + row as u64 + 1, byte: 0, reason, raw }
+    Reject { source: input.name().to_owned(), line: before + row as u64 + 1, byte: 0, reason, raw, fault: None }
 }

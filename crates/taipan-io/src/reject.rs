@@ -44,6 +44,9 @@ pub struct Reject {
     /// The record as it stands in the file, with U+FFFD for what is no UTF-8. Of one that is too long, the first 4,096
     /// bytes.
     pub raw: String,
+    /// Where in it the fault is, if that is known to the character. The reason says it too; files of rejects leave it out.
+    #[serde(skip)]
+    pub fault: Option<Place>,
 }
 
 impl Reject {
@@ -51,6 +54,19 @@ impl Reject {
     pub fn place(&self) -> Place {
         Place { source: self.source.clone(), line: Some(self.line), column: None, byte: Some(self.byte) }
     }
+
+    /// Where the fault is, or else the record, and the reason without the place.
+    pub(crate) fn into_fault(self) -> (Place, String) {
+        let Some(fault) = &self.fault else { return (self.place(), self.reason) };
+        let inner = inner_place(fault.line.unwrap_or_default(), fault.column.unwrap_or_default());
+        let reason = self.reason.strip_suffix(&inner).unwrap_or(&self.reason).to_owned();
+        (fault.clone(), reason)
+    }
+}
+
+/// The place of a fault within a record, behind the reason.
+fn inner_place(line: u64, column: u64) -> String {
+    format!(" (line {line}, column {column})")
 }
 
 /// A file of rejects, one JSON object a line, that appears under its name when it is [committed](Self::commit).
@@ -60,7 +76,7 @@ impl Reject {
 ///
 /// # let folder = tempfile::tempdir()?;
 /// let mut file = RejectFile::beside(&folder.path().join("out.csv"));
-/// let reject = Reject { source: "in.csv".into(), line: 3, byte: 12, reason: "why".into(), raw: "a,b".into() };
+/// let reject = Reject { source: "in.csv".into(), line: 3, byte: 12, reason: "why".into(), raw: "a,b".into(), fault: None };
 /// file.write(&[reject])?;
 /// let path = file.path().to_owned();
 /// assert!(path.ends_with("out.csv.rejects.ndjson"));
@@ -301,9 +317,14 @@ pub(crate) fn placed(
         done = record.start;
         let text = bytes.get(record.clone()).unwrap_or_default();
         let mut reason = fault.kind.to_string();
-        if fault.precision == Precision::Column {
+        let mut at = None;
+        // A record that is left with its line may break only behind it.
+        if fault.precision == Precision::Column && fault.at <= bytes.len() {
             let inner = position.after(bytes.get(record.start..fault.at).unwrap_or_default(), newline);
-            reason = format!("{reason} (line {}, column {})", inner.lines + 1, inner.characters + 1);
+            let (line, column) = (inner.lines + 1, inner.characters + 1);
+            reason = format!("{reason}{}", inner_place(line, column));
+            let (line, column, byte) = (Some(line), Some(column), Some(inner.byte));
+            at = Some(Place { source: source.to_owned(), line, column, byte });
         }
         let too_long = matches!(fault.kind, ErrorKind::TooLong { .. });
         let text = if too_long { text.get(..RAW).unwrap_or(text) } else { text };
@@ -313,6 +334,7 @@ pub(crate) fn placed(
             byte: position.byte,
             reason,
             raw: String::from_utf8_lossy(text).into_owned(),
+            fault: at,
         });
     }
     rejects
@@ -351,7 +373,7 @@ mod tests {
         let path = folder.path().join("t.rejects.ndjson");
         let of = |source: &str, line| {
             let (source, reason) = (source.to_owned(), String::new());
-            Reject { source, line, byte: 0, reason, raw: "{}".into() }
+            Reject { source, line, byte: 0, reason, raw: "{}".into(), fault: None }
         };
         let write = |source: &str, rejects: &[Reject]| {
             let mut file = RejectFile::at(&path).only_of(source);
@@ -383,7 +405,8 @@ mod tests {
         assert_eq!(RejectFile::beside(&out).commit().unwrap(), 0);
         assert!(!old.exists());
         let mut dropped = RejectFile::beside(&out);
-        let reject = Reject { source: String::new(), line: 1, byte: 0, reason: String::new(), raw: String::new() };
+        let (source, reason, raw) = (String::new(), String::new(), String::new());
+        let reject = Reject { source, line: 1, byte: 0, reason, raw, fault: None };
         dropped.write(&[reject]).unwrap();
         drop(dropped);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -12,9 +12,11 @@ use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use serde_json::Value;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::infer::instants;
 use crate::profile::type_of;
 
-/// The type that a word names: `integer`, `float`, `boolean`, `date`, `timestamp` or `text`, with the names that
+/// The type that a word names: `integer`, `float`, `boolean`, `date`, `timestamp` (without a zone), `timestamptz` (with
+/// one, kept in UTC) or `text`, with the names that
 /// databases and Arrow have for them; `list<integer>`, `struct<name: text, age: integer>` for JSON and XML.
 ///
 /// ```
@@ -31,7 +33,8 @@ use crate::profile::type_of;
 pub fn column_type(text: &str) -> Result<DataType> {
     let unknown = || {
         let message = format!(
-            "unknown type `{text}`: expected integer, float, boolean, date, timestamp, text, list<…> or struct<name: …>"
+            "unknown type `{text}`: expected integer, float, boolean, date, timestamp, timestamptz, text, list<…> or \
+             struct<name: …>"
         );
         Error::new(ErrorKind::InvalidOption(message))
     };
@@ -56,6 +59,7 @@ pub fn column_type(text: &str) -> Result<DataType> {
         "boolean" | "bool" => DataType::Boolean,
         "date" | "date32" => DataType::Date32,
         "timestamp" | "datetime" => DataType::Timestamp(TimeUnit::Microsecond, None),
+        "timestamptz" | "timestamp with time zone" | "instant" => instants(),
         "text" | "string" | "str" | "varchar" | "utf8" => DataType::Utf8,
         _ => DataType::from_str(word).ok().filter(is_read).ok_or_else(unknown)?,
     })
@@ -159,6 +163,7 @@ fn is_read(data_type: &DataType) -> bool {
         | DataType::Date32
         | DataType::Timestamp(TimeUnit::Microsecond, None)
         | DataType::Utf8 => true,
+        instant if *instant == instants() => true,
         DataType::List(item) => is_read(item.data_type()),
         DataType::Struct(fields) => fields.iter().all(|field| is_read(field.data_type())),
         _ => false,
@@ -181,6 +186,7 @@ mod tests {
             ("bool", Some(DataType::Boolean)),
             ("Date32", Some(DataType::Date32)),
             ("datetime", Some(micros.clone())),
+            ("timestamptz", Some(instants())),
             ("Utf8", Some(DataType::Utf8)),
             ("list<list<text>>", Some(list(list(DataType::Utf8)))),
             ("struct<a:b: list<integer>>", Some(object("a:b", list(DataType::Int64)))),
@@ -193,7 +199,7 @@ mod tests {
             assert_eq!(column_type(text).ok(), expected, "{text}");
         }
         // What Arrow shows is read.
-        for data_type in [micros, list(DataType::Int64), object("a", DataType::Utf8)] {
+        for data_type in [micros, instants(), list(DataType::Int64), object("a", DataType::Utf8)] {
             assert_eq!(column_type(&data_type.to_string()).ok().as_ref(), Some(&data_type), "{data_type}");
         }
     }

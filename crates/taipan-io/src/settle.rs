@@ -23,7 +23,7 @@ pub(crate) fn schema(input: &Input, blocks: Blocks) -> Result<SchemaRef> {
     let columns: BTreeSet<usize> = blocks.projection().iter().copied().collect();
     match input.layout() {
         Layout::Csv(_) => of_csv(input.schema(), blocks, &columns, input.options().given_types()),
-        Layout::Json { .. } => of_json(input.schema(), blocks, &columns),
+        Layout::Json(_) => of_json(input.schema(), blocks, &columns),
         Layout::Xml(_) => of_xml(input.schema(), blocks, &columns),
         Layout::Columnar(_) => Ok(input.schema().clone()),
     }

@@ -176,7 +176,40 @@ fn every_deviation_alone_and_with_all_others() {
 /// What is found in small files of one oddity each.
 #[test]
 fn oddities() {
-    let cases: [(&str, &str, &str); 16] = [
+    let cases: [(&str, &str, &str); 25] = [
+        // Rows that begin as notes do, of the table's own width.
+        (
+            "tag,n\n# one,1\n# two,2\nred,3\n",
+            "tag:Utf8 n:Int64",
+            "{\"tag\":\"# one\",\"n\":1}\n{\"tag\":\"# two\",\"n\":2}\n{\"tag\":\"red\",\"n\":3}\n",
+        ),
+        ("# id,n\n1,2\n3,4\n", "# id:Int64 n:Int64", "{\"# id\":1,\"n\":2}\n{\"# id\":3,\"n\":4}\n"),
+        ("# id,n\na,x\n", "# id:Utf8 n:Utf8", "{\"# id\":\"a\",\"n\":\"x\"}\n"),
+        // Among comments, too.
+        (
+            "# comment\ncolor,n\nred,1\n#ff0000,2\n# more\n",
+            "color:Utf8 n:Int64",
+            "{\"color\":\"red\",\"n\":1}\n{\"color\":\"#ff0000\",\"n\":2}\n",
+        ),
+        (
+            "##version=4\n##by=us\n#chrom\tpos\nx\t5\ny\t6\n",
+            "#chrom:Utf8 pos:Int64",
+            "{\"#chrom\":\"x\",\"pos\":5}\n{\"#chrom\":\"y\",\"pos\":6}\n",
+        ),
+        ("text\n# Title\nhello\n", "text:Utf8", "{\"text\":\"# Title\"}\n{\"text\":\"hello\"}\n"),
+        // A note above names is none of them, though it has as many commas.
+        ("# made by us, on Monday\nid,n\n1,2\n", "id:Int64 n:Int64", "{\"id\":1,\"n\":2}\n"),
+        // R names its rows, but not the column of the names.
+        (
+            "x,y\nr1,foo,bar\nr2,foo,3\n",
+            "column_1:Utf8 x:Utf8 y:Utf8",
+            "{\"column_1\":\"r1\",\"x\":\"foo\",\"y\":\"bar\"}\n{\"column_1\":\"r2\",\"x\":\"foo\",\"y\":\"3\"}\n",
+        ),
+        (
+            "\"x\",\"y\"\n\"1\",5,a\n\"2\",6,b\n",
+            "column_1:Int64 x:Int64 y:Utf8",
+            "{\"column_1\":1,\"x\":5,\"y\":\"a\"}\n{\"column_1\":2,\"x\":6,\"y\":\"b\"}\n",
+        ),
         ("sep=;\na;b\n1;x,y\n", "a:Int64 b:Utf8", "{\"a\":1,\"b\":\"x,y\"}\n"),
         ("sep=|\r\na|b\r\n1|2\r\n", "a:Int64 b:Int64", "{\"a\":1,\"b\":2}\n"),
         ("'a','b'\n'x','1'\n", "a:Utf8 b:Int64", "{\"a\":\"x\",\"b\":1}\n"),
@@ -231,7 +264,14 @@ fn oddities() {
 /// What cannot be told is not guessed at: the row is named that does not fit.
 #[test]
 fn doubts_are_errors() {
+    let merged = format!("a,b\n{}'tis,5\nfoo,6\n'z',7\n", "'x1',1\n".repeat(80));
+    let guessed = ":82:1: a field goes on behind its closing quote, so the file's quotes, which were guessed, are others: \
+                   say which with `--quote` and `--escape`";
     let cases = [
+        (merged.as_str(), guessed),
+        // A delimiter at the end of each row names no row.
+        ("a,b\nx,2,\ny,4,\n", ":2: 3 fields, expected 2"),
+        ("x,y,z\nr1,1\nr2,2\n", ":2: 2 fields, expected 3"),
         ("a,b\n1,2,3\n4,5,6\n", ":2: 3 fields, expected 2"),
         ("a\nx,y\nz,w\n", ":2: 2 fields, expected 1"),
         ("name\nSmith, John\nDoe, Jane\n", ":2: 2 fields, expected 1"),

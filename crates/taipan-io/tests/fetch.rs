@@ -156,6 +156,45 @@ fn a_broken_answer_is_resumed() {
 }
 
 #[test]
+fn what_nothing_names_is_resumed_if_it_begins_alike() {
+    let content = noise(90_000);
+    let whole = content.clone();
+    // Neither a tag nor ranges.
+    let server = Server::new(move |request: &Request| {
+        let reply = Reply::ok(&whole);
+        if request.number < 2 { reply.cut(whole.len() / 3 * (request.number + 1)) } else { reply }
+    });
+    let mut fetched = one(quick(), server.url("/data"));
+    assert_eq!(fetched.failure, None);
+    assert_eq!(body(&mut fetched), content);
+    let options = ReadOptions::default().header(false).delimiter(b',').fetch(quick());
+    assert_eq!(Input::open(server.fresh().url("/data.csv"), &options).unwrap().sampled_rows(), (1, true));
+
+    let server = Server::new(|request: &Request| match request.number {
+        0 => Reply::ok("a,b\n1,2\n").cut(5),
+        _ => Reply::ok("a;b\n1;2\n"),
+    });
+    let error = Input::open(server.url("/"), &ReadOptions::default().fetch(quick())).unwrap_err();
+    assert!(error.to_string().ends_with(": it changed while it was fetched"), "{error}");
+}
+
+#[test]
+fn the_encoding_that_an_answer_names_is_read() {
+    let japanese = encoding_rs::SHIFT_JIS.encode("name,n\n東京,1\n").0.into_owned();
+    let server = Server::new(move |request: &Request| match request.path.as_str() {
+        "/named.csv" => Reply::ok(&japanese).header("Content-Type: text/csv; charset=\"Shift_JIS\"\r\n"),
+        // Of UTF-8 and of what nobody knows nothing is believed that the text denies.
+        "/wrong.csv" => Reply::ok("name,n\n東京,1\n").header("Content-Type: text/csv; charset=iso-8859-1\r\n"),
+        _ => Reply::ok("name,n\n東京,1\n").header("Content-Type: text/csv; charset=martian\r\n"),
+    });
+    for path in ["/named.csv", "/wrong.csv", "/unknown.csv"] {
+        let input = Input::open(server.url(path), &ReadOptions::default().fetch(quick())).unwrap();
+        let batch = input.batches(None).unwrap().next().unwrap().unwrap();
+        assert_eq!(arrow::util::display::array_value_to_string(batch.column(0), 0).unwrap(), "東京", "{path}");
+    }
+}
+
+#[test]
 fn another_content_is_never_joined_to_the_first() {
     let server = Server::new(|request: &Request| match request.number {
         0 => Reply::ok("aaaaaaaaaa").header("ETag: \"a\"\r\n").cut(5),

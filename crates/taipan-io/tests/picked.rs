@@ -124,7 +124,7 @@ fn a_value_that_does_not_fit_is_told_at_its_line() {
     std::fs::write(&file, format!("n,id\n{}1,x\n", "9,1\n".repeat(3000))).unwrap();
     let input = Input::open(&file, &ReadOptions::default().sample_bytes(1000)).unwrap();
     let error = input.clone().picked(below(&input, 2)).batches(None).unwrap().find_map(Result::err).unwrap();
-    assert!(error.to_string().ends_with("t.csv:3002: `x` does not fit column `id` of integers"), "{error}");
+    assert!(error.to_string().ends_with("t.csv:3002:3: `x` does not fit column `id` of integers"), "{error}");
     // Of rows that do not pass nobody asks.
     let none = input.clone().picked(below(&input, 0));
     assert_eq!(all(&none, None).0.num_rows(), 0);

@@ -164,8 +164,8 @@ fn csv_headers() {
 fn csv_errors() {
     check_error("t.csv", "a,b\n1,2\n\n\"x\ny\",2,3\n", "t.csv:4: 3 fields, expected 2");
     check_error("t.csv", "a,b\n1,2\n3\n4,5,6\n", "t.csv:3: 1 field, expected 2");
-    check_error("t.csv", "a,b\n1,2\n3,\"x\n4,5\n", "t.csv:3: a quote is opened here and never closed");
-    check_error("t.csv", b"a,b\n1,2\nx,\xff\n", "t.csv:3: invalid UTF-8");
+    check_error("t.csv", "a,b\n1,2\n3,\"x\n4,5\n", "t.csv:3:3: a quote is opened here and never closed");
+    check_error("t.csv", b"a,b\n1,2\nx,\xff\n", "t.csv:3:3: invalid UTF-8");
     check_error("t.csv", "", "t.csv: the file is empty");
     check_error("t.csv", "\n\n", "t.csv: the file is empty");
     check_error("t.json", " \n", "t.json: the file is empty");
@@ -221,7 +221,7 @@ fn misfits_say_what_and_where() {
     let file = file("t.csv", "size\n1\n2\nmany\n");
     let input = Input::open(&file.path, &ReadOptions::default().sample_bytes(8)).unwrap();
     let error: Error = input.batches(None).unwrap().find_map(Result::err).unwrap();
-    assert!(error.to_string().ends_with("t.csv:4: `many` does not fit column `size` of integers"), "{error}");
+    assert!(error.to_string().ends_with("t.csv:4:1: `many` does not fit column `size` of integers"), "{error}");
 }
 
 #[test]
@@ -468,4 +468,31 @@ fn members_of_an_object_are_records_where_they_are_alike() {
     assert_eq!((filtered.records, filtered.kept), (2, 1));
     let out: serde_json::Value = serde_json::from_slice(&out).unwrap();
     assert_eq!(out, serde_json::json!([{"key": "u2", "x": 2, "y": null}]));
+}
+
+#[test]
+fn arrays_one_behind_another_are_records() {
+    check("t.json", "[1,2]\n[3,4]\n", "value:List(Int64)\n{\"value\":[1,2]}\n{\"value\":[3,4]}");
+    check("t.ndjson", "[1]\n[\"a\"]\n[]", "value:List(Utf8)\n{\"value\":[\"1\"]}\n{\"value\":[\"a\"]}\n{\"value\":[]}");
+    check("t.json", "[[1,2],\n[3,4]]\n", "value:List(Int64)\n{\"value\":[1,2]}\n{\"value\":[3,4]}");
+}
+
+#[test]
+fn an_array_that_holds_the_data_is_found() {
+    let rows = "{\"a\":1}, {\"a\":2}, {\"a\":3}";
+    let expected = "a:Int64\n{\"a\":1}\n{\"a\":2}\n{\"a\":3}";
+    check("t.json", format!("{{\"count\":3,\"items\":[{rows}]}}"), expected);
+    // Also where the sample does not reach its end.
+    let many = vec!["{\"a\":1}"; 500].join(",\n ");
+    let file = file("t.json", format!("{{\"count\":500,\n\"items\":[{many}]}}\n"));
+    let small = ReadOptions::default().sample_bytes(300).block_bytes(100);
+    assert_eq!(read(&file.path, &small).unwrap().num_rows(), 500);
+    // The document itself is one record.
+    assert_eq!(read(&file.path, &small.record("/").unwrap()).unwrap().num_columns(), 2);
+    // A line is a record, whatever it holds.
+    check(
+        "t.ndjson",
+        format!("{{\"items\":[{rows}]}}"),
+        &format!("items:List(Struct(\"a\": Int64))\n{{\"items\":[{}]}}", rows.replace(", ", ",")),
+    );
 }

@@ -60,34 +60,39 @@ fn csv() {
             "1,2\n7,8\n",
             &["3:8: 1 field, expected 2: 3", "4:10: 3 fields, expected 2: 4,5,6"],
         ),
-        (b"a,b\n1,x\xff\n2,y\n", &rejecting(), "2,y\n", &["2:4: invalid UTF-8: 1,x\u{fffd}"]),
-        (b"a,b\n1,x\n2,y\xff", &rejecting(), "1,x\n", &["3:8: invalid UTF-8: 2,y\u{fffd}"]),
+        (b"a,b\n1,x\xff\n2,y\n", &rejecting(), "2,y\n", &["2:4: invalid UTF-8 (line 2, column 4): 1,x\u{fffd}"]),
+        (b"a,b\n1,x\n2,y\xff", &rejecting(), "1,x\n", &["3:8: invalid UTF-8 (line 3, column 4): 2,y\u{fffd}"]),
         // A bad row leaves no trace in the types.
         (
             b"a,b\n1,x\nz,\xff\nz,z,z\n2,y\n",
             &rejecting().batch_rows(1),
             "1,x\n2,y\n",
-            &["3:8: invalid UTF-8: z,\u{fffd}", "4:12: 3 fields, expected 2: z,z,z"],
+            &["3:8: invalid UTF-8 (line 3, column 3): z,\u{fffd}", "4:12: 3 fields, expected 2: z,z,z"],
         ),
         // A quote that is never closed costs its line, and not the rest of the file.
         (
             b"a,b\n1,\"x\n2,y\n3,z\n",
             &rejecting(),
             "2,y\n3,z\n",
-            &["2:4: a quote is opened here and never closed: 1,\\\"x"],
+            &["2:4: a quote is opened here and never closed (line 2, column 3): 1,\\\"x"],
         ),
-        (b"a,b\n1,x\n2,\"y", &rejecting(), "1,x\n", &["3:8: a quote is opened here and never closed: 2,\\\"y"]),
+        (
+            b"a,b\n1,x\n2,\"y",
+            &rejecting(),
+            "1,x\n",
+            &["3:8: a quote is opened here and never closed (line 3, column 3): 2,\\\"y"],
+        ),
         (
             b"a,b\nx,1\n2,2\n",
             &integer,
             "2,2\n",
-            &["2:4: `x` does not fit column `a` of integers, as the schema says: x,1"],
+            &["2:4: `x` does not fit column `a` of integers, as the schema says (line 2, column 1): x,1"],
         ),
         (
             b"a,b\n,1\nNA,2\n2.5,x\n",
             &integer,
             ",1\n,2\n",
-            &["4:12: `2.5` does not fit column `a` of integers, as the schema says: 2.5,x"],
+            &["4:12: `2.5` does not fit column `a` of integers, as the schema says (line 4, column 1): 2.5,x"],
         ),
         (
             b"a,b\n1,22222\n1,333333\n1,\"a\n\"\n",
@@ -173,7 +178,7 @@ fn a_given_type_is_not_widened() {
         read(&path, options).unwrap_err().to_string().replace(&path.display().to_string(), "PATH")
     };
     let given = ReadOptions::default().column("a", DataType::Int64);
-    assert_eq!(message(&given), "PATH:3: `x` does not fit column `a` of integers, as the schema says");
+    assert_eq!(message(&given), "PATH:3:1: `x` does not fit column `a` of integers, as the schema says");
     let schema = |names: &[&str]| {
         Schema::new(names.iter().map(|name| Field::new(*name, DataType::Utf8, true)).collect::<Vec<_>>())
     };
@@ -249,5 +254,34 @@ proptest! {
         }
         let found: Vec<_> = rejects.into_iter().map(|reject| (reject.byte, reject.raw)).collect();
         prop_assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn a_damaged_array_costs_the_damaged_line() {
+    let cases: [(&str, &str, &[&str]); 3] = [
+        (
+            "[{\"a\":1},\n{\"a\":2,\n{\"a\":3},\n{\"a\":4}]\n",
+            "1\n3\n4\n",
+            &["2:10: expected a key in quotes: {\"a\":2,"],
+        ),
+        (
+            "[{\"a\":1},\n{\"a\":[2},\n{\"a\":3},\n{\"a\":4}]\n",
+            "1\n3\n4\n",
+            &["2:10: expected `,` or `]` (line 2, column 8): {\"a\":[2},"],
+        ),
+        // What closes it goes with it.
+        (
+            "[{\"a\":1},\n{\"a\":2}},{\"a\":3}]",
+            "1\n2\n",
+            &["2:17: expected `,` or `]`, found `}` (line 2, column 8): },{\"a\":3}]"],
+        ),
+    ];
+    for (content, rows, rejects) in cases {
+        for block in [1, 7, 1 << 20] {
+            let (found, bad) = shown("t.json", content.as_bytes(), &rejecting().block_bytes(block));
+            let bad: Vec<String> = bad.iter().map(|text| text.replace("\\\"", "\"")).collect();
+            assert_eq!((found.as_str(), bad), (rows, rejects.iter().map(ToString::to_string).collect()), "{content}");
+        }
     }
 }

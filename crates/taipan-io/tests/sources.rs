@@ -95,7 +95,7 @@ fn western_letters_are_guessed_or_given() {
     );
     assert_eq!(
         read("t.csv", latin1, &options.clone().encoding("utf-8")).unwrap_err().to_string(),
-        "t.csv:2: invalid UTF-8"
+        "t.csv:2:2: invalid UTF-8"
     );
     assert_eq!(
         read("t.csv", b"a\n1\n", &options.clone().encoding("nope")).unwrap_err().to_string(),
@@ -105,7 +105,7 @@ fn western_letters_are_guessed_or_given() {
     assert_eq!(read("t.json", b"{\"a\":\"\xfc\"}", &options).unwrap_err().to_string(), "t.json:1:7: invalid UTF-8");
     // One fault among letters that are UTF-8 is a fault.
     let mixed = b"name\nM\xc3\xbcller\nM\xfcller\n";
-    assert_eq!(read("t.csv", mixed, &options).unwrap_err().to_string(), "t.csv:3: invalid UTF-8");
+    assert_eq!(read("t.csv", mixed, &options).unwrap_err().to_string(), "t.csv:3:2: invalid UTF-8");
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn faults_are_named_by_their_line() {
     let cut = gzip(many.as_bytes());
     let bomb = ReadOptions::default().max_unpacked(1000).sample_bytes(100);
     let cases: [(&str, Vec<u8>, ReadOptions, &str); 5] = [
-        ("t.csv", lone.concat(), ReadOptions::default(), "t.csv:3: invalid UTF-16LE"),
+        ("t.csv", lone.concat(), ReadOptions::default(), "t.csv:3:3: invalid UTF-16LE"),
         (
             "t.csv",
             utf_16("a\n\0\n", u16::to_le_bytes),
@@ -201,4 +201,46 @@ fn records_are_as_long_as_allowed() {
         "t.csv:3: a record is longer than 1000 bytes"
     );
     assert_eq!(read("t.csv", long.as_bytes(), &options.max_record(6000)).unwrap().lines().count(), 3);
+}
+
+#[test]
+fn packed_columns_are_read_from_a_stream_that_is_not_kept() {
+    let source =
+        Input::from_reader("t.csv", Cursor::new(b"a,b\n1,x\n2,y\n".to_vec()), &ReadOptions::default()).unwrap();
+    let mut writer = BatchWriter::new(Output::Arrow, Vec::new(), source.schema());
+    for batch in source.batches(None).unwrap() {
+        writer.write(&batch.unwrap()).unwrap();
+    }
+    let packed = gzip(&writer.finish().unwrap());
+    let input = Input::from_reader("-", Cursor::new(packed), &ReadOptions::default()).unwrap().read_once();
+    assert_eq!(rows(&input).unwrap(), "{\"a\":1,\"b\":\"x\"}\n{\"a\":2,\"b\":\"y\"}\n");
+}
+
+#[test]
+fn letters_of_western_encodings_alone_and_signs() {
+    let latin = |text: &str| encoding_rs::WINDOWS_1252.encode(text).0.into_owned();
+    let cases = [
+        ("name,n\nÉ,1\n", "{\"name\":\"É\",\"n\":1}\n"),
+        ("sum,n\n£5,1\n20°,2\n", "{\"sum\":\"£5\",\"n\":1}\n{\"sum\":\"20°\",\"n\":2}\n"),
+        ("text\nil est à la maison\n", "{\"text\":\"il est à la maison\"}\n"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(read("t.csv", &latin(text), &ReadOptions::default()).unwrap(), expected);
+    }
+    // A byte order mark knows better than whoever names an encoding.
+    let marked = format!("\u{feff}{}", "a\né\n");
+    let latin1 = ReadOptions::default().encoding("latin1");
+    assert_eq!(read("t.csv", marked.as_bytes(), &latin1).unwrap(), "{\"a\":\"é\"}\n");
+    let plain16 = ReadOptions::default().encoding("utf-16");
+    let big = utf_16("\u{feff}a\né\n", u16::to_be_bytes);
+    assert_eq!(read("t.csv", &big, &plain16).unwrap(), "{\"a\":\"é\"}\n");
+    // Behind the sample nothing is guessed any more, but said.
+    let late = [b"a\n".repeat(200), latin("é\n")].concat();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    fs::write(&path, late).unwrap();
+    let error =
+        Input::open(&path, &ReadOptions::default().sample_bytes(50)).and_then(|input| rows(&input)).unwrap_err();
+    assert!(error.to_string().ends_with("t.csv:201:1: invalid UTF-8"), "{error}");
+    assert_eq!(error.hint(), Some("say what the text is in with `--encoding`, such as `--encoding latin1`"));
 }

@@ -114,7 +114,8 @@ fn records_are_found_or_given() {
         check_with(&ReadOptions::default().record(path).unwrap(), rss, items);
     }
     check_with(&ReadOptions::default().record("item/item").unwrap(), rss, "#text:Utf8\n{\"#text\":\"inner\"}");
-    check_with(&ReadOptions::default().record("/item").unwrap(), rss, "");
+    let nowhere = "t.xml:1: no element of the document is a record by the path `/item`";
+    check_with(&ReadOptions::default().record("/item").unwrap(), rss, nowhere);
     check(
         "<person><name>Ada</name><born>1815</born></person>",
         "name:Utf8 born:Int64\n{\"name\":\"Ada\",\"born\":1815}",
@@ -303,4 +304,47 @@ proptest! {
         let rows: usize = settled.batches(None).unwrap().map(|batch| batch.unwrap().num_rows()).sum();
         prop_assert_eq!(rows, whole.num_rows());
     }
+}
+
+#[test]
+fn records_found_in_the_beginning_are_those_of_the_whole() {
+    let tags = "<tag>1</tag>".repeat(20);
+    let rows = "<row><a>1</a></row>".repeat(200);
+    let document = format!("<r><meta>{tags}</meta>{rows}</r>");
+    let small = ReadOptions::default().sample_bytes(200);
+    let expected = "t.xml:1: the records were taken to be `r/meta/tag`, as in the beginning of the document, but in all of it they \
+are `r/row`: say which with `--record`";
+    check_with(&small, &document, expected);
+    // What was seen whole, or said, is no guess; and whole groups of records lose none.
+    let (_folder, path) = file("t.xml", &document);
+    assert_eq!(read(&path, &ReadOptions::default()).unwrap().0.num_rows(), 200);
+    assert_eq!(read(&path, &small.clone().record("row").unwrap()).unwrap().0.num_rows(), 200);
+    let groups = format!("<r>{}</r>", format!("<group>{}</group>", "<row><a>1</a></row>".repeat(50)).repeat(3));
+    let (_folder, path) = file("t.xml", &groups);
+    assert_eq!(read(&path, &small).unwrap().0.num_rows(), 150);
+}
+
+#[test]
+fn a_path_that_leads_nowhere_is_told() {
+    let document = "<r><list><row><a>1</a></row></list><none/></r>";
+    let at = |path: &str| ReadOptions::default().record(path).unwrap();
+    let nowhere = |path: &str| format!("t.xml:1: no element of the document is a record by the path `{path}`");
+    check_with(&at("nope"), document, &nowhere("nope"));
+    check_with(&at("nope/row"), document, &nowhere("nope/row"));
+    check_with(&at("/r/row/a"), document, &nowhere("/r/row/a"));
+    // The list is there, and has no such record.
+    check_with(&at("none/row"), document, "");
+    check_with(&at("list/row"), document, "a:Int64\n{\"a\":1}");
+}
+
+#[test]
+fn times_keep_their_zone() {
+    check(
+        "<r><i at='2024-01-01T10:00:00Z'/><i at='2024-01-01T10:00:00+02:00'/></r>",
+        "@at:Timestamp(µs, \"UTC\")\n{\"@at\":\"2024-01-01T10:00:00Z\"}\n{\"@at\":\"2024-01-01T08:00:00Z\"}",
+    );
+    check(
+        "<r><i at='2024-01-01T10:00:00Z'/><i at='2024-01-01T10:00:00'/></r>",
+        "@at:Utf8\n{\"@at\":\"2024-01-01T10:00:00Z\"}\n{\"@at\":\"2024-01-01T10:00:00\"}",
+    );
 }

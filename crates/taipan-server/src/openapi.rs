@@ -30,8 +30,7 @@ pub(crate) async fn document(Shared(state): Shared<State>, request: Request) -> 
     crate::work::blocking(move || describe(&state, &asker)).await.map(Json)
 }
 
-/// Describes what the application answers to this asker. What a login would allow to write is told to those who have none
-/// too.
+/// Describes what this asker may call, and no more.
 ///
 /// # Errors
 /// The tables cannot be listed.
@@ -40,21 +39,50 @@ pub(crate) fn describe(state: &State, asker: &Asker) -> Result<Value> {
     let mut document = Document::default();
     for table in project.tables().map_err(Error::from)? {
         let is_readable = asker.rows(&table, Verb::Read).is_some();
-        let is_writable = asker.may_write(&table) || (asker.user().is_none() && is_readable && !table.is_view);
+        let is_writable = asker.may_write(&table);
         if is_readable || is_writable {
-            let class = state.access.class_of(&table.name);
-            document.table(&asker.columns(&table), is_readable, is_writable.then_some((&*table, class)));
+            let stranger = Asker::new(&state.access, None);
+            let described = Described {
+                shown: &asker.columns(&table),
+                whole: &table,
+                class: state.access.class_of(&table.name),
+                read: is_readable.then(|| of_login(stranger.rows(&table, Verb::Read).is_none())),
+                write: is_writable.then(|| of_login(!stranger.may_write(&table))),
+                has_changes: is_readable && !table.is_view && asker.hears(&table).is_ok(),
+            };
+            document.table(&described);
         }
     }
     document.models(&state.models_for(asker));
     document.queries(&state.queries_for(asker)?);
     let plots = state.plots_for(asker);
     document.plots(&plots.iter().map(|plot| plot.name.as_str()).collect::<Vec<_>>());
-    if state.access.allows(asker.user(), Verb::Write) || asker.user().is_none() {
+    if state.access.allows(asker.user(), Verb::Write) {
         document.jobs();
     }
     document.rest();
     Ok(document.finish(project.name()))
+}
+
+/// A table, and what somebody may do with it.
+struct Described<'a> {
+    /// With the columns that are shown.
+    shown: &'a Table,
+    /// With all that it has, for those who write it.
+    whole: &'a Table,
+    class: Option<&'a Declared>,
+    /// What reading it needs, if it may be read.
+    read: Option<Security>,
+    write: Option<Security>,
+    has_changes: bool,
+}
+
+/// What a call needs, as OpenAPI has it.
+type Security = Value;
+
+/// A token, or nothing.
+fn of_login(is_needed: bool) -> Security {
+    if is_needed { json!([{ "token": [] }]) } else { json!([]) }
 }
 
 #[derive(Default)]
@@ -65,8 +93,8 @@ struct Document {
 }
 
 impl Document {
-    /// Describes a table by the columns that are shown, and for those who may write it, by all that it has.
-    fn table(&mut self, table: &Table, is_readable: bool, written: Option<(&Table, Option<&Declared>)>) {
+    fn table(&mut self, described: &Described<'_>) {
+        let table = described.shown;
         let schema = self.unique("row", &table.name);
         let properties: Map<String, Value> =
             table.columns.iter().map(|column| (column.name.clone(), column_schema(column))).collect();
@@ -125,17 +153,42 @@ impl Document {
                 "416": { "description": "A range beyond the last row." },
             },
         });
-        let mut item = if is_readable { json!({ "get": get, "head": head }) } else { json!({}) };
-        if let Some((whole, class)) = written {
-            let new = self.unique("new", &table.name);
-            self.schemas.insert(new.clone(), new_row(whole, class));
-            let new = json!({ "$ref": format!("#/components/schemas/{new}") });
-            self.writes(table, &rows, &new, &mut item);
+        let path = format!("/api/{}", format::url_part(&table.name));
+        let mut item = json!({});
+        if let Some(security) = &described.read {
+            (item["get"], item["head"]) = (get, head);
+            (item["get"]["security"], item["head"]["security"]) = (security.clone(), security.clone());
+            if described.has_changes {
+                let changes = self.changes(&table.name, security);
+                self.paths.insert(format!("{path}/changes"), json!({ "get": changes }));
+            }
         }
-        self.paths.insert(format!("/api/{}", format::url_part(&table.name)), item);
+        if let Some(security) = &described.write {
+            let new = self.unique("new", &table.name);
+            self.schemas.insert(new.clone(), new_row(described.whole, described.class));
+            let new = json!({ "$ref": format!("#/components/schemas/{new}") });
+            self.writes(table, &rows, &new, &mut item, security);
+        }
+        self.paths.insert(path, item);
     }
 
-    fn writes(&mut self, table: &Table, rows: &Value, new: &Value, item: &mut Value) {
+    fn changes(&mut self, name: &str, security: &Security) -> Value {
+        json!({
+            "operationId": self.unique("changes", name),
+            "tags": ["tables"],
+            "summary": format!("Rows of {name} as they are inserted, updated and deleted, until whoever listens hangs up"),
+            "responses": {
+                "200": {
+                    "description": "Events `insert`, `update` and `delete`, the data of which are arrays of rows.",
+                    "content": { "text/event-stream": { "schema": { "type": "string" } } },
+                },
+                "400": error("A parameter: there is none."),
+            },
+            "security": security,
+        })
+    }
+
+    fn writes(&mut self, table: &Table, rows: &Value, new: &Value, item: &mut Value, security: &Security) {
         let filters: Vec<Value> = table.columns.iter().map(filter_parameter).collect();
         let prefer = json!({ "$ref": "#/components/parameters/Prefer" });
         let select = json!({ "$ref": "#/components/parameters/select" });
@@ -166,6 +219,8 @@ impl Document {
             responses
         };
         let name = &table.name;
+        // Nothing comes back unless it is asked for.
+        let added = |what: &str| json!({ "description": format!("{what}; `Prefer: return=representation` shows it.") });
         let mut call = |verb: &str, summary: String, parameters: &[Value], body: Option<Value>, responses: Value| {
             let mut call = json!({
                 "operationId": self.unique(verb, name),
@@ -173,7 +228,7 @@ impl Document {
                 "summary": summary,
                 "parameters": parameters,
                 "responses": common(responses),
-                "security": [{ "token": [] }],
+                "security": security,
             });
             if let Some(body) = body {
                 call["requestBody"] = body;
@@ -188,7 +243,7 @@ impl Document {
             format!("Add rows to {name}"),
             &[select, prefer],
             Some(post_body),
-            json!({ "201": shown("The rows are added."), "200": shown("Rows that were there are merged.") }),
+            json!({ "201": added("The rows are added"), "200": shown("Rows that were there are merged.") }),
         );
         let done = || json!({ "200": shown("The rows as they are now."), "204": { "description": "It is done." } });
         item["patch"] =
@@ -201,7 +256,7 @@ impl Document {
                 &keys,
                 Some(body(&json!({ "schema": new }))),
                 json!({
-                    "200": shown("The row as it is now."), "201": shown("The row is added."),
+                    "200": shown("The row as it is now."), "201": added("The row is added"),
                     "204": { "description": "It is done." },
                 }),
             );

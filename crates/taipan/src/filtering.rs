@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 /// Copies the records of `input` that meet `condition` to `output`, in bounded memory: `filter_file("events.ndjson",
 /// "large.ndjson", "value > 100", &ReadOptions::default())`.
 ///
-/// The output has the format that its name tells, else the input's; it appears when it is whole. `-` is standard output.
+/// The output has the format that its name tells, else the input's; it appears when it is whole, compressed if its name
+/// ends in `.gz` or `.zst`. `-` is standard output.
 ///
 /// Errors: those of reading and writing; a condition that does not hold together; a value that does not compare.
 pub fn filter_file(input: &str, output: &str, condition: &str, options: &ReadOptions) -> Result<Filtered> {
@@ -30,7 +31,7 @@ pub fn filter_file(input: &str, output: &str, condition: &str, options: &ReadOpt
         Some(output) => filter = filter.output(output),
         None => {}
     }
-    let mut file = AtomicFile::create(output)?;
+    let mut file = AtomicFile::packed(output)?;
     let filtered = filter.run(&mut file, |_| Ok(()))?;
     file.commit()?;
     Ok(filtered)

@@ -118,10 +118,8 @@ pub(crate) struct Validate {
 Examples:
   taipan filter events.ndjson \"value > 100 AND user.country = 'DE'\" -o large.ndjson
   taipan filter flights.csv \"dep_delay > 60 AND carrier IN ('UA', 'DL')\" -o late.json
-  zcat log.json.gz | taipan filter - \"level = 'error'\" --on-error reject
 
-A condition has = != < <= > >=, AND OR NOT, IN, BETWEEN, LIKE, ILIKE, IS NULL and parentheses.
-Text stands in single quotes, names with blanks in double quotes, attributes of XML are @id.")]
+Conditions have = != < <= > >= AND OR NOT IN BETWEEN LIKE ILIKE IS NULL, 'text', \"a name\", @attribute and ().")]
 pub(crate) struct Filter {
     /// A file, a URL, - for standard input, or a folder or pattern of files that are read as one
     #[arg(value_name = "IN")]
@@ -135,6 +133,9 @@ pub(crate) struct Filter {
     /// The format to write [default: told by the name of FILE, else that of IN]
     #[arg(long, value_enum)]
     pub(crate) format: Option<OutputFormat>,
+    /// Write CSV cells that a spreadsheet would take for formulas with a ' before them
+    #[arg(long)]
+    pub(crate) safe_cells: bool,
     /// Where rejected records are written [default: FILE.rejects.ndjson]
     #[arg(long, value_name = "FILE")]
     pub(crate) rejects: Option<PathBuf>,

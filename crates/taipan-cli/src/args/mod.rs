@@ -132,6 +132,8 @@ pub(crate) enum Format {
     Table,
     /// Comma-separated values
     Csv,
+    /// Tab-separated values
+    Tsv,
     /// One JSON array
     Json,
     /// One JSON object per line

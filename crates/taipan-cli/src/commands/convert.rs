@@ -21,7 +21,7 @@ pub(crate) fn run(args: &Convert, global: &Global) -> Result<()> {
         (None, Some(output)) => output,
         (None, None) if to_stdout => bail!("say with --format what is written to standard output"),
         (None, None) => bail!(
-            "{}: the name does not end in csv, json, ndjson, parquet or arrow; say which with --format",
+            "{}: the name does not end in csv, tsv, json, ndjson, parquet or arrow; say which with --format",
             args.output.display()
         ),
     };
@@ -33,9 +33,11 @@ pub(crate) fn run(args: &Convert, global: &Global) -> Result<()> {
     if args.safe_cells {
         conversion = conversion.safe_cells();
     }
-    if let Some(path) = &args.rejects {
-        conversion = conversion.rejects(path);
-    }
+    let rejects = match &args.rejects {
+        Some(path) => path.clone(),
+        None => RejectFile::beside(if to_stdout { Path::new("stdout") } else { &args.output }).path().to_owned(),
+    };
+    let conversion = conversion.rejects(&rejects);
     let converted = if to_stdout {
         let stdout = io::BufWriter::with_capacity(1 << 16, io::stdout());
         conversion.to_writer(&input, stdout)
@@ -46,9 +48,7 @@ pub(crate) fn run(args: &Convert, global: &Global) -> Result<()> {
     let converted = converted.map_err(Error::from)?;
     io::stdout().flush()?;
     if converted.rejects > 0 {
-        let beside = || RejectFile::beside(if to_stdout { Path::new("stdout") } else { &args.output });
-        let path = args.rejects.clone().unwrap_or_else(|| beside().path().to_owned());
-        eprintln!("rejected   {} → {}", counted(converted.rejects, "record"), path.display());
+        eprintln!("rejected   {} → {}", counted(converted.rejects, "record"), rejects.display());
     }
     if !global.quiet && !to_stdout {
         let rows = counted(converted.rows, "row");

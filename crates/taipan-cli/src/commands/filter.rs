@@ -27,13 +27,16 @@ pub(crate) fn run(args: &args::Filter, global: &Global) -> Result<()> {
     if let Some(output) = output {
         filter = filter.output(output);
     }
+    if args.safe_cells {
+        filter = filter.safe_cells();
+    }
     let mut rejects = match (&args.rejects, target) {
         (Some(path), _) => RejectFile::at(path),
         (None, Some(target)) => RejectFile::beside(target),
         (None, None) => RejectFile::beside(Path::new("stdout")),
     };
     let (done, rejected) = if let Some(path) = target {
-        let mut file = AtomicFile::create(path).map_err(Error::from)?;
+        let mut file = AtomicFile::packed(path).map_err(Error::from)?;
         let done = filter.run(&mut file, |bad| rejects.write(bad)).map_err(Error::from)?;
         let rejected = commit(rejects, done.rejected)?;
         file.commit().map_err(Error::from)?;

@@ -10,6 +10,9 @@ use crate::args::{Global, Validate};
 use crate::message::{counted, printable};
 
 pub(crate) fn run(args: &Validate, global: &Global) -> Result<()> {
+    if args.reading.schema.is_some() || !args.reading.column.is_empty() {
+        bail!("types are nothing that validate checks: it looks at the form alone; 'taipan convert' checks them");
+    }
     let checks = if args.all { Checks::All } else { Checks::First };
     let mut stdout = std::io::stdout().lock();
     let mut written = Ok(());

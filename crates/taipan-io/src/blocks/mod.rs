@@ -223,7 +223,7 @@ impl Blocks {
         let file = input.schema();
         let batch = match input.layout() {
             Layout::Csv(dialect) => csv::parse(bytes, self.reading(*dialect), file, projection, schema, refused),
-            Layout::Json { .. } => json::parse(bytes, found, file, projection, schema, refused),
+            Layout::Json(_) => json::parse(bytes, found, file, projection, schema, refused),
             Layout::Xml(_) => xml::parse(bytes, found, file, projection, schema, refused),
             Layout::Columnar(_) => Ok(RecordBatch::new_empty(schema.clone())),
         };

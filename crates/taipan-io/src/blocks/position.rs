@@ -61,7 +61,7 @@ pub(crate) fn place(input: &Input, fault: Fault, position: Position, bytes: &[u8
 pub(crate) fn newline(layout: &Layout) -> u8 {
     match layout {
         Layout::Csv(dialect) => dialect.line_byte(),
-        Layout::Json { .. } | Layout::Xml(_) | Layout::Columnar(_) => b'\n',
+        Layout::Json(_) | Layout::Xml(_) | Layout::Columnar(_) => b'\n',
     }
 }
 

@@ -80,7 +80,10 @@ impl Reader {
 
     /// A reader of one file from a place on where a record may begin.
     fn at(input: &Input, projection: &[usize], position: Position) -> Result<Self> {
-        let source = if let Some(content) = input.content() {
+        let source = if let Layout::Columnar(_) = input.layout() {
+            // Its pieces have a reading of their own; a second one of a stream may not be there.
+            Bytes::Memory(Cursor::default())
+        } else if let Some(content) = input.content() {
             let mut content = Cursor::new(content.clone());
             content.set_position(position.byte);
             Bytes::Memory(content)
@@ -89,10 +92,7 @@ impl Reader {
         };
         let splitter = match input.layout() {
             Layout::Csv(dialect) => Splitter::Csv(*dialect),
-            Layout::Json { keyed } => {
-                let splitter = json::Splitter::new(input.options().refused().depth());
-                Splitter::Json(if *keyed { splitter.keyed() } else { splitter })
-            }
+            Layout::Json(document) => Splitter::Json(json::Splitter::of(*document, input.options().refused().depth())),
             Layout::Xml(records) => Splitter::Xml(Box::new(xml::Splitter::new(records.path.clone(), records.rules))),
             Layout::Columnar(table) => Splitter::Columnar(table.pieces(input.source(), projection, input.ranges())?),
         };

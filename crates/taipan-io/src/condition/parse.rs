@@ -214,7 +214,7 @@ impl Parser<'_> {
                 ("FALSE", _) => Operand::Boolean(false),
                 ("NULL", _) => Operand::Null,
                 ("DATE", Kind::Text(text)) => self.time(text, "date", |text| value::date(text).is_some())?,
-                ("TIMESTAMP", Kind::Text(text)) => self.time(text, "time", |text| value::timestamp(text).is_some())?,
+                ("TIMESTAMP", Kind::Text(text)) => self.time(text, "time", |text| value::moment(text).is_some())?,
                 (upper, _) if RESERVED.contains(&upper) => {
                     self.next -= 1;
                     return Err(self.expected("a field or a value"));

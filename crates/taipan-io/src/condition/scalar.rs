@@ -151,7 +151,7 @@ fn time(value: &Value<'_>) -> Option<i128> {
     match value {
         Value::Date(days) => Some(i128::from(*days) * NANOS_PER_DAY),
         Value::Timestamp(nanos) => Some(*nanos),
-        Value::Text(text) => value::timestamp(text.trim().as_bytes()).map(|micros| i128::from(micros) * 1000),
+        Value::Text(text) => value::moment(text.trim().as_bytes()).map(|micros| i128::from(micros) * 1000),
         _ => None,
     }
 }

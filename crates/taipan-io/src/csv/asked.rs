@@ -63,8 +63,8 @@ impl ReadOptions {
         self
     }
 
-    /// The byte that makes a line which begins with it no row; none if nothing does. Else `#` where such lines do not
-    /// fit the others, or go on with a blank.
+    /// The byte that makes a line which begins with it no row; none if nothing does. Else `#`, where a line that
+    /// begins with it has not as many fields as the others, or is a note among the values of a list that are no text.
     #[must_use]
     pub fn comment(mut self, comment: Option<u8>) -> Self {
         self.csv.comment = Mark::of(comment);

@@ -14,6 +14,7 @@ use super::Reading;
 use super::dialect::Dialect;
 use super::parser::Rows;
 use super::quotes::unquote;
+use crate::array::in_utc;
 use crate::value;
 
 /// A column under construction.
@@ -23,6 +24,7 @@ pub(super) enum Column {
     Float64(Values<f64>),
     Date32(Values<i32>),
     Timestamp(Values<i64>),
+    Instant(Values<i64>),
     Utf8(StringBuilder),
 }
 
@@ -45,7 +47,8 @@ impl Column {
             DataType::Int64 => Self::Int64(Values::new(rows)),
             DataType::Float64 => Self::Float64(Values::new(rows)),
             DataType::Date32 => Self::Date32(Values::new(rows)),
-            DataType::Timestamp(..) => Self::Timestamp(Values::new(rows)),
+            DataType::Timestamp(_, None) => Self::Timestamp(Values::new(rows)),
+            DataType::Timestamp(_, Some(_)) => Self::Instant(Values::new(rows)),
             _ => Self::Utf8(StringBuilder::with_capacity(rows, rows * 8)),
         }
     }
@@ -64,6 +67,7 @@ impl Column {
             Self::Timestamp(values) => {
                 values.extend(text, rows, column, reading, within(value::timestamp), value::timestamp)
             }
+            Self::Instant(values) => values.extend(text, rows, column, reading, within(value::instant), value::instant),
             Self::Utf8(builder) => {
                 let quote = Some(&reading.dialect.quote);
                 for field in rows.column(column) {
@@ -92,6 +96,7 @@ impl Column {
             Self::Float64(values) => values.finish::<Float64Type>()?,
             Self::Date32(values) => values.finish::<Date32Type>()?,
             Self::Timestamp(values) => values.finish::<TimestampMicrosecondType>()?,
+            Self::Instant(values) => in_utc(&values.finish::<TimestampMicrosecondType>()?),
             Self::Utf8(mut builder) => Arc::new(builder.finish()),
         })
     }

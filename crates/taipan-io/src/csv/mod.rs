@@ -3,6 +3,7 @@
 mod asked;
 mod columns;
 mod dialect;
+mod header;
 mod parser;
 mod picked;
 mod quotes;
@@ -89,7 +90,7 @@ fn infer_table(
     }
     let rest = tail.and_then(|tail| text.get(tail..));
     let text = text.get(..end).unwrap_or_default();
-    let Some((first, below)) = parser::first_row(text, dialect) else {
+    let Some((mut first, below)) = parser::first_row(text, dialect) else {
         return if whole { Err(Fault::on_line(0, ErrorKind::Empty)) } else { Ok(None) };
     };
     if below == text.len() && !whole {
@@ -99,6 +100,10 @@ fn infer_table(
         valid_text(text)?;
     }
     let body = text.get(below..).unwrap_or_default();
+    let unnamed = header != Some(false) && header::leaves_out_row_names(first.len(), body, reading);
+    if unnamed {
+        first.insert(0, 0..0);
+    }
     let (mut guesses, mut rows) = guess(body, reading, first.len(), refused).map_err(|fault| fault.shifted(below))?;
     if let Some(rest) = rest {
         let (end, _) = last_boundary(rest, dialect, whole, usize::MAX);
@@ -107,9 +112,9 @@ fn infer_table(
         rows += count;
     }
     let first: Vec<&[u8]> = first.into_iter().map(|field| text.get(field).unwrap_or_default()).collect();
-    let header = header.unwrap_or_else(|| sniff::has_header(&first, &guesses, body, reading));
+    let header = unnamed || header.unwrap_or_else(|| header::has_header(&first, &guesses, body, reading));
     let names = if header {
-        sniff::names(&first, dialect)
+        header::names(&first, dialect)
     } else {
         rows += 1;
         guesses.iter_mut().zip(&first).for_each(|(guess, field)| observe(guess, field, reading));
@@ -210,7 +215,7 @@ fn misfits(
         if bad.iter().any(|(row, _)| *row == unfit.row) {
             continue;
         }
-        let fault = misfit(unfit, rows, file.field(*index));
+        let fault = misfit(unfit, rows, file.field(*index), *index);
         if given.is_none() {
             return Err(fault);
         }
@@ -265,7 +270,7 @@ impl Broken {
             let range = rows.range(row);
             let first = self.0.partition_point(|(at, _)| *at < range.start);
             if let Some((at, kind)) = self.0.get(first).filter(|(at, _)| *at < range.end) {
-                found.push((row, Fault::on_line(*at, kind.clone())));
+                found.push((row, Fault::on_column(*at, kind.clone())));
             }
         }
         found
@@ -304,9 +309,9 @@ fn valid_text(bytes: &[u8]) -> Result<&str, Fault> {
         return Ok(unsafe { std::str::from_utf8_unchecked(bytes) });
     }
     if let Some(at) = memchr::memchr(0, bytes) {
-        return Err(Fault::on_line(at, ErrorKind::UnknownFormat("binary")));
+        return Err(Fault::on_column(at, ErrorKind::UnknownFormat("binary")));
     }
-    std::str::from_utf8(bytes).map_err(|error| Fault::on_line(error.valid_up_to(), ErrorKind::Encoding))
+    std::str::from_utf8(bytes).map_err(|error| Fault::on_column(error.valid_up_to(), ErrorKind::Encoding))
 }
 
 fn guess(body: &[u8], reading: Reading, width: usize, refused: &Refused) -> Result<(Vec<Guess>, u64), Fault> {
@@ -401,22 +406,27 @@ fn observe(guess: &mut Guess, field: &[u8], reading: Reading) {
     }
 }
 
-fn misfit(unfit: &Unfit, rows: &Rows, field: &Field) -> Fault {
+fn misfit(unfit: &Unfit, rows: &Rows, field: &Field, column: usize) -> Fault {
     let from = field.data_type().clone();
     let to = join(&from, &Kind::of(&unfit.value).data_type());
     // An integer too wide for the floats of its column joins them as text only.
     let to = if to == from { arrow::datatypes::DataType::Utf8 } else { to };
     let misfit = Misfit { column: field.name().clone(), value: excerpt(&unfit.value), from, to };
-    Fault::on_line(rows.range(unfit.row).start, ErrorKind::Misfit(misfit))
+    Fault::on_column(rows.field(unfit.row, column).start, ErrorKind::Misfit(misfit))
 }
 
 fn fault(flaw: Flaw) -> Fault {
     match flaw {
         Flaw::Ragged { at, found, expected, .. } => Fault::on_line(at, ErrorKind::Ragged { found, expected }),
         Flaw::OpenQuote { at } => open_quote(at),
+        Flaw::BrokenQuote { at, .. } => {
+            let message = "a field goes on behind its closing quote, so the file's quotes, which were guessed, are others: \
+                           say which with `--quote` and `--escape`";
+            Fault::on_column(at, ErrorKind::Syntax(message.to_owned()))
+        }
     }
 }
 
 fn open_quote(at: usize) -> Fault {
-    Fault::on_line(at, ErrorKind::Syntax("a quote is opened here and never closed".to_owned()))
+    Fault::on_column(at, ErrorKind::Syntax("a quote is opened here and never closed".to_owned()))
 }

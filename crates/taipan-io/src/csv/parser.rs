@@ -23,7 +23,7 @@ use std::ops::Range;
 use memchr::memchr;
 
 use super::dialect::{Dialect, Newline};
-use super::quotes::closing_quote;
+use super::quotes::{closing_quote, is_broken};
 use crate::scan;
 
 /// The fields of some rows, all of one width.
@@ -37,15 +37,27 @@ pub(crate) struct Rows {
 /// What breaks the grammar, at the row or quote where it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flaw {
-    Ragged { at: usize, end: usize, found: usize, expected: usize },
-    OpenQuote { at: usize },
+    Ragged {
+        at: usize,
+        end: usize,
+        found: usize,
+        expected: usize,
+    },
+    OpenQuote {
+        at: usize,
+    },
+    /// A field that goes on behind the quote that closes it, where what the quotes are was guessed.
+    BrokenQuote {
+        at: usize,
+        end: usize,
+    },
 }
 
 impl Flaw {
     /// The row that has it, in bytes of some length.
     pub(crate) fn range(self, length: usize) -> Range<usize> {
         match self {
-            Self::Ragged { at, end, .. } => at..end,
+            Self::Ragged { at, end, .. } | Self::BrokenQuote { at, end } => at..end,
             Self::OpenQuote { at } => at..length,
         }
     }
@@ -95,6 +107,11 @@ impl Rows {
         let start = self.starts.get(row).map_or(0, |start| *start as usize);
         let end = ((row + 1) * self.width).checked_sub(1).and_then(|last| self.ends.get(last));
         start..end.map_or(start, |end| *end as usize)
+    }
+
+    /// The place of one field.
+    pub(crate) fn field(&self, row: usize, column: usize) -> Range<usize> {
+        self.column(column).nth(row).unwrap_or_else(|| self.range(row))
     }
 
     /// The places of one column's fields, row by row, quotes included.
@@ -275,8 +292,21 @@ impl<'a> Parser<'a> {
             rows.ends.truncate(first);
             return Err(Flaw::Ragged { at: start, end, found, expected: rows.width });
         }
+        if self.dialect.guessed && self.has_broken_quote(rows, first, start) {
+            rows.ends.truncate(first);
+            return Err(Flaw::BrokenQuote { at: start, end });
+        }
         rows.starts.push(start as u32);
         Ok(())
+    }
+
+    /// Whether a quoted field of the row under work goes on behind its closing quote.
+    fn has_broken_quote(&self, rows: &Rows, first: usize, start: usize) -> bool {
+        let ends = rows.ends.get(first..).unwrap_or_default();
+        let starts = std::iter::once(start).chain(ends.iter().map(|end| *end as usize + 1));
+        starts.zip(ends).any(|(start, end)| {
+            self.bytes.get(start..*end as usize).is_some_and(|field| is_broken(field, self.dialect))
+        })
     }
 }
 
@@ -423,174 +453,4 @@ mod x86 {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::super::quotes::unquote;
-    use super::*;
-
-    const COMMA: Dialect =
-        Dialect { delimiter: b',', quote: b'"', escape: None, comment: None, newline: Newline::Lf, pad: false };
-
-    /// All rows as text, or the flaw, by the path that the bytes call for.
-    fn rows(text: &[u8], width: usize, path: Option<Path>, limit: usize) -> Result<Vec<Vec<Vec<u8>>>, Flaw> {
-        rows_in(COMMA, text, width, path, limit)
-    }
-
-    fn rows_in(
-        dialect: Dialect,
-        text: &[u8],
-        width: usize,
-        path: Option<Path>,
-        limit: usize,
-    ) -> Result<Vec<Vec<Vec<u8>>>, Flaw> {
-        let mut parser = match path {
-            Some(path) => Parser::on_path(text, dialect, path),
-            None => Parser::new(text, dialect),
-        };
-        let mut rows = Rows::new(width);
-        let mut all = Vec::new();
-        loop {
-            parser.fill(&mut rows, limit)?;
-            if rows.len() == 0 {
-                return Ok(all);
-            }
-            let columns: Vec<Vec<_>> = (0..width).map(|column| rows.column(column).collect()).collect();
-            for row in 0..rows.len() {
-                let field = |column: &Vec<Range<usize>>| text.get(column[row].clone()).unwrap_or_default();
-                all.push(columns.iter().map(|column| unquote(field(column), dialect).into_owned()).collect());
-            }
-        }
-    }
-
-    #[test]
-    fn the_cases() {
-        let cases: [(&str, usize, &[&[&str]]); 14] = [
-            ("a,b\n1,2\n", 2, &[&["a", "b"], &["1", "2"]]),
-            ("a,b\r\n1,2", 2, &[&["a", "b"], &["1", "2"]]),
-            ("\n\r\na\n\n", 1, &[&["a"]]),
-            (",\n", 2, &[&["", ""]]),
-            ("\"\"\n", 1, &[&[""]]),
-            ("\"a,b\",c", 2, &[&["a,b", "c"]]),
-            ("\"a\nb\"\r\nc", 1, &[&["a\nb"], &["c"]]),
-            ("\"a\"\"b\"", 1, &[&["a\"b"]]),
-            ("\"\"\"\"", 1, &[&["\""]]),
-            ("5\" pipe,x", 2, &[&["5\" pipe", "x"]]),
-            ("\"a\"b,x", 2, &[&["ab", "x"]]),
-            ("\"a\"b\"c\",x", 2, &[&["ab\"c\"", "x"]]),
-            ("\"a\"\"\"b\",x", 2, &[&["a\"b\"", "x"]]),
-            ("a\rb\n", 1, &[&["a\rb"]]),
-        ];
-        for (text, width, expected) in cases {
-            let expected: Vec<Vec<Vec<u8>>> =
-                expected.iter().map(|row| row.iter().map(|field| field.as_bytes().to_vec()).collect()).collect();
-            for path in [None, Some(Path::Plain)] {
-                assert_eq!(rows(text.as_bytes(), width, path, 2), Ok(expected.clone()), "{text:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn the_cases_of_dialects() {
-        let single = Dialect { quote: b'\'', ..COMMA };
-        let escaped = Dialect { escape: Some(b'\\'), ..COMMA };
-        let comments = Dialect { comment: Some(b'#'), ..COMMA };
-        let any = Dialect { newline: Newline::Any, ..COMMA };
-        let pad = Dialect { pad: true, ..COMMA };
-        let cases: [(Dialect, &str, &[[&str; 2]]); 12] = [
-            (single, "'a,''b',\"c\n", &[["a,'b", "\"c"]]),
-            (escaped, r#""say \"hi\", ""ok""",x"#, &[["say \"hi\", \"ok\"", "x"]]),
-            (escaped, r#""C:\\dir\\","\n""#, &[["C:\\dir\\", "\\n"]]),
-            (escaped, "\\,\"\"\n", &[["\\", ""]]),
-            (comments, "#one\na,b\n#,\"\n1,#2\n", &[["a", "b"], ["1", "#2"]]),
-            (comments, "#one\n\"a\n#\",b\n#\"", &[["a\n#", "b"]]),
-            (any, "a,b\r1,2\r\n3,4\n\r5,\"6\r\"", &[["a", "b"], ["1", "2"], ["3", "4"], ["5", "6\r"]]),
-            (any, "\r\n\r\na,b", &[["a", "b"]]),
-            (pad, "a\n1,2\n", &[["a", ""], ["1", "2"]]),
-            (pad, "a,b,\n1,2, ,\n", &[["a", "b"], ["1", "2"]]),
-            (pad, "\"a\"\n1,\"2\"\n", &[["a", ""], ["1", "2"]]),
-            (Dialect { newline: Newline::Cr, ..COMMA }, "a,b\r1,2\n\r", &[["a", "b"], ["1", "2\n"]]),
-        ];
-        for (dialect, text, expected) in cases {
-            let expected: Vec<Vec<Vec<u8>>> =
-                expected.iter().map(|row| row.iter().map(|field| field.as_bytes().to_vec()).collect()).collect();
-            for path in [None, Some(Path::Plain)] {
-                assert_eq!(rows_in(dialect, text.as_bytes(), 2, path, 2), Ok(expected.clone()), "{text:?}");
-            }
-        }
-        let long = rows_in(pad, b"1,2,3\n", 2, None, 9);
-        assert_eq!(long, Err(Flaw::Ragged { at: 0, end: 5, found: 3, expected: 2 }));
-    }
-
-    #[test]
-    fn the_flaws() {
-        let ragged = |at, end, found, expected| Flaw::Ragged { at, end, found, expected };
-        let cases = [
-            ("a,b\n1,2,3\n", 2, ragged(4, 9, 3, 2)),
-            ("a,b\n\n1\n", 2, ragged(5, 6, 1, 2)),
-            ("a,b\nc,\"d\n", 2, Flaw::OpenQuote { at: 4 }),
-        ];
-        for (text, width, expected) in cases {
-            for path in [None, Some(Path::Plain)] {
-                assert_eq!(rows(text.as_bytes(), width, path, 9), Err(expected), "{text:?}");
-            }
-        }
-    }
-
-    fn dialects() -> impl Strategy<Value = Dialect> {
-        let newline = prop::sample::select(vec![Newline::Lf, Newline::Cr, Newline::Any]);
-        let escape = prop::option::of(Just(b'\\'));
-        let comment = prop::option::of(Just(b'#'));
-        (newline, escape, comment, prop::sample::select(vec![b'"', b'\'']), any::<bool>()).prop_map(
-            |(newline, escape, comment, quote, pad)| Dialect { delimiter: b',', quote, escape, comment, newline, pad },
-        )
-    }
-
-    fn csv_like() -> impl Strategy<Value = Vec<u8>> {
-        let bytes = prop_oneof![4 => Just(b'a'), 2 => Just(b','), 2 => Just(b'\n'), 1 => Just(b'\r'), 2 => Just(b'"'), 1 => Just(b'\''), 1 => Just(b'\\'), 1 => Just(b'#')];
-        let quoted = Just(b"\"x,\n\"\"y\",".to_vec());
-        prop::collection::vec(prop_oneof![5 => bytes.prop_map(|byte| vec![byte]), 2 => quoted], 0..200)
-            .prop_map(|parts| parts.concat())
-    }
-
-    proptest! {
-        #[test]
-        fn the_fast_path_equals_the_plain_one(text in csv_like(), limit in 1usize..9, dialect in dialects()) {
-            let width = first_row(&text, dialect).map_or(1, |(fields, _)| fields.len());
-            let plain = rows_in(dialect, &text, width, Some(Path::Plain), 1000);
-            prop_assert_eq!(rows_in(dialect, &text, width, None, limit), plain);
-        }
-
-        #[test]
-        fn on_any_bytes_too(text in prop::collection::vec(any::<u8>(), 0..200), limit in 1usize..9, dialect in dialects()) {
-            let width = first_row(&text, dialect).map_or(1, |(fields, _)| fields.len());
-            let plain = rows_in(dialect, &text, width, Some(Path::Plain), 1000);
-            prop_assert_eq!(rows_in(dialect, &text, width, None, limit), plain);
-        }
-
-        #[test]
-        fn without_quotes_too(text in csv_like(), limit in 1usize..9) {
-            let text: Vec<u8> = text.into_iter().filter(|byte| *byte != b'"').collect();
-            for width in 1..4 {
-                prop_assert_eq!(rows(&text, width, None, limit), rows(&text, width, Some(Path::Plain), 1000));
-            }
-        }
-
-        #[test]
-        fn a_boundary_is_the_start_of_a_row(text in csv_like(), dialect in dialects()) {
-            let mut starts = vec![0];
-            let mut ends = Vec::new();
-            let mut open = None;
-            while let Some(&start) = starts.last() && start < text.len() {
-                match plain(&text, start, dialect, &mut ends) {
-                    Some(newline) if newline < text.len() => starts.push(newline + 1),
-                    Some(_) => break,
-                    None => { open = Some(start); break }
-                }
-            }
-            let (boundary, quote) = last_boundary(&text, dialect);
-            prop_assert_eq!(Some(&boundary), starts.last());
-            prop_assert_eq!(quote.is_some(), open.is_some());
-        }
-    }
-}
+mod cases;

@@ -50,3 +50,10 @@ pub(super) fn closing_quote(bytes: &[u8], mut from: usize, dialect: Dialect) -> 
         from = quote + 2;
     }
 }
+
+/// Whether a field in quotes has more than blanks behind the one that closes it.
+pub(super) fn is_broken(field: &[u8], dialect: Dialect) -> bool {
+    field.first() == Some(&dialect.quote)
+        && closing_quote(field, 1, dialect)
+            .is_none_or(|at| field.get(at + 1..).is_some_and(|rest| !rest.trim_ascii().is_empty()))
+}

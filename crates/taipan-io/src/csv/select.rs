@@ -107,7 +107,7 @@ impl<'a> Field<'a> {
             return Scalar::Null;
         }
         let day = || value::date(bytes).map(Scalar::Date);
-        let time = || value::timestamp(bytes).map(|micros| Scalar::Timestamp(i128::from(micros) * 1000));
+        let time = || value::moment(bytes).map(|micros| Scalar::Timestamp(i128::from(micros) * 1000));
         let found = match data_type {
             DataType::Boolean => value::boolean(bytes).map(Scalar::Boolean),
             DataType::Int64 | DataType::Float64 => match value::int(bytes) {

@@ -1,24 +1,22 @@
 //! What a CSV file does not say about itself: its delimiter, quote and newline, its escapes and comments, what stands
-//! above its table, whether its first row is a header.
+//! above its table.
 //!
 //! The plainest dialect is taken that explains the first rows: another one only if it explains more of them, or if the
 //! rows bear its marks. Where that leaves a doubt the file is read as RFC 4180 has it, and a row of another width is an
 //! error that names its line: a guess must not lose a row.
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ops::Range;
 
 use memchr::{memchr, memchr_iter, memmem};
 
-use super::Reading;
 use super::asked::{Asked, Mark};
 use super::columns::bare;
-use super::dialect::{Dialect, Newline};
+use super::dialect::{Dialect, Fitting, Newline, is_note};
 use super::parser::first_row;
-use super::quotes::{closing_quote, unquote};
-use crate::infer::{Guess, Kind};
+use super::quotes::is_broken;
+use crate::infer::Kind;
 use crate::value;
 
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -61,8 +59,12 @@ pub(crate) fn dialect(sample: &[u8], asked: &Asked) -> (Dialect, usize) {
     let rest = sample.get(top..).unwrap_or_default();
     let text = rest.get(..rest.len().min(BYTES)).unwrap_or(rest);
     let (dialect, rows) = best(text, plain, newlines, delimiter, asked);
-    let above = if asked.skip_lines.is_some() { 0 } else { preamble(text, dialect, &rows) };
-    (dialect, top + above)
+    let notes = asked.comment == Mark::Sniffed;
+    let above = if asked.skip_lines.is_some() { 0 } else { preamble(text, dialect, &rows, notes) };
+    let found =
+        (asked.quote.is_none() && dialect.quote != b'"') || (asked.escape == Mark::Sniffed && dialect.escape.is_some());
+    let guessed = found && agreement(text, dialect, &rows).broken == Reverse(0);
+    (Dialect { guessed, ..dialect }, top + above)
 }
 
 /// What may end the rows, the likeliest first. A carriage return that stands alone, if others do not, may be text.
@@ -102,7 +104,10 @@ fn best(
         for &newline in newlines {
             for &comment in &comments {
                 for escape in escapes(quote) {
-                    let of = |&delimiter: &u8| Dialect { delimiter, quote, escape, comment, newline, ..plain };
+                    let of = |&delimiter: &u8| {
+                        let dialect = Dialect { delimiter, quote, escape, comment, newline, ..plain };
+                        if asked.comment == Mark::Sniffed { fitted(text, dialect) } else { dialect }
+                    };
                     candidates.extend(delimiters.iter().map(of));
                 }
             }
@@ -120,16 +125,26 @@ fn best(
         }
     }
     let (_, dialect, found) = best.unwrap_or_else(|| (Agreement::default(), plain, rows(text, plain)));
-    // A line that says `# ` is a comment even where it happens to have as many fields as the rows.
-    if asked.comment == Mark::Sniffed
-        && dialect.comment.is_none()
-        && hashes
-        && found.iter().any(|row| row.is_note(text))
-    {
-        let dialect = Dialect { comment: Some(b'#'), ..dialect };
-        return (dialect, rows(text, dialect));
+    // What says `# ` is a comment in a list of numbers, though it has one field as they have.
+    if asked.comment == Mark::Sniffed && dialect.comment.is_none() && found.iter().any(|row| row.is_note(text)) {
+        let noted = fitted(text, Dialect { comment: Some(b'#'), ..dialect });
+        if noted.fitting.is_some_and(|fitting| fitting.notes) {
+            return (noted, rows(text, noted));
+        }
     }
     (dialect, found)
+}
+
+/// The dialect with the width that its rows have without comments, if it has comments.
+fn fitted(text: &[u8], dialect: Dialect) -> Dialect {
+    if dialect.comment.is_none() {
+        return dialect;
+    }
+    let rows = rows(text, dialect);
+    let width = usual_width(&rows);
+    // A note has one field if it has no delimiter, so that in a list it tells itself from a value by its type alone.
+    let notes = width == 1 && rows.len() > 1 && is_typed(text, dialect, rows.get(1..).unwrap_or_default(), 0);
+    Dialect { fitting: Some(Fitting { width, notes }), ..dialect }
 }
 
 /// Whether a later candidate is better than the best one before it. The marks of its quotes speak for one that has
@@ -169,11 +184,9 @@ struct Row {
 
 impl Row {
     fn is_note(&self, text: &[u8]) -> bool {
-        matches!(text.get(self.start..), Some([b'#', b' ' | b'\t' | b'#' | b'\n' | b'\r', ..]))
+        text.get(self.start..).is_some_and(is_note)
     }
-}
 
-impl Row {
     fn has_stray_return(&self, text: &[u8], dialect: Dialect) -> bool {
         let fields = self.fields.iter().map(|field| text.get(field.clone()).unwrap_or_default());
         let mut bare = fields.filter(|field| field.first() != Some(&dialect.quote));
@@ -235,11 +248,6 @@ fn agreement(text: &[u8], dialect: Dialect, rows: &[Row]) -> Agreement {
     Agreement { tight, agreeing: agreeing * 1000 / rows.len().max(1), broken: Reverse(broken), width }
 }
 
-/// Whether a field in quotes has more behind the one that closes it.
-fn is_broken(field: &[u8], dialect: Dialect) -> bool {
-    field.first() == Some(&dialect.quote) && closing_quote(field, 1, dialect).is_none_or(|at| at + 1 < field.len())
-}
-
 /// The width that most rows have, of equals the one that comes first; of rows that are not all of one field, not one.
 fn usual_width(rows: &[Row]) -> usize {
     let mut counts: Vec<(usize, usize)> = Vec::new();
@@ -286,159 +294,44 @@ fn marked(text: &[u8], dialect: Dialect, rows: &[Row]) -> bool {
 }
 
 /// How long what stands above the table is: rows of another width, if a blank line parts them from it, or if the first
-/// row of the usual width names columns that are not all text.
-fn preamble(text: &[u8], dialect: Dialect, rows: &[Row]) -> usize {
+/// row of the usual width names columns that are not all text; and notes, if they stand above such names.
+fn preamble(text: &[u8], dialect: Dialect, rows: &[Row], notes: bool) -> usize {
     let width = usual_width(rows);
     let above = rows.iter().take_while(|row| row.fields.len() != width).count();
     let table = rows.get(above..).unwrap_or_default();
-    let Some(first) = table.first().filter(|_| above > 0 && width > 1) else { return 0 };
-    let even = table.iter().all(|row| row.fields.len() == width);
-    let parted = first.parted && table.len() > 1;
-    if even
-        && (parted || (table.len() > 2 && agreement(text, dialect, rows).tight && names_typed(text, dialect, table)))
-    {
-        first.start
-    } else {
-        0
+    if !table.iter().all(|row| row.fields.len() == width) {
+        return 0;
     }
+    let noted = if notes { table.iter().take_while(|row| row.is_note(text)).count() } else { 0 };
+    let named = table.get(noted..).unwrap_or_default();
+    if let Some(names) = named.first().filter(|_| noted > 0 && names_typed(text, dialect, named)) {
+        return names.start;
+    }
+    let Some(first) = table.first().filter(|_| above > 0 && width > 1) else { return 0 };
+    let parted = first.parted && table.len() > 1;
+    // Names of all columns but the first are no title, though what they are is not sure.
+    let one_short = rows.first().is_some_and(|row| above == 1 && row.fields.len() > 1 && row.fields.len() + 1 == width);
+    let titled =
+        || !one_short && table.len() > 2 && agreement(text, dialect, rows).tight && names_typed(text, dialect, table);
+    if parted || titled() { first.start } else { 0 }
 }
 
 /// Whether a table's first row is all words, and some column below it all numbers, dates or truths.
 fn names_typed(text: &[u8], dialect: Dialect, table: &[Row]) -> bool {
     let Some((names, below)) = table.split_first() else { return false };
-    let kind = |field: &Range<usize>| {
-        let field = bare(text.get(field.clone()).unwrap_or_default(), dialect);
-        if value::is_missing(&field) { Kind::Null } else { Kind::of(&field) }
-    };
-    names.fields.iter().all(|field| kind(field) == Kind::Utf8)
-        && (0..names.fields.len()).any(|column| {
-            let kinds = below.iter().filter_map(|row| row.fields.get(column)).map(kind);
-            !matches!(kinds.fold(Kind::Null, Kind::join), Kind::Null | Kind::Utf8)
-        })
+    names.fields.iter().all(|field| kind(text, dialect, field) == Kind::Utf8)
+        && (0..names.fields.len()).any(|column| is_typed(text, dialect, below, column))
 }
 
-/// Whether the first row names the columns, given what the values below it are, and these themselves.
-///
-/// It does unless each of its cells could stand in its column just as well and some column is not text. Text alone
-/// cannot tell, and is taken for names. A pivot's years can: they fit above numbers, but the numbers are no years.
-pub(super) fn has_header(first: &[&[u8]], below: &[Guess], body: &[u8], reading: Reading) -> bool {
-    let cells: Vec<Cell> = first.iter().zip(below).map(|(field, guess)| Cell::new(field, *guess, reading)).collect();
-    if cells.iter().all(|cell| cell.text.is_empty()) {
-        return false;
-    }
-    let typed = cells.iter().any(|cell| !matches!(cell.column, Kind::Null | Kind::Utf8));
-    !(typed && cells.iter().all(Cell::fits)) || years_above_other_values(&cells, body, reading)
+/// Whether a column of some rows is all numbers, dates or truths.
+fn is_typed(text: &[u8], dialect: Dialect, rows: &[Row], column: usize) -> bool {
+    let fields = rows.iter().filter_map(|row| row.fields.get(column));
+    !matches!(fields.map(|field| kind(text, dialect, field)).fold(Kind::Null, Kind::join), Kind::Null | Kind::Utf8)
 }
 
-/// A cell of the first row, and the type of the column below; where that has no values, it would be the cell's.
-struct Cell<'a> {
-    text: Cow<'a, [u8]>,
-    kind: Kind,
-    column: Kind,
-}
-
-impl<'a> Cell<'a> {
-    fn new(field: &'a [u8], below: Guess, reading: Reading) -> Self {
-        let text = bare(field, reading.dialect);
-        let kind = if reading.nulls.is_missing(&text) { Kind::Null } else { Kind::of(&text) };
-        let column = if below.kind() == Kind::Null { kind } else { below.kind() };
-        Self { text, kind, column }
-    }
-
-    /// Whether the cell could be a value of its column.
-    fn fits(&self) -> bool {
-        match (self.kind, self.column) {
-            (Kind::Null, _)
-            | (_, Kind::Utf8)
-            | (Kind::Int64, Kind::Float64)
-            | (Kind::Date32, Kind::Timestamp)
-            | (Kind::Timestamp, Kind::Date32) => true,
-            // `Inf` is a word as well as a float.
-            (Kind::Float64, Kind::Int64) => self.text.iter().any(u8::is_ascii_digit),
-            // Digits that are no number here, such as `007`.
-            (Kind::Utf8, Kind::Int64 | Kind::Float64) => {
-                self.text.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'+' | b'-' | b'.'))
-            }
-            (cell, column) => cell == column,
-        }
-    }
-
-    fn is_year(&self) -> bool {
-        is_year(&self.text)
-    }
-}
-
-/// Whether beside a name or a blank above text all cells are years, each another, above values that are not all years.
-fn years_above_other_values(cells: &[Cell], body: &[u8], reading: Reading) -> bool {
-    let mut seen = HashSet::new();
-    let mut named = false;
-    for cell in cells {
-        match cell.kind {
-            Kind::Utf8 => named = true,
-            Kind::Null => named |= cell.column == Kind::Utf8,
-            _ if cell.is_year() && seen.insert(&cell.text) => {}
-            _ => return false,
-        }
-    }
-    if !named || seen.is_empty() {
-        return false;
-    }
-    let mut rest = body;
-    let mut any = false;
-    for _ in 0..ROWS {
-        let Some((fields, next)) = first_row(rest, reading.dialect) else { break };
-        for (cell, field) in cells.iter().zip(fields) {
-            let text = bare(rest.get(field).unwrap_or_default(), reading.dialect);
-            if cell.is_year() && !reading.nulls.is_missing(&text) {
-                any = true;
-                if !is_year(&text) {
-                    return true;
-                }
-            }
-        }
-        rest = rest.get(next..).unwrap_or_default();
-    }
-    !any
-}
-
-fn is_year(text: &[u8]) -> bool {
-    text.len() == 4 && value::int(text).is_some_and(|year| (1800..=2100).contains(&year))
-}
-
-/// The names of a header's columns, made unique: `a`, `a_2`; an empty one is `column_3`. Names that differ in the case
-/// of ASCII letters alone are the same to a database, so they are here.
-pub(super) fn names(header: &[&[u8]], dialect: Dialect) -> Vec<String> {
-    let given: Vec<String> = header
-        .iter()
-        .enumerate()
-        .map(|(i, field)| match String::from_utf8_lossy(&unquote(field, dialect)).trim() {
-            "" => format!("column_{}", i + 1),
-            name => name.to_owned(),
-        })
-        .collect();
-    let folded: HashSet<String> = given.iter().map(|name| name.to_ascii_lowercase()).collect();
-    let mut taken = HashSet::new();
-    // The number tried next for each name, so that a thousand equal names take a thousand steps.
-    let mut numbers: HashMap<String, usize> = HashMap::new();
-    let mut names: Vec<String> = Vec::with_capacity(given.len());
-    for name in given {
-        let key = name.to_ascii_lowercase();
-        if taken.insert(key.clone()) {
-            names.push(name);
-            continue;
-        }
-        let number = numbers.entry(key.clone()).or_insert(2);
-        // A made-up name must not take one that another column was given.
-        let free = loop {
-            let made = format!("{key}_{number}");
-            if !folded.contains(&made) && taken.insert(made) {
-                break *number;
-            }
-            *number += 1;
-        };
-        names.push(format!("{name}_{free}"));
-    }
-    names
+fn kind(text: &[u8], dialect: Dialect, field: &Range<usize>) -> Kind {
+    let field = bare(text.get(field.clone()).unwrap_or_default(), dialect);
+    if value::is_missing(&field) { Kind::Null } else { Kind::of(&field) }
 }
 
 #[cfg(test)]
@@ -475,69 +368,5 @@ mod tests {
         }
         let asked = Asked { delimiter: Some(b';'), ..Asked::default() };
         assert_eq!(dialect(b"a,b\n", &asked).0.delimiter, b';');
-    }
-
-    #[test]
-    fn headers() {
-        let cases = [
-            ("a,b\n1,2\n", true),
-            ("country,2019,2020\nFR,1,2\n", true),
-            ("country,2019,2020\nFR,1.5,\nDE,,2\n", true),
-            (",2019,2020\nFR,1,2\n", true),
-            ("\"country\",\"2019\"\n\"FR\",7\n", true),
-            ("country,2019\n", true),
-            ("Inf,a\n1,2\n", true),
-            ("Inf,a\n1,x\n", true),
-            ("true,b\n1,2\n", true),
-            ("true,b\n1,x\n", true),
-            ("true,b\nx,y\n", true),
-            ("day,2024-01-01\nx,5\n", true),
-            ("name,name\nx,y\n", true),
-            ("a\nb\n", true),
-            ("a,b\n", true),
-            ("id,note\n1,\n2,\n", true),
-            (",tip\n0,1.5\n", true),
-            ("1,2\n", false),
-            ("1,2\n3,4\n", false),
-            ("2019,2020\n1,2\n", false),
-            ("0.5,1\n1,2\n", false),
-            ("1,2.5\n0.5,3\n", false),
-            ("FR,1,2\nDE,3,4\n", false),
-            ("Ann,1985,170\nBob,1990,180\n", false),
-            ("Ann,1985\nBob,1990\n", false),
-            ("007,x\n12,y\n", false),
-            ("1,,3\n4,5,6\n", false),
-            ("NA,1\n2,3\n", false),
-            ("true,x\nfalse,y\n", false),
-            ("2024-01-01,x\n2024-01-02T10:00,y\n", false),
-            (",\na,b\n", false),
-        ];
-        for (text, expected) in cases {
-            let comma = Dialect::of(b',');
-            let options = crate::ReadOptions::default();
-            let mut refused = options.refused();
-            let reading = Reading { dialect: comma, nulls: options.null_texts() };
-            let inferred = crate::csv::infer(text.as_bytes(), reading, 0, None, true, &mut refused).unwrap().unwrap();
-            assert_eq!(inferred.data > 0, expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn headers_are_named_uniquely() {
-        let cases: [(&[&str], &[&str]); 9] = [
-            (&["a", "A"], &["a", "A_2"]),
-            (&["A_2", "a", "A"], &["A_2", "a", "A_3"]),
-            (&["a", "A", "a_2", "A"], &["a", "A_3", "a_2", "A_4"]),
-            (&["é", "É", "", "Column_3"], &["é", "É", "column_3", "Column_3_2"]),
-            (&["a", "b"], &["a", "b"]),
-            (&["a", "a", ""], &["a", "a_2", "column_3"]),
-            (&["a", "a", "a_2"], &["a", "a_3", "a_2"]),
-            (&["a", "a", "a"], &["a", "a_2", "a_3"]),
-            (&[" a ", "\"b \"\"c\"\"\""], &["a", "b \"c\""]),
-        ];
-        for (header, expected) in cases {
-            let header: Vec<&[u8]> = header.iter().map(|name| name.as_bytes()).collect();
-            assert_eq!(names(&header, Dialect::of(b',')), expected);
-        }
     }
 }

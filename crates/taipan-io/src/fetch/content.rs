@@ -14,6 +14,9 @@ const WINDOW_LOG: u32 = 27;
 
 /// What takes the content of a URL.
 pub(crate) trait Sink: Send {
+    /// Is told the content's type before any of its bytes.
+    fn described(&mut self, _content_type: Option<&str>) {}
+
     /// Takes the next bytes.
     fn take(&mut self, bytes: &[u8]) -> io::Result<()>;
 

@@ -1,7 +1,7 @@
 //! One URL, from the first attempt to the last: requests, retries with pauses in between, and resumption where a broken
 //! answer left off.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{
@@ -49,6 +49,34 @@ struct Begun {
     validator: Option<HeaderValue>,
     /// The size of the coded content, if it was told.
     length: Option<u64>,
+    /// Of the coded bytes so far, where nothing else tells that a later answer is of the same content.
+    digest: DefaultHasher,
+}
+
+/// The beginning of an answer that came before.
+struct Known {
+    /// How much of it is still to come.
+    left: u64,
+    /// Of what has come, and what it has to be, where nothing else tells.
+    digest: Option<(DefaultHasher, u64)>,
+}
+
+impl Known {
+    /// Takes what is known off the beginning of a piece, and answers the rest.
+    fn pass<'a>(&mut self, piece: &'a [u8]) -> Result<&'a [u8], Failure> {
+        if self.left == 0 {
+            return Ok(piece);
+        }
+        let (known, rest) = piece.split_at(piece.len().min(usize::try_from(self.left).unwrap_or(usize::MAX)));
+        self.left -= known.len() as u64;
+        if let Some((digest, expected)) = &mut self.digest {
+            digest.write(known);
+            if self.left == 0 && digest.finish() != *expected {
+                return Err(Failure::Changed);
+            }
+        }
+        Ok(rest)
+    }
 }
 
 /// Fetches a URL into a sink, with as many attempts as the options allow. Also answers the sink, unless it was lost.
@@ -128,7 +156,7 @@ impl Transfer<'_> {
     }
 
     async fn receive(&mut self, mut response: Response) -> Result<(), Failure> {
-        let mut skip = self.begin(&response)?;
+        let mut known = self.begin(&response)?;
         loop {
             let chunk = match tokio::time::timeout(self.options.idle_timeout, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => chunk,
@@ -136,20 +164,22 @@ impl Transfer<'_> {
                 Ok(Err(error)) => return Err(Failure::of_request(&error)),
                 Err(_) => return Err(Failure::Timeout("waiting for data")),
             };
-            let skipped = skip.min(chunk.len() as u64);
-            skip -= skipped;
+            let fresh = known.pass(&chunk)?;
             let Some(begun) = &mut self.begun else { return Err(Failure::Changed) };
-            begun.content.take(chunk.get(skipped as usize..).unwrap_or_default())?;
+            if begun.validator.is_none() {
+                begun.digest.write(fresh);
+            }
+            begun.content.take(fresh)?;
         }
         let Some(begun) = &mut self.begun else { return Err(Failure::Changed) };
-        if skip > 0 || begun.length.is_some_and(|length| length != begun.content.taken) {
+        if known.left > 0 || begun.length.is_some_and(|length| length != begun.content.taken) {
             return Err(Failure::Changed);
         }
         begun.content.finish()
     }
 
-    /// Makes an answer the beginning of the content or what follows of it, and says how many bytes of it came before.
-    fn begin(&mut self, response: &Response) -> Result<u64, Failure> {
+    /// Makes an answer the beginning of the content or what follows of it, and says what of it came before.
+    fn begin(&mut self, response: &Response) -> Result<Known, Failure> {
         let headers = response.headers();
         let validator = validator(headers);
         let status = response.status();
@@ -157,19 +187,20 @@ impl Transfer<'_> {
             let length = response.content_length().filter(|_| status != StatusCode::PARTIAL_CONTENT);
             let range = (status == StatusCode::PARTIAL_CONTENT).then(|| content_range(headers)).flatten();
             let same = validator.is_some() && validator == begun.validator;
-            let continues = match range {
-                Some((from, whole)) => {
-                    from == begun.content.taken
-                        && (same || begun.validator.is_none() || validator.is_none())
-                        && (begun.length.is_none() || whole.is_none() || begun.length == whole)
-                }
-                // The whole again: what it begins with is known.
-                None => status.is_success() && same && begun.length == length,
+            let continues = if let Some((from, whole)) = range {
+                from == begun.content.taken
+                    && (same || begun.validator.is_none() || validator.is_none())
+                    && (begun.length.is_none() || whole.is_none() || begun.length == whole)
+            } else {
+                // The whole again: what it begins with is known, or will be seen to be the same.
+                let may_be_same = same || (validator.is_none() && begun.validator.is_none());
+                status.is_success() && may_be_same && begun.length == length
             };
             if continues {
-                let skip = if range.is_some() { 0 } else { begun.content.taken };
+                let left = if range.is_some() { 0 } else { begun.content.taken };
+                let digest = (!same).then(|| (DefaultHasher::new(), begun.digest.finish()));
                 self.begun = Some(begun);
-                return Ok(skip);
+                return Ok(Known { left, digest });
             }
             self.sink = begun.content.into_sink();
             if !self.sink.as_mut().is_some_and(|sink| sink.restart()) {
@@ -182,7 +213,8 @@ impl Transfer<'_> {
         } else if status == StatusCode::PARTIAL_CONTENT {
             return Err(Failure::Broken("a part was sent that nobody asked for".to_owned()));
         }
-        let Some(sink) = self.sink.take() else { return Err(Failure::Changed) };
+        let Some(mut sink) = self.sink.take() else { return Err(Failure::Changed) };
+        sink.described(text(headers, &CONTENT_TYPE).as_deref());
         let encoding = text(headers, &CONTENT_ENCODING).unwrap_or_default();
         let content = Content::new(&encoding, sink, self.options.max_bytes)?;
         let length = response.content_length();
@@ -190,8 +222,8 @@ impl Transfer<'_> {
             self.sink = content.into_sink();
             return Err(Failure::TooLarge(self.options.max_bytes));
         }
-        self.begun = Some(Begun { content, validator, length });
-        Ok(0)
+        self.begun = Some(Begun { content, validator, length, digest: DefaultHasher::new() });
+        Ok(Known { left: 0, digest: None })
     }
 
     /// Twice as long after each attempt, and never quite the same, so that many who failed together do not come together.

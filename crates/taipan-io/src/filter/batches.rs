@@ -21,6 +21,9 @@ pub(super) fn run(
     let bound = filter.condition.bind(input.schema()).map_err(|error| Error::from(error).in_source(input.name()))?;
     let name = input.name().to_owned();
     let mut writer = BatchWriter::new(output, writer, input.schema());
+    if filter.safe_cells {
+        writer = writer.safe_cells();
+    }
     let mut done = Filtered::default();
     let mut batches = input.read_once().batches(None)?;
     while let Some(batch) = batches.next() {
@@ -44,8 +47,8 @@ pub(super) fn run(
 
 /// The mismatch that is met before any other fault when records are judged as they are, with its place.
 fn earlier(filter: &Filter) -> Option<Error> {
-    let as_read =
-        Filter { input: filter.input.clone(), condition: filter.condition.clone(), output: None, threads: None };
+    let (input, condition) = (filter.input.clone(), filter.condition.clone());
+    let as_read = Filter { input, condition, output: None, safe_cells: false, threads: None };
     let several = !as_read.input.others().is_empty();
     if several || matches!(as_read.input.format(), Format::Parquet | Format::Arrow) || as_read.input.is_keyed() {
         return None;

@@ -31,7 +31,7 @@ use arrow::datatypes::{DataType, Fields, Schema};
 use crate::condition::{Condition, FieldPath};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::Format;
-use crate::input::Input;
+use crate::input::{Input, Layout};
 use crate::reject::Reject;
 use crate::write::Output;
 
@@ -41,6 +41,7 @@ pub struct Filter {
     input: Input,
     condition: Condition,
     output: Option<Output>,
+    safe_cells: bool,
     threads: Option<NonZeroUsize>,
 }
 
@@ -67,13 +68,21 @@ impl Filter {
         if input.format() == Format::Csv {
             condition.bind(input.schema()).map_err(|error| Error::from(error).in_source(input.name()))?;
         }
-        Ok(Self { input, condition: condition.clone(), output: None, threads: None })
+        Ok(Self { input, condition: condition.clone(), output: None, safe_cells: false, threads: None })
     }
 
     /// Writes another format than that of the input.
     #[must_use]
     pub fn output(mut self, output: Output) -> Self {
         self.output = Some(output);
+        self
+    }
+
+    /// CSV that a spreadsheet does not take for formulas, as [`BatchWriter::safe_cells`](crate::BatchWriter::safe_cells)
+    /// has it. Rows are then written anew, not copied.
+    #[must_use]
+    pub fn safe_cells(mut self) -> Self {
+        self.safe_cells = true;
         self
     }
 
@@ -129,9 +138,23 @@ impl Filter {
             (Format::Json, None) => json::run(self, json::Shape::AsRead, writer, rejects),
             (Format::Json, Some(Output::Json)) => json::run(self, json::Shape::Array, writer, rejects),
             (Format::Json, Some(Output::NdJson)) => json::run(self, json::Shape::Lines, writer, rejects),
-            (Format::Csv, None | Some(Output::Csv)) => csv::run(self, writer, rejects),
+            (Format::Csv, output) if !self.safe_cells && self.is_as_written(output) => csv::run(self, writer, rejects),
+            (Format::Csv, None) => batches::run(self, Output::Csv, writer, rejects),
             (Format::Xml, None) => xml::run(self, writer, rejects),
             (_, output) => batches::run(self, output.unwrap_or(Output::NdJson), writer, rejects),
+        }
+    }
+}
+
+impl Filter {
+    /// Whether CSV is written with the delimiter that it has. One that is called `.csv` may have any but the tab.
+    fn is_as_written(&self, output: Option<Output>) -> bool {
+        let tabs = matches!(self.input.layout(), Layout::Csv(dialect) if dialect.delimiter == Output::Tsv.delimiter());
+        match output {
+            None => true,
+            Some(Output::Csv) => !tabs,
+            Some(Output::Tsv) => tabs,
+            Some(_) => false,
         }
     }
 }

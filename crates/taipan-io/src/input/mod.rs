@@ -15,6 +15,7 @@ use crate::blocks::{Blocks, Position};
 use crate::columnar::ColumnRange;
 use crate::error::{Error, ErrorKind, Misfit, Result};
 use crate::format::Format;
+use crate::json;
 use crate::picked::RowTest;
 use crate::reject::OnError;
 use crate::source::{Source, expand, is_url};
@@ -63,10 +64,7 @@ struct Opened {
 #[derive(Debug)]
 pub(crate) enum Layout {
     Csv(csv::Dialect),
-    Json {
-        /// The records are the members of one object.
-        keyed: bool,
-    },
+    Json(json::Document),
     Xml(xml::Records),
     Columnar(columnar::Table),
 }
@@ -165,7 +163,7 @@ impl Input {
 
     /// Whether records may have columns that others lack, as those of JSON and XML.
     pub fn is_open(&self) -> bool {
-        matches!(self.file.layout, Layout::Json { .. } | Layout::Xml(_))
+        matches!(self.file.layout, Layout::Json(_) | Layout::Xml(_))
     }
 
     /// Whether the type of a column was given by the caller.
@@ -218,7 +216,7 @@ impl Input {
     pub fn format(&self) -> Format {
         match &self.file.layout {
             Layout::Csv(_) => Format::Csv,
-            Layout::Json { .. } => Format::Json,
+            Layout::Json(_) => Format::Json,
             Layout::Xml(_) => Format::Xml,
             Layout::Columnar(table) => table.format(),
         }
@@ -314,7 +312,7 @@ impl Input {
 
     /// Whether the records are the members of one object of JSON, which have their keys as a column.
     pub(crate) fn is_keyed(&self) -> bool {
-        matches!(self.file.layout, Layout::Json { keyed: true })
+        matches!(self.file.layout, Layout::Json(json::Document::Keyed))
     }
 
     pub(crate) fn test(&self) -> Option<&RowTest> {

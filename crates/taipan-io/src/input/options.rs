@@ -17,6 +17,7 @@ pub struct ReadOptions {
     pub(crate) csv: csv::Asked,
     pub(super) record: Option<Record>,
     pub(super) in_turn: bool,
+    pub(super) any_records: bool,
     pub(super) max_depth: usize,
     pub(super) on_error: OnError,
     pub(super) max_rejects: u64,
@@ -39,6 +40,7 @@ impl Default for ReadOptions {
             csv: csv::Asked::default(),
             record: None,
             in_turn: false,
+            any_records: false,
             max_depth: xml::MAX_DEPTH,
             on_error: OnError::Fail,
             max_rejects: u64::MAX,
@@ -111,7 +113,8 @@ impl ReadOptions {
 
     /// Where the records are. In JSON the array that holds them, or the object whose members they are (their keys are then
     /// the first column): a JSON pointer such as `/data/items`, or keys with dots between them; `/` is the document. Unless
-    /// it is given, a document that is one object of objects alike, on more than one line, is read by its members.
+    /// it is given, a document that is one object of objects alike, on more than one line, is read by its members, and one
+    /// whose only array of objects holds most of it by the items of that.
     ///
     /// Which elements of an XML document are its records, else the repeated element nearest the root that holds the data,
     /// or the root itself. `item` are all elements of that name, wherever they stand, but for those inside another;
@@ -192,6 +195,12 @@ impl ReadOptions {
     #[must_use]
     pub fn fetch(mut self, options: FetchOptions) -> Self {
         self.fetch = options;
+        self
+    }
+
+    /// Takes for records of XML whatever they are said or seem to be: none is looked for by who checks the document.
+    pub(crate) fn any_records(mut self) -> Self {
+        self.any_records = true;
         self
     }
 

@@ -9,6 +9,7 @@ use super::{Input, Layout, Opened, ReadOptions, TYPED};
 use crate::blocks::{Position, broken, place_in};
 use crate::error::{Error, ErrorKind, Fault, Result};
 use crate::format::{Format, after_bom, refuse_binary};
+use crate::json::Document;
 use crate::reject::OnError;
 use crate::source::Source;
 use crate::{columnar, csv, json, xml};
@@ -55,6 +56,17 @@ impl Input {
                     .record
                     .as_ref()
                     .and_then(|record| json::Pointer::parse(&record.text, options.refused().depth()))
+            {
+                source = source.pointed(pointer);
+                bytes = source.bytes(0)?;
+                sample.clear();
+                continue;
+            }
+            if format == Ok(Format::Json)
+                && !source.is_pointed()
+                && options.record.is_none()
+                && !names_lines(&source)
+                && let Some(pointer) = json::held(text, whole, options.refused().depth())
             {
                 source = source.pointed(pointer);
                 bytes = source.bytes(0)?;
@@ -135,6 +147,12 @@ fn format(source: &Source, text: &[u8], options: &ReadOptions) -> std::result::R
     }
 }
 
+/// Whether a name says that each line is a record, which is believed.
+fn names_lines(source: &Source) -> bool {
+    let name = source.format_name();
+    name.extension().is_some_and(|name| name.eq_ignore_ascii_case("ndjson") || name.eq_ignore_ascii_case("jsonl"))
+}
+
 /// The newline for lines in messages, and what the format's own inference says.
 fn infer_sample(
     source: &Source,
@@ -165,25 +183,28 @@ fn infer_sample(
             (b'\n', Err(Fault::on_line(0, ErrorKind::Syntax(message))))
         }
         Ok(Format::Json) => {
-            // A name that says lines is believed.
-            let lines = source
-                .format_name()
-                .extension()
-                .is_some_and(|name| name.eq_ignore_ascii_case("ndjson") || name.eq_ignore_ascii_case("jsonl"));
+            let lines = names_lines(source);
+            let depth = refused.depth();
             let named = source.is_pointed() || options.record.as_ref().is_some_and(|record| record.text == "/");
-            let keyed = if named {
+            let is_keyed = if named {
                 text.trim_ascii_start().first() == Some(&b'{')
             } else {
-                !lines && json::is_keyed(text, whole, refused.depth())
+                !lines && json::is_keyed(text, whole, depth)
             };
-            let inferred = json::infer(text, whole, keyed, &mut refused);
-            (b'\n', inferred.map(|layout| layout.map(|l| (Layout::Json { keyed }, 0, l.schema, l.rows))))
+            let document = match is_keyed {
+                true => Document::Keyed,
+                false if !named && json::is_of_arrays(text, depth) => Document::Sequence,
+                false => Document::Told,
+            };
+            let inferred = json::infer(text, whole, document, &mut refused);
+            (b'\n', inferred.map(|layout| layout.map(|l| (Layout::Json(document), 0, l.schema, l.rows))))
         }
         Ok(Format::Xml) => {
             // Whoever names the encoding knows it better than the document.
             let encoding = if options.encoding.is_some() { "" } else { source.foreign_encoding().unwrap_or("UTF-8") };
             let (depth, record) = (options.max_depth, options.max_record);
-            let rules = xml::Rules { depth, record, encoding, ..xml::Rules::default() };
+            let any_records = options.any_records;
+            let rules = xml::Rules { depth, record, encoding, any_records, ..xml::Rules::default() };
             let path = match &options.record {
                 Some(record) if record.elements.is_none() => {
                     return (b'\n', Err(Fault::on_line(0, record.no_elements())));

@@ -9,7 +9,7 @@ use arrow::error::ArrowError;
 
 use super::text::unescape;
 use super::walk::Walk;
-use crate::array::{Ends, Texts, Values, some};
+use crate::array::{Ends, Texts, Values, in_utc, some};
 use crate::value;
 
 /// A column under construction.
@@ -20,6 +20,7 @@ pub(super) enum Column {
     Float64(Values<f64>),
     Date32(Values<i32>),
     Timestamp(Values<i64>),
+    Instant(Values<i64>),
     Utf8(Texts),
     Struct(Object),
     List(List),
@@ -79,7 +80,8 @@ impl Column {
             DataType::Int64 => Self::Int64(Values::default()),
             DataType::Float64 => Self::Float64(Values::default()),
             DataType::Date32 => Self::Date32(Values::default()),
-            DataType::Timestamp(..) => Self::Timestamp(Values::default()),
+            DataType::Timestamp(_, None) => Self::Timestamp(Values::default()),
+            DataType::Timestamp(_, Some(_)) => Self::Instant(Values::default()),
             DataType::Struct(fields) => Self::Struct(Object {
                 keys: Keys::new(fields),
                 columns: fields.iter().map(|field| Self::new(field.data_type())).collect(),
@@ -115,6 +117,7 @@ impl Column {
             Self::Float64(values) => values.push_found(value::float(walk.token(k))),
             Self::Date32(values) => values.push_found(walk.quoted(k).and_then(|(text, _)| value::date(text))),
             Self::Timestamp(values) => values.push_found(walk.quoted(k).and_then(|(text, _)| value::timestamp(text))),
+            Self::Instant(values) => values.push_found(walk.quoted(k).and_then(|(text, _)| value::instant(text))),
             Self::Utf8(texts) => match walk.quoted(k) {
                 Some((text, true)) => texts.push_with(|joined| unescape(text, joined)),
                 Some((text, false)) => texts.push(text),
@@ -137,6 +140,7 @@ impl Column {
             Self::Float64(values) => values.push_found(value::float(text)),
             Self::Date32(values) => values.push_found(value::date(text)),
             Self::Timestamp(values) => values.push_found(value::timestamp(text)),
+            Self::Instant(values) => values.push_found(value::instant(text)),
             Self::Utf8(texts) => texts.push(text),
             Self::Struct(_) | Self::List(_) => false,
         }
@@ -155,7 +159,7 @@ impl Column {
     fn null(&mut self) {
         match self {
             Self::Boolean(values) => values.null(),
-            Self::Int64(values) | Self::Timestamp(values) => values.null(),
+            Self::Int64(values) | Self::Timestamp(values) | Self::Instant(values) => values.null(),
             Self::Float64(values) => values.null(),
             Self::Date32(values) => values.null(),
             Self::Utf8(texts) => texts.null(),
@@ -171,7 +175,7 @@ impl Column {
     pub(super) fn truncate(&mut self, length: usize) {
         match self {
             Self::Boolean(values) => values.truncate(length),
-            Self::Int64(values) | Self::Timestamp(values) => values.truncate(length),
+            Self::Int64(values) | Self::Timestamp(values) | Self::Instant(values) => values.truncate(length),
             Self::Float64(values) => values.truncate(length),
             Self::Date32(values) => values.truncate(length),
             Self::Utf8(texts) => texts.truncate(length),
@@ -193,6 +197,7 @@ impl Column {
             Self::Float64(values) => values.finish::<Float64Type>()?,
             Self::Date32(values) => values.finish::<Date32Type>()?,
             Self::Timestamp(values) => values.finish::<TimestampMicrosecondType>()?,
+            Self::Instant(values) => in_utc(&values.finish::<TimestampMicrosecondType>()?),
             Self::Utf8(texts) => texts.finish()?,
             Self::Struct(mut object) => {
                 let columns = object.columns.into_iter().map(Self::finish).collect::<Result<_, _>>()?;

@@ -6,6 +6,7 @@
 mod alike;
 mod brackets;
 mod columns;
+mod held;
 mod keyed;
 mod machine;
 #[cfg(test)]
@@ -30,6 +31,7 @@ use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
 use self::columns::{Column, Keys};
+pub(crate) use self::held::held;
 pub(crate) use self::keyed::is_keyed;
 use self::keyed::{KeyColumn, key_name};
 pub(crate) use self::pointer::{Located, Pointer};
@@ -38,7 +40,7 @@ pub(crate) use self::select::{Selector, Tally, on_one_line};
 pub(crate) use self::shape::Members;
 use self::shape::{Shape, settle};
 use self::splitter::Flaw;
-pub(crate) use self::splitter::Splitter;
+pub(crate) use self::splitter::{Document, Splitter, is_of_arrays};
 use self::walk::Walk;
 use crate::error::{ErrorKind, Fault, Misfit, excerpt};
 use crate::infer::join;
@@ -61,8 +63,13 @@ pub(crate) struct Inferred {
 
 /// Infers the schema from the first bytes of a file, behind a byte order mark; nothing if they do not reach to the end
 /// of the first record. `whole` says that they are all there is.
-pub(crate) fn infer(sample: &[u8], whole: bool, keyed: bool, refused: &mut Refused) -> Result<Option<Inferred>, Fault> {
-    let (records, flaw) = split_past_flaws(sample, whole, keyed, refused);
+pub(crate) fn infer(
+    sample: &[u8],
+    whole: bool,
+    document: Document,
+    refused: &mut Refused,
+) -> Result<Option<Inferred>, Fault> {
+    let (records, flaw) = split_past_flaws(sample, whole, document, refused);
     // A fault inside a record stands before one found behind it.
     let members = shape(sample, &records, refused)?;
     if let Some(fault) = flaw {
@@ -72,18 +79,20 @@ pub(crate) fn infer(sample: &[u8], whole: bool, keyed: bool, refused: &mut Refus
         return Ok(None);
     }
     let fields = members.fields();
-    let key = keyed.then(|| Arc::new(Field::new(key_name(&fields), DataType::Utf8, true)));
+    let key = (document == Document::Keyed).then(|| Arc::new(Field::new(key_name(&fields), DataType::Utf8, true)));
     let schema = Arc::new(Schema::new(key.into_iter().chain(fields.iter().cloned()).collect::<Vec<_>>()));
     Ok(Some(Inferred { schema, rows: records.len() as u64 }))
 }
 
 /// The records of a sample and the fault behind them. Who sets bad records aside has those behind the line of a fault too,
 /// as the block reader will see them.
-fn split_past_flaws(sample: &[u8], whole: bool, keyed: bool, refused: &Refused) -> (Vec<Range<usize>>, Option<Fault>) {
-    let mut splitter = Splitter::new(refused.depth());
-    if keyed {
-        splitter = splitter.keyed();
-    }
+fn split_past_flaws(
+    sample: &[u8],
+    whole: bool,
+    document: Document,
+    refused: &Refused,
+) -> (Vec<Range<usize>>, Option<Fault>) {
+    let mut splitter = Splitter::of(document, refused.depth());
     let mut all = Vec::new();
     let mut from = 0;
     loop {

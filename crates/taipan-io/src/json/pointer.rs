@@ -27,6 +27,18 @@ impl Pointer {
         };
         (!text.is_empty() && text != "/").then(|| Self { text: text.to_owned(), steps, depth })
     }
+
+    /// The pointer to a member of the document.
+    pub(crate) fn of_key(key: &str, depth: u32) -> Self {
+        let text = format!("/{}", key.replace('~', "~0").replace('/', "~1"));
+        Self { text, steps: vec![key.to_owned()], depth }
+    }
+
+    /// The pointer as RFC 6901 writes it, or as it was given.
+    #[cfg(test)]
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
 }
 
 /// A document of which only the array at a path is left.

@@ -84,6 +84,10 @@ impl<'a> Run<'a> {
                 if newlines & self.of_record(base) & (bit - 1) != 0 {
                     return false;
                 }
+                // By the bracket that goes with the one it begins with.
+                if self.bytes.get(at).copied() != self.bytes.get(self.begun).map(|open| open + 2) {
+                    return false;
+                }
                 self.records.push(self.begun..at + 1);
                 self.ended = Some(at + 1);
             }

@@ -25,6 +25,17 @@ pub(crate) struct Splitter {
     leaving: Leaving,
 }
 
+/// What the records of a document are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Document {
+    /// The items of one array, or else values that stand one after another.
+    Told,
+    /// The members of one object.
+    Keyed,
+    /// Values that stand one after another, though the first one is an array.
+    Sequence,
+}
+
 /// Where a bad record ends.
 #[derive(Debug, Clone, Default)]
 enum Leaving {
@@ -93,6 +104,17 @@ impl Splitter {
     /// A splitter before the first byte, of records nested no deeper than `limit`.
     pub(crate) fn new(limit: u32) -> Self {
         Self { state: State::Start, limit, keyed: false, key: 0..0, leaving: Leaving::Line }
+    }
+
+    /// A splitter before the first byte of a document.
+    pub(crate) fn of(document: Document, limit: u32) -> Self {
+        let mut splitter = Self::new(limit);
+        match document {
+            Document::Told => {}
+            Document::Keyed => splitter.keyed = true,
+            Document::Sequence => splitter.state = State::Sequence,
+        }
+        splitter
     }
 
     /// The same for a document that is one object, whose members are the records.
@@ -333,6 +355,14 @@ impl Splitter {
         if let Some(at) = too_deep {
             return Err(Flaw::TooDeep { at, levels: self.limit });
         }
+        // Closed by the other bracket it has taken in what follows it: where it breaks, its line is all that is bad.
+        if let (Some(end), Some(open @ (b'{' | b'['))) = (end, bytes.get(start))
+            && bytes.get(end - 1) != Some(&(open + 2))
+            && let Err((at, What::Syntax(message))) =
+                machine::check(bytes.get(start..end).unwrap_or_default(), self.limit)
+        {
+            return Err(Flaw::Unexpected { at: start + at, message: message.to_owned() });
+        }
         match end {
             Some(end) => {
                 self.state = after;
@@ -354,15 +384,26 @@ impl Splitter {
     fn finish(&self, at: usize) -> Result<Option<Range<usize>>, Flaw> {
         match self.state {
             State::Start => Err(Flaw::Empty),
-            State::Sequence | State::End => Ok(None),
-            State::First | State::Next | State::After | State::Left => {
+            // What closes an array may have been left with its last, bad record.
+            State::Sequence | State::End | State::Left | State::LeftMember => Ok(None),
+            State::First | State::Next | State::After => {
                 Err(Flaw::Unexpected { at, message: "the array is not closed: expected `]`".to_owned() })
             }
-            State::FirstMember | State::NextMember | State::AfterMember | State::LeftMember => {
+            State::FirstMember | State::NextMember | State::AfterMember => {
                 Err(Flaw::Unexpected { at, message: "the object is not closed: expected `}`".to_owned() })
             }
         }
     }
+}
+
+/// Whether a document that begins with an array has more of them behind it, each of which is a record then.
+pub(crate) fn is_of_arrays(sample: &[u8], limit: u32) -> bool {
+    let start = sample.len() - sample.trim_ascii_start().len();
+    if sample.get(start) != Some(&b'[') {
+        return false;
+    }
+    let Ok(Some(end)) = brackets::end(sample, start, limit) else { return false };
+    sample.get(end..).unwrap_or_default().trim_ascii_start().first() == Some(&b'[')
 }
 
 /// Fails if a line of the value breaks off and a later one begins another, which shall not be lost with it. This is known

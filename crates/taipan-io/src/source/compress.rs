@@ -89,11 +89,6 @@ impl Compression {
         }
     }
 
-    /// The ends of names that go with a compression.
-    pub(crate) fn is_extension(extension: &str) -> bool {
-        ["gz", "gzip", "zst", "zstd", "bz2", "xz"].iter().any(|known| known.eq_ignore_ascii_case(extension))
-    }
-
     fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
@@ -102,6 +97,11 @@ impl Compression {
             Self::Xz => "xz",
         }
     }
+}
+
+/// Whether the end of a name goes with a compression.
+pub(crate) fn is_packed(extension: &str) -> bool {
+    ["gz", "gzip", "zst", "zstd", "bz2", "xz"].iter().any(|known| known.eq_ignore_ascii_case(extension))
 }
 
 impl<R: Read> Unpacker<R> {

@@ -26,6 +26,19 @@ pub(crate) fn named(label: &str) -> Result<&'static Encoding, ErrorKind> {
         .ok_or_else(|| ErrorKind::InvalidOption(format!("unknown text encoding `{label}`")))
 }
 
+/// The encoding of that name, unless a byte order mark knows better, as it does on the web. Text that is said to be
+/// UTF-16 without an order of its bytes has the one that its zeros tell.
+pub(crate) fn asked(label: &str, head: &[u8]) -> Result<&'static Encoding, ErrorKind> {
+    let named = named(label)?;
+    Ok(match head {
+        [0xef, 0xbb, 0xbf, ..] => UTF_8,
+        [0xff, 0xfe, ..] => UTF_16LE,
+        [0xfe, 0xff, ..] => UTF_16BE,
+        _ if label.trim().eq_ignore_ascii_case("utf-16") => utf_16(head).unwrap_or(named),
+        _ => named,
+    })
+}
+
 /// The encoding that the first bytes tell, UTF-8 where they tell nothing.
 pub(crate) fn detect(head: &[u8]) -> Result<&'static Encoding, ErrorKind> {
     match head {
@@ -37,8 +50,9 @@ pub(crate) fn detect(head: &[u8]) -> Result<&'static Encoding, ErrorKind> {
     }
 }
 
-/// Whether text that is no UTF-8 looks like Windows-1252: letters beyond ASCII, most of them beside others, and none of
-/// the bytes that it leaves out or that hardly any word has (ÿ, which is all ones).
+/// Whether text that is no UTF-8 looks like Windows-1252: letters beyond ASCII, most of them beside others or words of
+/// their own, signs before or behind a number, and none of the bytes that it leaves out or that hardly any word has (ÿ,
+/// which is all ones).
 pub(crate) fn is_western(text: &[u8]) -> bool {
     let (mut faults, mut in_words, mut sequences) = (0usize, 0usize, 0usize);
     let mut start = 0;
@@ -55,12 +69,20 @@ pub(crate) fn is_western(text: &[u8]) -> bool {
         }
         start = at + length;
         let before = at.checked_sub(1).and_then(|before| text.get(before));
-        let beside_letter = [before, text.get(start)].into_iter().flatten().any(u8::is_ascii_alphabetic);
+        let beside = [before, text.get(start)];
+        let in_word = beside.into_iter().flatten().any(u8::is_ascii_alphanumeric)
+            || (fault.first().is_some_and(|byte| *byte >= 0xc0)
+                && beside.into_iter().all(|byte| byte.copied().is_none_or(ends_word)));
         faults += 1;
-        in_words += usize::from(beside_letter);
+        in_words += usize::from(in_word);
     }
     sequences += leading_bytes(text.get(start..).unwrap_or_default());
     western_words(faults, in_words, sequences, text)
+}
+
+/// Whether a byte may stand before and behind a word.
+fn ends_word(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte.is_ascii_punctuation()
 }
 
 /// Text whose letters are UTF-8 is UTF-8 with a fault in it.
@@ -157,11 +179,11 @@ fn utf_16(head: &[u8]) -> Option<&'static Encoding> {
     let pairs = head.get(..head.len().min(4096))?.as_chunks::<2>().0;
     let zeros = |side: usize| pairs.iter().filter(|pair| pair.get(side) == Some(&0)).count();
     let (high, low) = (zeros(0), zeros(1));
-    let encoding = match (high, low) {
-        (0, low) if low > 0 && low * 16 >= pairs.len() => UTF_16LE,
-        (high, 0) if high > 0 && high * 16 >= pairs.len() => UTF_16BE,
-        _ => return None,
-    };
+    // A few characters have a zero on the other side: an ideographic space, half of a smiley.
+    let (encoding, most, others) = if low >= high { (UTF_16LE, low, high) } else { (UTF_16BE, high, low) };
+    if most == 0 || most * 16 < pairs.len() || others * 4 > most {
+        return None;
+    }
     // The last character may be cut off.
     let is_utf_8 = std::str::from_utf8(pairs.as_flattened()).map_or_else(|error| error.error_len().is_none(), |_| true);
     if is_utf_8 && (high + low) * 2 < pairs.len() {
@@ -233,7 +255,11 @@ mod tests {
     fn encodings_are_told() {
         let le = |text: &str| utf_16_bytes(text, false);
         let be = |text: &str| utf_16_bytes(text, true);
-        let cases: [(Vec<u8>, &str); 18] = [
+        let cases: [(Vec<u8>, &str); 22] = [
+            (le("a,b\n1,\u{3000}x\n"), "UTF-16LE"),
+            (be("a,b\n1,\u{3000}x\n"), "UTF-16BE"),
+            (le("name,mood\nAnn,\u{1f600}\n"), "UTF-16LE"),
+            (be("name,mood\nAnn,\u{1f600}\n"), "UTF-16BE"),
             (b"a,b\n1,\0\n".to_vec(), "UTF-8"),
             (b"a,b\n1,2\0\n3,4\n".to_vec(), "UTF-8"),
             (b"a,b\n1,2\n".to_vec(), "UTF-8"),
@@ -255,6 +281,22 @@ mod tests {
         ];
         for (head, expected) in cases {
             assert_eq!(detect(&head).unwrap().name(), expected, "{}", String::from_utf8_lossy(&head));
+        }
+        let cases = [
+            ("utf-16", be("\u{feff}a,b\n"), "UTF-16BE"),
+            ("UTF-16", le("\u{feff}a,b\n"), "UTF-16LE"),
+            ("utf-16be", le("\u{feff}a,b\n"), "UTF-16LE"),
+            ("utf-16le", be("\u{feff}a,b\n"), "UTF-16BE"),
+            ("utf-16", be("a,b\n"), "UTF-16BE"),
+            ("utf-16", le("a,b\n"), "UTF-16LE"),
+            ("utf-16", le("東京"), "UTF-16LE"),
+            ("utf-16be", be("東京"), "UTF-16BE"),
+            ("latin1", le("a,b\n"), "windows-1252"),
+            ("latin1", "\u{feff}é\n".into(), "UTF-8"),
+            ("latin1", "é\n".into(), "windows-1252"),
+        ];
+        for (label, head, expected) in cases {
+            assert_eq!(asked(label, &head).unwrap().name(), expected, "{label} {head:?}");
         }
         let error = |head: &[u8]| detect(head).unwrap_err().to_string();
         assert_eq!(error(b"<?xml version='1.0' encoding='martian'?>"), "unknown text encoding `martian`");

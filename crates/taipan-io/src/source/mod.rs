@@ -19,6 +19,7 @@ use std::sync::{Arc, OnceLock};
 use encoding_rs::{Encoding, UTF_8};
 
 pub(crate) use self::compress::Limits;
+pub(crate) use self::compress::is_packed;
 use self::compress::{Compression, Unpacker};
 pub(crate) use self::encoding::Transcoder;
 pub use self::names::{expand, table_name};
@@ -78,7 +79,9 @@ impl Source {
         }
         if let Some(url) = path.to_str().filter(|name| url::is_url(name)) {
             let reader = UrlReader::new(url, options.fetch_options().clone());
-            return Self::told(url.to_owned(), path, Raw::Stream(Arc::new(Spool::new(reader))), options);
+            let charset = reader.charset();
+            let source = Self::told(url.to_owned(), path, Raw::Stream(Arc::new(Spool::new(reader))), options)?;
+            return source.declared(charset.get(), options);
         }
         let of_io = |error| Error::of_io(error, path);
         let metadata = fs::metadata(path).map_err(of_io)?;
@@ -109,7 +112,7 @@ impl Source {
                 _ => {
                     source.encoding = match options.encoding_label() {
                         _ if columnar::of_content(&head).is_some() => Ok(UTF_8),
-                        Some(label) => encoding::named(label),
+                        Some(label) => encoding::asked(label, &head),
                         None => encoding::detect(&head),
                     }
                     .map_err(of_kind)?;
@@ -117,6 +120,21 @@ impl Source {
                 }
             }
         }
+    }
+
+    /// The same source in the encoding that whoever sent it names, where nothing in it says otherwise.
+    fn declared(self, charset: Option<&String>, options: &ReadOptions) -> Result<Self> {
+        let Some(charset) = charset.filter(|_| options.encoding_label().is_none() && self.encoding == UTF_8) else {
+            return Ok(self);
+        };
+        let head = self.head()?;
+        let is_utf_8 = std::str::from_utf8(&head).map_or_else(|error| error.error_len().is_none(), |_| true);
+        if is_utf_8 || columnar::of_content(&head).is_some() {
+            return Ok(self);
+        }
+        // One that nobody knows is told by the text, as if it had not been named.
+        let encoding = encoding::asked(charset, &head).unwrap_or(self.encoding);
+        Ok(Self { encoding, ..self })
     }
 
     /// The source as messages name it.

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::STDIN;
-use super::compress::Compression;
+use super::compress::is_packed;
 use super::url::is_url;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::EXTENSIONS;
@@ -126,7 +126,7 @@ fn url_path(name: &Path) -> Cow<'_, Path> {
 /// The path without the extension that names a compression: `a.csv` for `a.csv.gz`.
 fn without_compression(path: &Path) -> Cow<'_, Path> {
     match path.extension().and_then(|extension| extension.to_str()) {
-        Some(extension) if Compression::is_extension(extension) => Cow::Owned(path.with_extension("")),
+        Some(extension) if is_packed(extension) => Cow::Owned(path.with_extension("")),
         _ => Cow::Borrowed(path),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use crate::error::ErrorKind;
@@ -19,9 +20,13 @@ pub fn is_url(name: &str) -> bool {
 /// The content of a URL, unpacked as its `Content-Encoding` says. The request is made with the first reading.
 pub(super) struct UrlReader {
     state: State,
+    charset: Charset,
     piece: Vec<u8>,
     at: usize,
 }
+
+/// The encoding that the answer names for its text, once it has come.
+pub(super) type Charset = Arc<OnceLock<String>>;
 
 enum State {
     Idle(String, Box<FetchOptions>),
@@ -38,7 +43,17 @@ enum Message {
 
 impl UrlReader {
     pub(super) fn new(url: &str, options: FetchOptions) -> Self {
-        Self { state: State::Idle(url.to_owned(), Box::new(options)), piece: Vec::new(), at: 0 }
+        Self {
+            state: State::Idle(url.to_owned(), Box::new(options)),
+            charset: Charset::default(),
+            piece: Vec::new(),
+            at: 0,
+        }
+    }
+
+    /// Where the encoding stands that the answer names, as soon as any of its content was read.
+    pub(super) fn charset(&self) -> Charset {
+        self.charset.clone()
     }
 
     /// The next piece, nothing at the end.
@@ -46,8 +61,9 @@ impl UrlReader {
         if let State::Idle(url, options) = &mut self.state {
             let (url, options) = (std::mem::take(url), options.clone());
             let (sender, receiver) = sync_channel(WAITING);
+            let charset = self.charset.clone();
             self.state = State::Reading(receiver);
-            thread::Builder::new().name("fetch".to_owned()).spawn(move || run(&url, *options, &sender))?;
+            thread::Builder::new().name("fetch".to_owned()).spawn(move || run(&url, *options, &sender, charset))?;
         }
         let State::Reading(receiver) = &self.state else { return Ok(None) };
         let failure = match receiver.recv() {
@@ -80,15 +96,24 @@ impl Read for UrlReader {
     }
 }
 
-fn run(url: &str, options: FetchOptions, sender: &SyncSender<Message>) {
-    let done = fetch::into_sink(url, options, Box::new(Pipe(sender.clone())));
+fn run(url: &str, options: FetchOptions, sender: &SyncSender<Message>, charset: Charset) {
+    let done = fetch::into_sink(url, options, Box::new(Pipe(sender.clone(), charset)));
     // A receiver that is gone wants no more.
     let _ = sender.send(done.map_or_else(Message::Failed, |()| Message::Whole));
 }
 
-struct Pipe(SyncSender<Message>);
+struct Pipe(SyncSender<Message>, Charset);
 
 impl Sink for Pipe {
+    fn described(&mut self, content_type: Option<&str>) {
+        let parameters = content_type.unwrap_or_default().split(';').skip(1);
+        let named = parameters.filter_map(|parameter| parameter.split_once('='));
+        let mut charsets = named.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+        if let Some((_, charset)) = charsets.next() {
+            let _ = self.1.set(charset.trim().trim_matches('"').to_owned());
+        }
+    }
+
     fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.send(Message::Bytes(bytes.to_vec())).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }

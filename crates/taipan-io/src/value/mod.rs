@@ -116,14 +116,14 @@ fn days_in_month(year: i32, month: i32) -> i32 {
     }
 }
 
-/// `2024-02-29T12:30[:15[.123456]][Z]`, a space for the `T`, or a date alone, as microseconds since 1970-01-01 00:00.
-/// Another zone than UTC, or a digit beyond microseconds, would be lost and is none.
+/// `2024-02-29T12:30[:15[.123456]]`, a space for the `T`, or a date alone, as microseconds since 1970-01-01 00:00. A zone,
+/// or a digit beyond microseconds, would be lost and is none.
 pub(crate) fn timestamp(value: &[u8]) -> Option<i64> {
     let (day, time) = value.split_at_checked(10)?;
     let midnight = i64::from(date(day)?) * MICROS_PER_DAY;
     let time = match time {
         [] => return Some(midnight),
-        [b'T' | b' ', time @ .., b'Z'] | [b'T' | b' ', time @ ..] => time,
+        [b'T' | b' ', time @ ..] => time,
         _ => return None,
     };
     let (&[h0, h1, b':', m0, m1], rest) = time.split_first_chunk::<5>()? else { return None };
@@ -140,6 +140,35 @@ pub(crate) fn timestamp(value: &[u8]) -> Option<i64> {
     }
     let seconds = i64::from(hour * 3600 + minute * 60 + second);
     Some(midnight + seconds * 1_000_000 + i64::from(fraction))
+}
+
+/// A time with its zone behind it, `Z`, `+02:00`, `+0200` or `+02`, as microseconds since 1970-01-01 00:00 in UTC.
+pub(crate) fn instant(value: &[u8]) -> Option<i64> {
+    let (time, east) = match value {
+        [time @ .., b'Z' | b'z'] => (time, 0),
+        &[ref time @ .., sign @ (b'+' | b'-'), h0, h1, b':', m0, m1]
+        | &[ref time @ .., sign @ (b'+' | b'-'), h0, h1, m0, m1] => (time, offset(sign, [h0, h1], [m0, m1])?),
+        &[ref time @ .., sign @ (b'+' | b'-'), h0, h1] => (time, offset(sign, [h0, h1], *b"00")?),
+        _ => return None,
+    };
+    // A date alone has no zone.
+    if time.len() <= 10 {
+        return None;
+    }
+    Some(timestamp(time)? - i64::from(east) * 60_000_000)
+}
+
+/// A time with or without its zone; one without is taken for UTC.
+pub(crate) fn moment(value: &[u8]) -> Option<i64> {
+    timestamp(value).or_else(|| instant(value))
+}
+
+/// A zone as minutes east of Greenwich.
+fn offset(sign: u8, hours: [u8; 2], minutes: [u8; 2]) -> Option<i32> {
+    let hours = number(&hours).filter(|hours| *hours < 24)?;
+    let minutes = number(&minutes).filter(|minutes| *minutes < 60)?;
+    let east = hours * 60 + minutes;
+    Some(if sign == b'-' { -east } else { east })
 }
 
 /// The digits after a decimal point as millionths.
@@ -198,7 +227,8 @@ mod tests {
             ("2024-1-1", None),
             ("1970-01-02T00:00", Some(day)),
             ("1970-01-01 00:00:01", Some(1_000_000)),
-            ("1970-01-01T00:00:00.5Z", Some(500_000)),
+            ("1970-01-01T00:00:00.5", Some(500_000)),
+            ("1970-01-01T00:00:00.5Z", None),
             ("1970-01-01T00:00:00.123456000", Some(123_456)),
             ("1970-01-01T00:00:00.1234567", None),
             ("1970-01-01T24:00:00", None),
@@ -211,6 +241,33 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(timestamp(text.as_bytes()), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn instants() {
+        let hour = 3_600_000_000;
+        let cases = [
+            ("1970-01-01T00:00:00.5Z", Some(500_000)),
+            ("1970-01-01 00:00z", Some(0)),
+            ("1970-01-01T02:00:00+02:00", Some(0)),
+            ("1970-01-01T00:00:00-0130", Some(hour * 3 / 2)),
+            ("1970-01-01 00:00+01", Some(-hour)),
+            ("1970-01-01T00:00:00-00:00", Some(0)),
+            ("1970-01-01T00:00:00", None),
+            ("1970-01-01", None),
+            ("1970-01-01Z", None),
+            ("1970-01-01+01:00", None),
+            ("1970-01-01T00:00+24:00", None),
+            ("1970-01-01T00:00+01:60", None),
+            ("1970-01-01T00:00+1", None),
+            ("1970-01-01T00:00 +01:00", None),
+            ("Z", None),
+            ("-01", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(instant(text.as_bytes()), expected, "{text}");
+        }
+        assert_eq!(moment(b"1970-01-01T01:00Z"), moment(b"1970-01-01T01:00"));
     }
 
     proptest! {
@@ -228,7 +285,7 @@ mod tests {
 
         #[test]
         fn no_text_panics(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
-            let _ = (int(&bytes), float(&bytes), boolean(&bytes), date(&bytes), timestamp(&bytes));
+            let _ = (int(&bytes), float(&bytes), boolean(&bytes), date(&bytes), timestamp(&bytes), instant(&bytes));
         }
     }
 }

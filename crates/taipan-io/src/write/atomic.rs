@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use tempfile::NamedTempFile;
 
+use super::packed::Packer;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A file under construction beside its target, in the same folder: [`commit`](Self::commit) puts it in the target's
@@ -16,6 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct AtomicFile {
     file: NamedTempFile,
     target: PathBuf,
+    packer: Option<Box<Packer>>,
     /// Bytes written since the disk was last told of them.
     fresh: usize,
     flusher: Option<Flusher>,
@@ -71,14 +73,29 @@ impl AtomicFile {
             builder.permissions(fs::Permissions::from_mode(mode));
         }
         let file = builder.tempfile_in(folder(&target)).map_err(|error| refused(&error, path))?;
-        Ok(Self { file, target, fresh: 0, flusher: None })
+        Ok(Self { file, target, packer: None, fresh: 0, flusher: None })
+    }
+
+    /// The same for a file whose content is compressed if its name ends in `.gz` or `.zst`.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create); [`ErrorKind::InvalidOption`] for another compression's ending, `.bz2` or `.xz`.
+    pub fn packed(path: impl AsRef<Path>) -> Result<Self> {
+        let packer = Packer::of_path(path.as_ref())?.map(Box::new);
+        Ok(Self { packer, ..Self::create(path)? })
     }
 
     /// Puts the file in the target's place, once all of it is on the disk.
     ///
     /// # Errors
     /// [`ErrorKind::Io`]; the target is as it was.
-    pub fn commit(self) -> Result<()> {
+    pub fn commit(mut self) -> Result<()> {
+        if let Some(packer) = self.packer.take() {
+            packer
+                .finish()
+                .and_then(|rest| self.write_all(&rest))
+                .map_err(|error| Error::of_io(error, &self.target))?;
+        }
         let Self { file, target, flusher, .. } = self;
         let of_io = |error| Error::of_io(error, &target);
         flusher.map_or(Ok(()), Flusher::finish).map_err(of_io)?;
@@ -92,6 +109,12 @@ impl AtomicFile {
 
 impl Write for AtomicFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(mut packer) = self.packer.take() {
+            let packed = std::mem::take(packer.pack(bytes)?);
+            self.write_all(&packed)?;
+            self.packer = Some(packer);
+            return Ok(bytes.len());
+        }
         let written = self.file.write(bytes)?;
         self.fresh += written;
         if self.fresh >= STRETCH {

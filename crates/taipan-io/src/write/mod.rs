@@ -3,6 +3,7 @@
 mod atomic;
 mod cells;
 mod columns;
+mod packed;
 mod text;
 
 use std::io::Write;
@@ -17,6 +18,7 @@ use self::cells::Cells;
 use self::columns::{Columns, Kind};
 pub(crate) use self::text::Text;
 use crate::error::Result;
+use crate::source::is_packed;
 
 /// Text is handed on in pieces of about this size.
 const PIECE: usize = 64 << 10;
@@ -26,6 +28,8 @@ const PIECE: usize = 64 << 10;
 pub enum Output {
     /// RFC 4180 with a header row, commas and LF. A null is an empty field, an empty text `""`.
     Csv,
+    /// The same with tabs between the fields.
+    Tsv,
     /// One array with an object on each line.
     Json,
     /// One object on each line.
@@ -37,17 +41,32 @@ pub enum Output {
 }
 
 impl Output {
-    /// The format that a file's extension asks for, if it is a known one.
+    /// The format that a file's extension asks for, if it is a known one; of text, also before the `.gz` or `.zst` of what
+    /// is [compressed](AtomicFile::packed).
     pub fn of_path(path: &Path) -> Option<Self> {
         let extension = path.extension()?.to_str()?.to_ascii_lowercase();
         match extension.as_str() {
+            extension if is_packed(extension) => {
+                Self::of_path(Path::new(path.file_stem()?)).filter(|output| !output.is_columnar())
+            }
             "csv" => Some(Self::Csv),
+            "tsv" | "tab" => Some(Self::Tsv),
             "json" => Some(Self::Json),
             "ndjson" | "jsonl" => Some(Self::NdJson),
             "parquet" => Some(Self::Parquet),
             "arrow" | "feather" | "ipc" => Some(Self::Arrow),
             _ => None,
         }
+    }
+
+    /// Whether it holds columns, typed and compressed in ways of its own.
+    pub(crate) fn is_columnar(self) -> bool {
+        matches!(self, Self::Parquet | Self::Arrow)
+    }
+
+    /// The character between fields.
+    pub(crate) fn delimiter(self) -> u8 {
+        if self == Self::Tsv { b'\t' } else { b',' }
     }
 }
 

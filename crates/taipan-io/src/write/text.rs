@@ -33,12 +33,13 @@ impl Text {
     fn open(&mut self, schema: &Schema) {
         self.opening.clear();
         match self.output {
-            Output::Csv => {
+            Output::Csv | Output::Tsv => {
+                let delimiter = self.output.delimiter();
                 for (i, field) in schema.fields().iter().enumerate() {
                     if i > 0 {
-                        self.opening.push(b',');
+                        self.opening.push(delimiter);
                     }
-                    cells::csv_text(field.name(), self.safe, &mut self.opening);
+                    cells::csv_text(field.name(), delimiter, self.safe, &mut self.opening);
                 }
                 self.opening.push(b'\n');
             }
@@ -81,7 +82,7 @@ impl Text {
     /// Adds one row to a buffer.
     pub(super) fn row(&self, cells: &[Cells], row: usize, first: bool, buffer: &mut Vec<u8>) {
         match self.output {
-            Output::Csv => self.csv_row(cells, row, buffer),
+            Output::Csv | Output::Tsv => self.csv_row(cells, row, buffer),
             Output::Json => {
                 if !first {
                     buffer.extend_from_slice(self.parting());
@@ -103,11 +104,12 @@ impl Text {
         {
             buffer.extend_from_slice(b"\"\"");
         }
+        let delimiter = self.output.delimiter();
         for (i, column) in columns.iter().enumerate() {
             if i > 0 {
-                buffer.push(b',');
+                buffer.push(delimiter);
             }
-            column.csv(row, self.safe, buffer);
+            column.csv(row, delimiter, self.safe, buffer);
         }
         buffer.push(b'\n');
     }

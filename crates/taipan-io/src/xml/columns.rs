@@ -12,7 +12,7 @@ use arrow::error::ArrowError;
 use super::attributes::Attributes;
 use super::parser::Sink;
 use super::shape::{MAX_TYPED_DEPTH, TEXT, is_declaration};
-use crate::array::{Ends, Texts, Values, some};
+use crate::array::{Ends, Texts, Values, in_utc, some};
 use crate::value;
 
 /// The columns of some records, under construction.
@@ -52,6 +52,7 @@ enum Node {
     Float64(Values<f64>),
     Date32(Values<i32>),
     Timestamp(Values<i64>),
+    Instant(Values<i64>),
     Utf8(Texts),
     Struct(Object),
     List(List),
@@ -169,7 +170,8 @@ impl Columns {
             DataType::Int64 => Node::Int64(Values::default()),
             DataType::Float64 => Node::Float64(Values::default()),
             DataType::Date32 => Node::Date32(Values::default()),
-            DataType::Timestamp(..) => Node::Timestamp(Values::default()),
+            DataType::Timestamp(_, None) => Node::Timestamp(Values::default()),
+            DataType::Timestamp(_, Some(_)) => Node::Instant(Values::default()),
             _ => Node::Utf8(Texts::default()),
         };
         self.nodes.push(node);
@@ -232,6 +234,7 @@ impl Columns {
             Some(Node::Float64(values)) => push(values, text, value::float),
             Some(Node::Date32(values)) => push(values, text, value::date),
             Some(Node::Timestamp(values)) => push(values, text, value::timestamp),
+            Some(Node::Instant(values)) => push(values, text, value::instant),
             Some(Node::Utf8(texts)) => texts.push(text.as_bytes()),
             Some(Node::Closed) | None => true,
             Some(Node::Struct(_) | Node::List(_)) => false,
@@ -241,7 +244,7 @@ impl Columns {
     fn null(&mut self, node: usize) {
         match self.nodes.get_mut(node) {
             Some(Node::Boolean(values)) => values.null(),
-            Some(Node::Int64(values) | Node::Timestamp(values)) => values.null(),
+            Some(Node::Int64(values) | Node::Timestamp(values) | Node::Instant(values)) => values.null(),
             Some(Node::Float64(values)) => values.null(),
             Some(Node::Date32(values)) => values.null(),
             Some(Node::Utf8(texts)) => texts.null(),
@@ -311,7 +314,7 @@ impl Columns {
     fn truncate(&mut self, node: usize, length: usize) {
         match self.nodes.get_mut(node) {
             Some(Node::Boolean(values)) => values.truncate(length),
-            Some(Node::Int64(values) | Node::Timestamp(values)) => values.truncate(length),
+            Some(Node::Int64(values) | Node::Timestamp(values) | Node::Instant(values)) => values.truncate(length),
             Some(Node::Float64(values)) => values.truncate(length),
             Some(Node::Date32(values)) => values.truncate(length),
             Some(Node::Utf8(texts)) => texts.truncate(length),
@@ -342,6 +345,7 @@ impl Columns {
             Node::Float64(values) => values.finish::<Float64Type>()?,
             Node::Date32(values) => values.finish::<Date32Type>()?,
             Node::Timestamp(values) => values.finish::<TimestampMicrosecondType>()?,
+            Node::Instant(values) => in_utc(&values.finish::<TimestampMicrosecondType>()?),
             Node::Utf8(texts) => texts.finish()?,
             Node::Struct(mut object) => {
                 let arrays =

@@ -29,6 +29,8 @@ pub(crate) enum Cause {
     TooDeep(usize),
     /// A record of more bytes than allowed.
     TooLong(usize),
+    /// The path of the records leads elsewhere, or nowhere.
+    Records(String),
     /// No element at all.
     Empty,
 }

@@ -76,6 +76,12 @@ impl Paths {
         }
     }
 
+    /// Takes in an element without looking into it.
+    pub(super) fn record_at(&mut self, at: usize, length: usize, name: &[u8]) {
+        self.open(at, &String::from_utf8_lossy(name));
+        self.shut(at + length);
+    }
+
     /// The root's path.
     pub(super) fn root(&self) -> Option<Vec<String>> {
         self.nodes.first().map(|root| vec![root.name.clone()])
@@ -93,6 +99,16 @@ impl Paths {
 
 impl Sink for Paths {
     fn start(&mut self, at: usize, name: &str, _attributes: &Attributes) {
+        self.open(at, name);
+    }
+
+    fn end(&mut self, at: usize, _name: &str) {
+        self.shut(at);
+    }
+}
+
+impl Paths {
+    fn open(&mut self, at: usize, name: &str) {
         if self.skipped > 0 || self.open.len() >= DEPTH {
             self.skipped += 1;
             return;
@@ -130,7 +146,7 @@ impl Sink for Paths {
         self.open.push((node, at, self.elements));
     }
 
-    fn end(&mut self, at: usize, _name: &str) {
+    fn shut(&mut self, at: usize) {
         if self.skipped > 0 {
             self.skipped -= 1;
         } else {

@@ -269,6 +269,7 @@ pub(crate) fn fault(flaw: Flaw) -> Fault {
         Cause::Encoding => Fault::on_column(flaw.at, ErrorKind::Encoding),
         Cause::TooDeep(levels) => Fault::on_column(flaw.at, ErrorKind::TooDeep { levels }),
         Cause::TooLong(limit) => Fault::on_line(flaw.at, ErrorKind::TooLong { limit }),
+        Cause::Records(message) => Fault::on_line(flaw.at, ErrorKind::InvalidOption(message)),
         Cause::Empty => Fault::on_line(0, ErrorKind::Empty),
     }
 }

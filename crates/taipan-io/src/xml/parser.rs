@@ -80,11 +80,14 @@ pub(crate) struct Rules {
     pub(crate) fast: bool,
     /// The encoding that the document was in, which its declaration must not belie; empty if someone else has said what it is.
     pub(crate) encoding: &'static str,
+    /// What the records are said or found to be is not looked at again in the end.
+    pub(crate) any_records: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { namespaces: true, depth: MAX_DEPTH, record: usize::MAX, fast: true, encoding: "UTF-8" }
+        let encoding = "UTF-8";
+        Self { namespaces: true, depth: MAX_DEPTH, record: usize::MAX, fast: true, encoding, any_records: false }
     }
 }
 

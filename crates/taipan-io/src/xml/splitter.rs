@@ -9,10 +9,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::attributes::Attributes;
 use super::chars::{self, name_end};
 use super::cursor::{Cursor, Halt};
 use super::entity::{Reference, reference};
-use super::parser::{Cause, Context, Flaw, Ignore, Parser, Progress, Rules};
+use super::find::Paths;
+use super::parser::{Cause, Context, Flaw, Ignore, Parser, Progress, Rules, Sink};
 use crate::scan;
 
 /// Which elements are records.
@@ -21,12 +23,14 @@ pub(crate) struct RecordPath {
     steps: Vec<String>,
     /// The first step is the root element; else the path may begin anywhere.
     anchored: bool,
+    /// It was found, not given.
+    found: bool,
 }
 
 impl RecordPath {
     /// The path of an element by the names of its ancestors and its own.
     pub(super) fn of(names: Vec<String>) -> Self {
-        Self { steps: names, anchored: true }
+        Self { steps: names, anchored: true, found: true }
     }
 
     /// `item`, `channel/item`, or from the root on `/rss/channel/item`; nothing if it is none of these.
@@ -34,7 +38,7 @@ impl RecordPath {
         let anchored = text.starts_with('/');
         let steps: Vec<String> = text.strip_prefix('/').unwrap_or(text).split('/').map(str::to_owned).collect();
         let names = steps.iter().all(|step| !step.is_empty() && name_end(step, 0) == step.len());
-        names.then_some(Self { steps, anchored })
+        names.then_some(Self { steps, anchored, found: false })
     }
 
     /// Whether an element is a record, if its ancestors are what they should be.
@@ -46,6 +50,14 @@ impl RecordPath {
         let Some((_, steps)) = self.steps.split_last() else { return false };
         let Some(above) = parents.len().checked_sub(steps.len()) else { return false };
         (above == 0 || !self.anchored) && parents.skip(above).zip(steps).all(|(name, step)| fits(step, name))
+    }
+}
+
+impl RecordPath {
+    /// Whether an element is what records stand in, by its ancestors and its name.
+    fn leads_through<'a>(&self, ancestors: impl Iterator<Item = &'a str>, name: &'a str) -> bool {
+        let ends_so = self.steps.iter().nth_back(1).is_some_and(|step| fits(step, name));
+        ends_so && self.fits_parents(ancestors.chain([name]).collect::<Vec<_>>().into_iter())
     }
 }
 
@@ -86,12 +98,32 @@ pub(crate) struct Splitter {
     scan: Scan,
     /// A record goes on behind the last piece.
     scanning: bool,
+    /// Whether the records are what they were said or found to be.
+    doubt: Doubt,
+}
+
+/// What is to be seen before the path of the records is believed.
+#[derive(Debug)]
+enum Doubt {
+    /// Nothing.
+    Settled,
+    /// It was given: one record, or the parents of one.
+    Given,
+    /// It was found in the beginning of the document: that it would be in all of it. Also how many bytes came before the
+    /// piece at hand.
+    Found(Box<Paths>, usize),
 }
 
 impl Splitter {
     pub(crate) fn new(path: RecordPath, rules: Rules) -> Self {
+        let doubt = match path.found {
+            _ if rules.any_records => Doubt::Settled,
+            true => Doubt::Found(Box::default(), 0),
+            false => Doubt::Given,
+        };
         Self {
             parser: Parser::new(rules),
+            doubt,
             longest: rules.record,
             path,
             parents: None,
@@ -113,13 +145,46 @@ impl Splitter {
             let progress = self.next(text, &mut at, whole, found);
             match progress {
                 Ok(Progress::Token) => {}
-                Ok(Progress::End) => return (at, None),
+                Ok(Progress::End) => return (at, self.doubted(at)),
                 Ok(Progress::More) => {
+                    self.pass(at);
                     return (at, stop.cause(last).map(|cause| Flaw { at: text.len(), cause }));
                 }
-                Err(flaw) => return (at, Some(flaw)),
+                Err(flaw) => {
+                    self.pass(at);
+                    return (at, Some(flaw));
+                }
             }
         }
+    }
+
+    /// Takes so many bytes for seen.
+    fn pass(&mut self, bytes: usize) {
+        if let Doubt::Found(_, before) = &mut self.doubt {
+            *before += bytes;
+        }
+    }
+
+    /// What is wrong with the path of the records, now that the document ends.
+    fn doubted(&mut self, at: usize) -> Option<Flaw> {
+        let steps = &self.path.steps;
+        let message = match std::mem::replace(&mut self.doubt, Doubt::Settled) {
+            Doubt::Settled => return None,
+            Doubt::Given => {
+                let root = if self.path.anchored { "/" } else { "" };
+                format!("no element of the document is a record by the path `{root}{}`", steps.join("/"))
+            }
+            Doubt::Found(paths, before) => {
+                // Where whole groups of records are repeated, too, no record is lost.
+                let path = paths.record(before + at).filter(|path| !steps.starts_with(path))?;
+                let (taken, found) = (steps.join("/"), path.join("/"));
+                format!(
+                    "the records were taken to be `{taken}`, as in the beginning of the document, but in all of it they \
+                     are `{found}`: say which with `--record`"
+                )
+            }
+        };
+        Some(Flaw { at, cause: Cause::Records(message) })
     }
 
     /// The end of the record that begins with these bytes, as [`split`](Self::split) found it to be cut off.
@@ -136,6 +201,7 @@ impl Splitter {
             Some(end) => {
                 self.scanning = false;
                 self.parser.skip(end);
+                self.pass(end);
                 (end, true)
             }
             None if last => {
@@ -145,6 +211,7 @@ impl Splitter {
             None => {
                 let done = std::mem::take(&mut self.scan.at);
                 self.parser.skip(done);
+                self.pass(done);
                 (done, false)
             }
         }
@@ -160,6 +227,10 @@ impl Splitter {
                 return Ok(Progress::More);
             }
             let name = text.get(*at + 1..end).unwrap_or_default();
+            // A path of parents that are there may name no record among them.
+            if matches!(self.doubt, Doubt::Given) && self.path.leads_through(self.parser.path(), name) {
+                self.doubt = Doubt::Settled;
+            }
             if self.path.ends_in(name) && self.below_parents() {
                 self.surround(found);
                 self.scan.begin(name);
@@ -168,7 +239,12 @@ impl Splitter {
             }
         }
         let markup = text.as_bytes().get(*at) == Some(&b'<');
-        let progress = self.parser.step(text, at, last, &mut Ignore);
+        let progress = match &mut self.doubt {
+            Doubt::Found(paths, before) => {
+                self.parser.step(text, at, last, &mut Behind { paths: paths.as_mut(), before: *before })
+            }
+            Doubt::Settled | Doubt::Given => self.parser.step(text, at, last, &mut Ignore),
+        };
         if markup {
             self.parents = None;
         }
@@ -215,6 +291,11 @@ impl Splitter {
             found.contexts.push((found.records.len(), self.context.clone()));
         }
         found.records.push(*at..*at + length);
+        match &mut self.doubt {
+            Doubt::Found(paths, before) => paths.record_at(*before + *at, length, &self.scan.name),
+            Doubt::Given => self.doubt = Doubt::Settled,
+            Doubt::Settled => {}
+        }
         self.parser.skip(length);
         let start = *at;
         *at += length;
@@ -233,6 +314,22 @@ impl Splitter {
             }
         }
         Ok(Progress::Token)
+    }
+}
+
+/// The paths of a document of which a piece begins behind so many bytes.
+struct Behind<'a> {
+    paths: &'a mut Paths,
+    before: usize,
+}
+
+impl Sink for Behind<'_> {
+    fn start(&mut self, at: usize, name: &str, attributes: &Attributes) {
+        self.paths.start(self.before + at, name, attributes);
+    }
+
+    fn end(&mut self, at: usize, name: &str) {
+        self.paths.end(self.before + at, name);
     }
 }
 
@@ -439,7 +536,8 @@ mod tests {
 
     /// The records of a document, read in steps of so many bytes, and the flaw if there is one.
     fn split(document: &[u8], path: &str, step: usize) -> (Vec<String>, Option<(usize, Cause)>) {
-        let mut splitter = Splitter::new(RecordPath::parse(path).unwrap(), Rules::default());
+        let mut splitter =
+            Splitter::new(RecordPath::parse(path).unwrap(), Rules { any_records: true, ..Rules::default() });
         let mut found = Found::default();
         let mut records = Vec::new();
         let (mut done, mut given) = (0, 0);

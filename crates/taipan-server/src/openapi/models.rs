@@ -77,7 +77,7 @@ impl Document {
                         "application/json": { "schema": { "type": "array", "items": prediction } },
                         "text/csv": { "schema": { "type": "string" } },
                         "application/x-ndjson": { "schema": { "type": "string" } },
-                        "application/vnd.apache.arrow.stream": {},
+                        "application/vnd.apache.arrow.stream": { "schema": {} },
                     },
                 },
                 "400": error("A row that cannot be read, by row and field."),

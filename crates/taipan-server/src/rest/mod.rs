@@ -127,6 +127,15 @@ async fn listen(
     let asker = state.access.asker(request.headers(), request.extensions(), Verb::Read)?;
     let table = known(state.project.store(), &asker, &name)?;
     let whose = asker.hears(&table)?;
+    if let Some(parameter) = request.uri().query().filter(|query| !query.is_empty()) {
+        let parameter = parameter.split(['=', '&']).next().unwrap_or_default();
+        return Err(Error::new(
+            StatusCode::BAD_REQUEST,
+            "PGRST100",
+            format!("changes take no parameter '{parameter}'"),
+        )
+        .hint("all changes of the table are told that you may see: choose among them as they come"));
+    }
     Ok(state.changes.listen(table.name.clone(), whose, &state.stopping))
 }
 

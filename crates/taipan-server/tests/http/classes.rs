@@ -207,6 +207,8 @@ async fn rows_are_read_by_those_who_may() {
             ("", "/api/nothing", 404),
             ("", "/api/reports/changes", 401),
             ("ada", "/api/books/changes", 403),
+            // Which changes are told is not for filters to say.
+            ("staff", "/api/plain/changes?text=eq.x", 400),
         ] {
             assert_eq!(site.status(user, path).await, expected, "{user} {path}");
         }
@@ -567,6 +569,11 @@ async fn the_description_is_of_what_one_may_call() {
             (&nobody, "/api/tags", "get", true),
             (&nobody, "/api/box", "post", true),
             (&nobody, "/api/box", "get", false),
+            (&nobody, "/api/plain", "get", true),
+            (&nobody, "/api/plain", "post", false),
+            (&nobody, "/jobs", "post", false),
+            (&staff, "/jobs", "post", true),
+            (&staff, "/api/plain/changes", "get", true),
             (&ada, "/api/notes", "get", true),
             (&ada, "/api/notes", "post", true),
             (&ada, "/api/reports", "get", false),
@@ -576,6 +583,10 @@ async fn the_description_is_of_what_one_may_call() {
         ] {
             assert_eq!(has(document, path, verb), expected, "{path} {verb}");
         }
+        let needs = |document: &Value, path: &str, verb: &str| document["paths"][path][verb]["security"].clone();
+        assert_eq!(needs(&staff, "/api/box", "post"), json!([]));
+        assert_eq!(needs(&staff, "/api/plain", "post"), json!([{ "token": [] }]));
+        assert_eq!(needs(&ada, "/api/notes", "get"), json!([{ "token": [] }]));
         let schemas = &ada["components"]["schemas"];
         assert!(schemas["row.notes"]["properties"].get("secret").is_none());
         let new = &schemas["new.notes"];
