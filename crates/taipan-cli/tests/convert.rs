@@ -92,8 +92,8 @@ fn convert_sets_bad_records_aside() {
 
     let ran = place.run(&[&reject[..], &["--max-rejects", "1"]].concat());
     assert_eq!(ran.code, 1);
-    let reason = "`x` does not fit column `id` of integers, as the schema says";
-    assert_eq!(ran.stderr, format!("error: in.csv:4: more than 1 rejects; the last one: {reason}\n"));
+    let reason = "`x` does not fit column `id` of integers, as the schema says (line 4, column 1)";
+    assert_eq!(ran.stderr, format!("error: in.csv:4: more than 1 rejects; the last one: {reason} (byte 17)\n"));
     assert_eq!(fs::read_to_string(place.path("out.ndjson")).unwrap(), rows);
 
     fs::write(place.path("schema.toml"), "id = \"integer\"\nprice = \"text\"\n").unwrap();

@@ -365,6 +365,14 @@ fn a_record_beyond_64_mib_is_refused() {
 }
 
 #[test]
+fn a_first_record_that_is_too_long_is_told_at_its_line() {
+    let file = file("t.csv", format!("a,b\n1,\"{}\"\n3,y\n", "x".repeat(5000)));
+    let small = ReadOptions::default().sample_bytes(100).max_record(1000);
+    let error = Input::open(&file.path, &small).unwrap_err();
+    assert!(error.to_string().ends_with("t.csv:2: a record is longer than 1000 bytes"), "{error}");
+}
+
+#[test]
 fn threads_of_the_pool_do_not_wait_for_each_other() {
     let rows: String = (0..100_000).map(|i| format!("{i},x\n")).collect();
     let file = file("t.csv", format!("a,b\n{rows}"));

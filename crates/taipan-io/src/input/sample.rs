@@ -77,7 +77,7 @@ impl Input {
             let mut whole = whole;
             if let (true, Err(fault)) = (options.in_turn, &inferred) {
                 let before = text.get(..fault.at).unwrap_or_default();
-                if let (_, Ok(Some(found))) = infer_sample(&source, format, before, false, options) {
+                if let (_, Ok(Some(found))) = infer_sample(&source, format.clone(), before, false, options) {
                     (inferred, whole) = (Ok(Some(found)), false);
                 }
             }
@@ -87,7 +87,15 @@ impl Input {
                 // Twice as much, to see what comes behind a record that is rejected for its length.
                 let most = if options.on_error == OnError::Reject { limit * 2 } else { limit };
                 if sample.len() >= most {
-                    let fault = Fault::on_line(0, ErrorKind::TooLong { limit });
+                    // Behind the names of columns, which are all there is besides.
+                    let begins = match &format {
+                        Ok(Format::Csv) => {
+                            let (dialect, _) = csv::dialect(text, &options.csv);
+                            csv::last_boundary(text, dialect, false, usize::MAX).0
+                        }
+                        _ => 0,
+                    };
+                    let fault = Fault::on_line(begins, ErrorKind::TooLong { limit });
                     return Err(place_in(&source, newline, fault, start, text));
                 }
                 size = size.saturating_mul(2);
