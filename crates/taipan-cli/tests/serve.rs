@@ -190,6 +190,25 @@ fn beyond_loopback_everything_is_denied_unless_allowed() {
 }
 
 #[test]
+fn requests_are_logged_where_that_is_asked_for() {
+    let place = Workplace::new();
+    for log in [true, false] {
+        let flag: &[&str] = if log { &["--access-log"] } else { &[] };
+        let server = place.serve(&[&["tips.csv", "--db", "t.db"], flag].concat());
+        let id = server.get("/api/tips?limit=1").header("x-request-id").unwrap().to_owned();
+        assert_eq!(server.get("/nothing\u{e9}").status, 404);
+        let said = server.interrupted();
+        let lines: Vec<serde_json::Value> = said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        assert_eq!(lines.len(), if log { 2 } else { 0 }, "{said}");
+        if let [read, missed] = lines.as_slice() {
+            assert_eq!((&read["method"], &read["status"], &read["id"]), (&"GET".into(), &200.into(), &id.into()));
+            assert!(read["path"].as_str().unwrap().starts_with("/api/tips"), "{read}");
+            assert_eq!(missed["status"], 404);
+        }
+    }
+}
+
+#[test]
 fn wrong_certificates_and_proxies_are_told_before_any_work() {
     let place = Workplace::new();
     place.write("cert.pem", "");

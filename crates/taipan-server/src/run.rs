@@ -27,6 +27,7 @@ pub struct Serving {
     hosts: Vec<String>,
     proxies: Proxies,
     tls: Option<Tls>,
+    access_log: bool,
     folder: Option<PathBuf>,
     development: Option<Development>,
 }
@@ -80,6 +81,12 @@ impl Serving {
     /// Speaks TLS with this certificate, and answers to the names in it.
     pub fn tls(mut self, tls: Option<Tls>) -> Self {
         self.tls = tls;
+        self
+    }
+
+    /// Writes a line of JSON about each request to standard error.
+    pub fn access_log(mut self, log: bool) -> Self {
+        self.access_log = log;
         self
     }
 
@@ -145,7 +152,7 @@ pub fn run(
     let mut options = Options::new()
         .read(serving.read.unwrap_or(usual))
         .write(serving.write.unwrap_or(Who::Users))
-        .log(std::env::var_os("TAIPAN_ACCESS_LOG").is_some());
+        .log(serving.access_log);
     if let Some(folder) = &serving.folder {
         let (templates, files) = (folder.join("templates"), folder.join("static"));
         if templates.is_dir() || serving.development.is_some() {

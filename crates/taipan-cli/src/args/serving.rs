@@ -52,6 +52,9 @@ pub(crate) struct Serve {
     /// The certificate's key (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// Write a line of JSON about each request to standard error
+    #[arg(long)]
+    pub(crate) access_log: bool,
     /// Follow the app file, data, templates and static files, and refresh open pages
     #[arg(long)]
     pub(crate) dev: bool,

@@ -83,6 +83,7 @@ fn serving(args: &Serve, global: &Global) -> Result<Serving> {
         .hosts(args.allow_host.iter().cloned())
         .proxies(Proxies::new(&args.proxy).map_err(plainly)?)
         .tls(tls)
+        .access_log(args.access_log)
         .folder(folder(&args.inputs)))
 }
 

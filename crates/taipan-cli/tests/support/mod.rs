@@ -168,6 +168,13 @@ impl Server {
         child.wait().unwrap().code().unwrap_or(-1)
     }
 
+    /// The same, and gives what it has said to standard error.
+    pub fn interrupted(mut self) -> String {
+        let child = self.child.take().unwrap();
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap()
+    }
+
     /// Ends it as a power cut would.
     pub fn kill(mut self) {
         let child = self.child.as_mut().unwrap();
