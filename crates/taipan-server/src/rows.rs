@@ -1,6 +1,8 @@
 //! Rows in a request's body: JSON objects, or CSV with a header, read to objects by field name.
 
 use arrow_ipc::reader::StreamReader;
+use indexmap::IndexMap;
+use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 use taipan::arrow::array::RecordBatch;
 use taipan::arrow::error::ArrowError;
@@ -9,6 +11,9 @@ use taipan_web::StatusCode;
 use crate::error::{Error, Result};
 
 pub(crate) type Row = Map<String, Value>;
+
+/// The members of an object as they are written.
+pub(crate) type RawRow<'b> = IndexMap<String, &'b RawValue>;
 
 /// Names, and lines of texts by them.
 pub(crate) type Texts = (Vec<String>, Vec<Vec<Option<String>>>);
@@ -23,42 +28,60 @@ pub(crate) fn from_arrow(body: &[u8]) -> Result<Vec<RecordBatch>> {
     reader.map(|batch| batch.map_err(no_stream)).collect()
 }
 
-/// An array of objects, or one object.
+/// An array of objects, or one object, with their members as they are written: numbers as large and as exact.
 ///
 /// # Errors
 /// Text that is not JSON, by line and column; a member that is not an object, by row.
-pub(crate) fn from_json(body: &[u8]) -> Result<Vec<Row>> {
+pub(crate) fn raw_from_json(body: &[u8]) -> Result<Vec<RawRow<'_>>> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Err(invalid("the body is empty".to_owned())
             .hint("Send a JSON array of objects, one for each row, or a single object."));
     }
-    let value = serde_json::from_slice(body).map_err(|error| {
-        let text = error.to_string();
-        let place = format!(" at line {} column {}", error.line(), error.column());
-        let reason = text.strip_suffix(place.as_str()).unwrap_or(&text);
-        invalid(format!("line {}, column {}: {reason}", error.line(), error.column()))
-    })?;
-    match value {
-        Value::Object(row) => Ok(vec![row]),
-        Value::Array(members) => {
-            let row = |(position, member)| match member {
-                Value::Object(row) => Ok(row),
-                other => Err(invalid(format!("row {}: {}, expected an object", position + 1, described(&other)))),
-            };
-            members.into_iter().enumerate().map(row).collect()
-        }
-        other => Err(invalid(format!("{}, expected an array of objects", described(&other)))),
+    let whole: &RawValue = serde_json::from_slice(body).map_err(|error| misread(&error))?;
+    if whole.get().starts_with('{') {
+        return Ok(vec![serde_json::from_str(whole.get()).map_err(|error| misread(&error))?]);
     }
+    if !whole.get().starts_with('[') {
+        return Err(invalid(format!("{}, expected an array of objects", described(whole))));
+    }
+    let members: Vec<&RawValue> = serde_json::from_str(whole.get()).map_err(|error| misread(&error))?;
+    let mut rows = Vec::with_capacity(members.len());
+    for (position, member) in members.into_iter().enumerate() {
+        if !member.get().starts_with('{') {
+            return Err(invalid(format!("row {}: {}, expected an object", position + 1, described(member))));
+        }
+        rows.push(serde_json::from_str(member.get()).map_err(|error| misread(&error))?);
+    }
+    Ok(rows)
 }
 
-fn described(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
+/// The same as values.
+///
+/// # Errors
+/// As [`raw_from_json`]; a number beyond all floats.
+pub(crate) fn from_json(body: &[u8]) -> Result<Vec<Row>> {
+    let value = |(name, raw): (String, &RawValue)| {
+        let value = serde_json::from_str(raw.get());
+        value.map(|value| (name.clone(), value)).map_err(|error| invalid(format!("'{name}': {error}")))
+    };
+    raw_from_json(body)?.into_iter().map(|row| row.into_iter().map(value).collect()).collect()
+}
+
+fn misread(error: &serde_json::Error) -> Error {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let reason = text.strip_suffix(place.as_str()).unwrap_or(&text);
+    invalid(format!("line {}, column {}: {reason}", error.line(), error.column()))
+}
+
+fn described(value: &RawValue) -> &'static str {
+    match value.get().as_bytes().first() {
+        Some(b'n') => "null",
+        Some(b't' | b'f') => "a boolean",
+        Some(b'"') => "a string",
+        Some(b'[') => "an array",
+        Some(b'{') => "an object",
+        _ => "a number",
     }
 }
 

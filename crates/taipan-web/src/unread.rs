@@ -49,6 +49,8 @@ fn worded(answer: &[u8]) -> Option<Vec<u8>> {
     let status = StatusCode::from_u16(status).ok().filter(StatusCode::is_client_error)?;
     let (before, after) = text.split_once(EMPTY).filter(|_| text.ends_with("\r\n\r\n"))?;
     let problem = match status {
+        StatusCode::BAD_REQUEST => Problem::of(status)
+            .hint("In an address, `>`, `\"`, `{`, `}` and the like are written as %3E, %22, %7B and %7D."),
         StatusCode::URI_TOO_LONG => Problem::of(status).hint("Ask for less at once, or filter by a shorter list."),
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Problem::of(status).hint("Send fewer and shorter headers."),
         _ => Problem::of(status),
@@ -124,6 +126,9 @@ mod tests {
         assert!(head.starts_with("HTTP/1.1 414 URI Too Long\r\nconnection: close\r\ncontent-type: application/json;"));
         assert!(head.contains(&format!("\r\ncontent-length: {}\r\n", body.len())), "{head}");
         assert!(body.starts_with(r#"{"code":"414","message":"The request's address is longer"#), "{body}");
+        let bare = BARE.replace("414 URI Too Long", "400 Bad Request");
+        let unread = worded(bare.as_bytes()).map(|bytes| String::from_utf8(bytes).expect("text")).expect("a refusal");
+        assert!(unread.contains("`>`") && unread.contains("%3E"), "{unread}");
         for other in [
             "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
             "HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{}",

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 use taipan::store::{Column, Kind, Table, Value};
 use taipan_web::header::CONTENT_TYPE;
 use taipan_web::{Bytes, HeaderMap, StatusCode};
@@ -48,13 +49,13 @@ impl Payload {
     }
 
     fn from_json(table: &Table, body: &[u8], given: Option<Vec<String>>, missing_default: bool) -> Result<Self> {
-        let objects = rows::from_json(body)?;
+        let objects = rows::raw_from_json(body)?;
         let columns = match given {
             Some(columns) => columns,
             None => names_of(&objects, missing_default)?,
         };
         let kinds = kinds(table, &columns)?;
-        let row = |object: &rows::Row| {
+        let row = |object: &rows::RawRow<'_>| {
             let value = |(name, column): (&String, &&Column)| match object.get(name) {
                 Some(value) => Some(of_json(value, column.kind)),
                 None => (!missing_default).then_some(Value::Null),
@@ -129,7 +130,7 @@ impl Payload {
 }
 
 /// The columns that all objects have. Where what is missing gets its default, those that any has.
-fn names_of(objects: &[rows::Row], missing_default: bool) -> Result<Vec<String>> {
+fn names_of(objects: &[rows::RawRow<'_>], missing_default: bool) -> Result<Vec<String>> {
     let Some(first) = objects.first() else { return Ok(Vec::new()) };
     let mut names: Vec<String> = first.keys().cloned().collect();
     for object in objects.iter().skip(1) {
@@ -164,19 +165,39 @@ fn kinds<'t>(table: &'t Table, columns: &[String]) -> Result<Vec<&'t Column>> {
 }
 
 /// A JSON value for a column. What does not fit is refused when it is written.
-fn of_json(value: &Json, kind: Kind) -> Value {
-    match value {
-        Json::Null => Value::Null,
-        value if kind == Kind::Json => Value::Text(value.to_string()),
-        Json::Bool(value) => Value::Bool(*value),
-        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+fn of_json(raw: &RawValue, kind: Kind) -> Value {
+    if kind == Kind::Json && raw.get() != "null" {
+        return Value::Text(compact(raw.get()));
+    }
+    // A number beyond all floats is no value of its own.
+    match serde_json::from_str(raw.get()) {
+        Ok(Json::Null) => Value::Null,
+        Ok(Json::Bool(value)) => Value::Bool(value),
+        // As text it has all its digits.
+        Ok(Json::Number(_)) if kind == Kind::Text => Value::Text(raw.get().to_owned()),
+        Ok(Json::Number(number)) => match (number.as_i64(), number.as_f64()) {
             (Some(value), _) => Value::Integer(value),
             (None, Some(value)) => Value::Real(value),
             (None, None) => Value::Text(number.to_string()),
         },
-        Json::String(text) => Value::Text(text.clone()),
-        value => Value::Text(value.to_string()),
+        Ok(Json::String(text)) => Value::Text(text),
+        Ok(Json::Array(_) | Json::Object(_)) | Err(_) => Value::Text(compact(raw.get())),
     }
+}
+
+/// JSON without the blanks between its parts.
+fn compact(json: &str) -> String {
+    let (mut quoted, mut escaped) = (false, false);
+    let kept = |letter: &char| {
+        match (quoted, letter) {
+            (true, _) if escaped => escaped = false,
+            (true, '\\') => escaped = true,
+            (_, '"') => quoted = !quoted,
+            _ => {}
+        }
+        quoted || !matches!(letter, ' ' | '\t' | '\n' | '\r')
+    };
+    json.chars().filter(kept).collect()
 }
 
 /// The names of `columns=` or `on_conflict=`: with commas between them, in quotes where they hold one.

@@ -268,6 +268,14 @@ impl Query<'_> {
                     let shown_as = cast.map(kind_of_cast).transpose()?;
                     add_once(&mut fields, Field::Count { shown_as, name })?;
                 }
+                // As programs counted related rows before there were aggregates.
+                Item::Column { name, steps, alias, cast, aggregate: None }
+                    if name == "count" && steps.steps.is_empty() && !has_column(table, "count") =>
+                {
+                    let name = alias.map_or_else(|| name.into_owned(), Cow::into_owned);
+                    let shown_as = cast.map(kind_of_cast).transpose()?;
+                    add_once(&mut fields, Field::Count { shown_as, name })?;
+                }
                 Item::Column { name, steps, alias, cast, aggregate } => {
                     let column = error::column(table, &name)?;
                     let (aggregate, outer) = aggregate.unzip();
@@ -287,17 +295,6 @@ impl Query<'_> {
                 }
                 Item::Embed { name, alias, hint, inner, spread, items } => {
                     let (target, relation) = resolve(self.tables, table, &name, hint.as_deref())?;
-                    if spread && relation.many {
-                        return Err(Error::new(
-                            StatusCode::BAD_REQUEST,
-                            "PGRST119",
-                            format!("A spread operation on '{name}' is not possible"),
-                        )
-                        .details(format!(
-                            "'{}' and '{name}' do not form a many-to-one or one-to-one relationship",
-                            table.name
-                        )));
-                    }
                     let mut document = Document::new(target.name.as_str());
                     let hidden = items.is_empty();
                     document.fields = self.fields(&target, items)?;

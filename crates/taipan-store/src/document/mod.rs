@@ -119,7 +119,7 @@ pub struct Embed {
     pub document: Document,
     /// Whether a row without any is left out.
     pub inner: bool,
-    /// Whether its fields become fields of the document itself; only where there is one row at most.
+    /// Whether its fields become fields of the document itself: of one row its values, of several arrays of them.
     pub spread: bool,
     /// Whether it only filters, and is not part of the document.
     pub hidden: bool,
@@ -287,7 +287,7 @@ impl Document {
     pub fn is_grouped(&self) -> bool {
         let grouped = |field: &Field| {
             matches!(field, Field::Count { .. } | Field::Value { aggregate: Some(_), .. })
-                || matches!(field, Field::Embed(embed) if embed.spread && embed.document.is_grouped())
+                || matches!(field, Field::Embed(embed) if embed.spread && !embed.relation.many && embed.document.is_grouped())
         };
         self.fields.iter().any(grouped)
     }

@@ -344,10 +344,10 @@ impl<'t> Text<'t> {
         })
     }
 
-    /// Each field of the one related row by itself.
+    /// Each field of the one related row by itself, or of several an array.
     fn spread(&mut self, outer: &Scope<'_>, embed: &Embed, slots: &mut Vec<Slot>) -> Result<()> {
         if embed.relation.many {
-            return Err(Error::unsupported(format!("\"{}\" may be several rows and cannot be spread", embed.name)));
+            return self.spread_many(outer, embed, slots);
         }
         let scope = self.within(outer, &embed.document)?;
         let inner = self.slots(&scope)?;
@@ -363,6 +363,31 @@ impl<'t> Text<'t> {
             slots.push(Slot { name: slot.name, kind, sql, aggregated: false });
         }
         Ok(())
+    }
+
+    /// For each field the JSON of its values, in the order of the rows.
+    fn spread_many(&mut self, outer: &Scope<'_>, embed: &Embed, slots: &mut Vec<Slot>) -> Result<()> {
+        let scope = self.within(outer, &embed.document)?;
+        let inner = self.slots(&scope)?;
+        for slot in &inner {
+            let value = self.json_of(slot);
+            let tail = self.tail(&scope, &inner, Some(&Link { outer, embed }))?;
+            let joined = if self.is_sqlite() { "group_concat" } else { "string_agg" };
+            let sql =
+                format!("(SELECT '[' || coalesce({joined}(o, ','), '') || ']' FROM (SELECT {value} AS o{tail}) AS n)");
+            slots.push(Slot { name: slot.name.clone(), kind: None, sql, aggregated: false });
+        }
+        Ok(())
+    }
+
+    /// A value as JSON text.
+    fn json_of(&mut self, slot: &Slot) -> String {
+        if self.is_sqlite() {
+            // A member without a key.
+            let key = self.bind(Value::Text(format!("{} ", slot.kind.map_or("-", Kind::name))));
+            return format!("taipan_members({key}, {})", slot.sql);
+        }
+        format!("coalesce({}, 'null')", to_json(slot))
     }
 
     /// An object of values, as JSON text.
@@ -390,13 +415,7 @@ impl<'t> Text<'t> {
         for (index, slot) in slots.iter().enumerate() {
             let separator = if index == 0 { "" } else { "," };
             let key = self.bind(Value::Text(format!("{separator}{}", json::key(&slot.name))));
-            let value = match slot.kind {
-                None | Some(Kind::Json) => slot.sql.clone(),
-                // JSON has no NaN.
-                Some(Kind::Real) => format!("to_json(nullif({}, 'NaN'))::text", slot.sql),
-                Some(_) => format!("to_json({})::text", slot.sql),
-            };
-            let _ = write!(sql, " || {key} || coalesce({value}, 'null')");
+            let _ = write!(sql, " || {key} || coalesce({}, 'null')", to_json(slot));
         }
         sql.push_str(" || '}')");
         sql
@@ -516,6 +535,16 @@ struct Link<'a> {
 fn find<'d>(scope: &Scope<'d>, name: &str) -> Result<&'d Embed> {
     let missing = || Error::unsupported(format!("\"{name}\" is not an embedded table of this document"));
     scope.document.embeds().find(|embed| embed.name == name).ok_or_else(missing)
+}
+
+/// A value as PostgreSQL writes it in JSON; a null stays one.
+fn to_json(slot: &Slot) -> String {
+    match slot.kind {
+        None | Some(Kind::Json) => slot.sql.clone(),
+        // JSON has no NaN.
+        Some(Kind::Real) => format!("to_json(nullif({}, 'NaN'))::text", slot.sql),
+        Some(_) => format!("to_json({})::text", slot.sql),
+    }
 }
 
 /// Names and kinds for `taipan_members`: a line of a kind's name for each, and its key.
