@@ -150,9 +150,9 @@ fn conversions_need_a_fraction_of_their_input() {
 #[test]
 fn a_line_without_end_is_refused() {
     let line = Stream { head: "", line: "x", tail: "" };
-    let expected = "standard input:1: a record is longer than 64 MiB";
-    for head in ["", "a\n\"", "[\"", "{\"a\":\""] {
-        check("once", Stream { head, ..line }, 1024, expected, 160);
+    for (head, at) in [("", 1), ("a\n\"", 2), ("[\"", 1), ("{\"a\":\"", 1)] {
+        let expected = format!("standard input:{at}: a record is longer than 64 MiB");
+        check("once", Stream { head, ..line }, 1024, &expected, 160);
     }
 }
 

@@ -37,11 +37,12 @@ pub(crate) async fn document(Shared(state): Shared<State>, request: Request) -> 
 pub(crate) fn describe(state: &State, asker: &Asker) -> Result<Value> {
     let project = &state.project;
     let mut document = Document::default();
+    let stranger = Asker::new(&state.access, None);
+    let needs = |reads: &[String]| of_login(!stranger.reads_whole(project.store(), reads));
     for table in project.tables().map_err(Error::from)? {
         let is_readable = asker.rows(&table, Verb::Read).is_some();
         let is_writable = asker.may_write(&table);
         if is_readable || is_writable {
-            let stranger = Asker::new(&state.access, None);
             let described = Described {
                 shown: &asker.columns(&table),
                 whole: &table,
@@ -53,10 +54,17 @@ pub(crate) fn describe(state: &State, asker: &Asker) -> Result<Value> {
             document.table(&described);
         }
     }
-    document.models(&state.models_for(asker));
-    document.queries(&state.queries_for(asker)?);
-    let plots = state.plots_for(asker);
-    document.plots(&plots.iter().map(|plot| plot.name.as_str()).collect::<Vec<_>>());
+    document.models();
+    for model in state.models_for(asker) {
+        document.model(&model, &needs(&model.reads));
+    }
+    for query in state.queries_for(asker)? {
+        document.query(&query, &needs(&query.reads));
+    }
+    document.plots();
+    for plot in state.plots_for(asker) {
+        document.plot(&plot.name, &needs(&plot.reads));
+    }
     if state.access.allows(asker.user(), Verb::Write) {
         document.jobs();
     }
@@ -264,7 +272,7 @@ impl Document {
         item["delete"] = call("delete", format!("Remove rows of {name}"), &filtered, None, done());
     }
 
-    fn plots(&mut self, names: &[&str]) {
+    fn plots(&mut self) {
         let list = json!({
             "operationId": "plots",
             "tags": ["plots"],
@@ -272,29 +280,31 @@ impl Document {
             "responses": { "200": answer("The plots.", &json!({ "type": "array", "items": { "type": "object" } })) },
         });
         self.paths.insert("/plots".to_owned(), json!({ "get": list }));
-        for name in names {
-            let theme = json!({
-                "name": "theme", "in": "query", "description": "The page that the picture is for.",
-                "schema": { "type": "string", "enum": ["light", "dark"], "default": "light" },
-            });
-            let interactive = json!({
-                "name": "interactive", "in": "query",
-                "description": "With what the script of the plot's page needs to show values, zoom and hide series.",
-                "schema": { "type": "boolean", "default": false },
-            });
-            let get = json!({
-                "operationId": self.unique("plot", name),
-                "tags": ["plots"],
-                "summary": format!("The plot {name}"),
-                "parameters": [theme, interactive],
-                "responses": {
-                    "200": { "description": "The picture.", "content": { "image/svg+xml": { "schema": { "type": "string" } } } },
-                    "304": { "description": "The picture has not changed." },
-                    "400": error("A theme that there is not."),
-                },
-            });
-            self.paths.insert(format!("/plots/{}.svg", format::url_part(name)), json!({ "get": get }));
-        }
+    }
+
+    fn plot(&mut self, name: &str, security: &Security) {
+        let theme = json!({
+            "name": "theme", "in": "query", "description": "The page that the picture is for.",
+            "schema": { "type": "string", "enum": ["light", "dark"], "default": "light" },
+        });
+        let interactive = json!({
+            "name": "interactive", "in": "query",
+            "description": "With what the script of the plot's page needs to show values, zoom and hide series.",
+            "schema": { "type": "boolean", "default": false },
+        });
+        let get = json!({
+            "operationId": self.unique("plot", name),
+            "tags": ["plots"],
+            "summary": format!("The plot {name}"),
+            "parameters": [theme, interactive],
+            "responses": {
+                "200": { "description": "The picture.", "content": { "image/svg+xml": { "schema": { "type": "string" } } } },
+                "304": { "description": "The picture has not changed." },
+                "400": error("A theme that there is not."),
+            },
+            "security": security,
+        });
+        self.paths.insert(format!("/plots/{}.svg", format::url_part(name)), json!({ "get": get }));
     }
 
     /// The application's own work, for those who may write.

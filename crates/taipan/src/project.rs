@@ -1,6 +1,5 @@
 //! A data application: its files, database, models and plots.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,7 +9,6 @@ use chrono::{SecondsFormat, Utc};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use taipan_io::{RejectFile, expand, table_name};
 use taipan_learn::{Model, Watch};
 use taipan_plot::Theme;
 use taipan_query::{Engine, EngineOptions, Reach, Rows};
@@ -21,12 +19,18 @@ use taipan_store::{Artifact, Count, ErrorKind as StoreErrorKind, Migration, Orig
 
 use crate::config::{self, Config, ModelConfig, PlotConfig};
 use crate::error::{Error, ErrorKind, Result, nearest};
-use crate::import::{Existing, ImportOptions, Imported, Outcome, hex, import_file};
+use crate::import::{Existing, Imported, Outcome, hex, import_file};
 use crate::model::{NamedModel, Predictions, Samples, Training};
 use crate::named_query::NamedQuery;
 use crate::picture::{NamedPlot, draw, plot_model};
 use crate::relation::Relation;
 use crate::rules;
+
+mod database;
+mod inputs;
+
+pub use database::{NewStore, open_database};
+use inputs::{Found, Source};
 
 /// Which application to open, and with what.
 #[derive(Debug, Clone, Default)]
@@ -120,13 +124,6 @@ struct Inner {
     plots: RwLock<IndexMap<String, Arc<NamedPlot>>>,
 }
 
-/// A file to import, and how.
-struct Source {
-    path: PathBuf,
-    table: String,
-    options: ImportOptions,
-}
-
 const MODEL: &str = "model";
 
 impl Project {
@@ -152,11 +149,7 @@ impl Project {
             ))
             .with_hint("data files end in csv, tsv, json, ndjson or jsonl"));
         }
-        let store = if nothing_to_import {
-            NewStore { store: open_database(&url)?, made: None }
-        } else {
-            NewStore::open(&url)?
-        };
+        let store = if nothing_to_import { NewStore::existing(&url)? } else { NewStore::open(&url)? };
         let engine = Engine::new(
             &EngineOptions::default()
                 .threads(options.threads)
@@ -480,72 +473,6 @@ impl Project {
     }
 }
 
-/// Opens a database that must be there already, for reading what it holds.
-///
-/// Errors: [`ErrorKind::Io`] when there is no such file, else those of [`Store::open`].
-pub fn open_database(url: &str) -> Result<Store> {
-    match file_of(url) {
-        Some(path) if !path.exists() => Err(Error::io(path, std::io::ErrorKind::NotFound.into())),
-        _ => Ok(Store::open(url)?),
-    }
-}
-
-/// The file of a SQLite database; none for one in memory or of another kind.
-fn file_of(url: &str) -> Option<&Path> {
-    let path = match url.strip_prefix("sqlite:") {
-        Some(path) => path.strip_prefix("//").unwrap_or(path),
-        None if url.contains("://") => return None,
-        None => url,
-    };
-    (path != ":memory:").then_some(Path::new(path))
-}
-
-/// A database to import into. When it was made for the import and nothing came to be in it, it is taken away again.
-pub struct NewStore {
-    store: Store,
-    made: Option<PathBuf>,
-}
-
-impl NewStore {
-    /// Opens the database, making it when it is not there.
-    ///
-    /// Errors: those of [`Store::open`].
-    pub fn open(url: &str) -> Result<Self> {
-        Self::with(url, Store::open)
-    }
-
-    /// The same, for a program that is alone with it: see [`Store::open_alone`].
-    ///
-    /// Errors: those of [`Store::open`].
-    pub fn open_alone(url: &str) -> Result<Self> {
-        Self::with(url, Store::open_alone)
-    }
-
-    fn with(url: &str, open: impl FnOnce(&str) -> taipan_store::Result<Store>) -> Result<Self> {
-        let made = file_of(url).filter(|path| !path.exists()).map(Path::to_owned);
-        Ok(Self { store: open(url)?, made })
-    }
-
-    /// The database.
-    pub fn get(&self) -> &Store {
-        &self.store
-    }
-}
-
-impl Drop for NewStore {
-    fn drop(&mut self) {
-        if let Some(path) = &self.made
-            && self.store.tables().is_ok_and(|tables| tables.is_empty())
-        {
-            for suffix in ["", "-wal", "-shm", "-journal"] {
-                let mut name = path.clone().into_os_string();
-                name.push(suffix);
-                let _ = std::fs::remove_file(name);
-            }
-        }
-    }
-}
-
 /// In an app file a bare name is always a table of its database.
 fn declared(from: &str) -> Relation {
     match Relation::parse(from) {
@@ -578,119 +505,5 @@ fn within(what: &str, name: &str, error: Error) -> Error {
     match hint {
         Some(hint) => outer.with_hint(hint),
         None => outer,
-    }
-}
-
-/// What the inputs of [`Project::open`] turned out to be.
-struct Found {
-    app_file: Option<PathBuf>,
-    root: Option<PathBuf>,
-    files: Vec<PathBuf>,
-    database: Option<String>,
-}
-
-impl Found {
-    fn new(inputs: &[PathBuf]) -> Result<Self> {
-        let mut found = Self { app_file: None, root: None, files: Vec::new(), database: None };
-        for input in inputs {
-            let extension = input.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-            if input.is_dir() {
-                let app_file = input.join(config::FILE_NAME);
-                found.root.get_or_insert_with(|| input.clone());
-                found.files.extend(data_files(input)?);
-                if app_file.is_file() {
-                    found.app(app_file)?;
-                }
-            } else if extension == "toml" {
-                if !input.is_file() {
-                    return Err(Error::io(input, std::io::ErrorKind::NotFound.into()));
-                }
-                let root = config::folder(input);
-                found.files.extend(data_files(&root)?);
-                found.root.get_or_insert(root);
-                found.app(input.clone())?;
-            } else if matches!(extension, "db" | "sqlite" | "sqlite3") {
-                if !input.is_file() {
-                    return Err(Error::io(input, std::io::ErrorKind::NotFound.into()));
-                }
-                found.database = Some(format!("sqlite:{}", input.display()));
-            } else {
-                found.files.extend(expand(&[input.display().to_string()])?);
-            }
-        }
-        Ok(found)
-    }
-
-    fn app(&mut self, path: PathBuf) -> Result<()> {
-        match self.app_file.replace(path) {
-            None => Ok(()),
-            Some(first) => Err(Error::invalid(format!("two applications at once: {} and another", first.display()))),
-        }
-    }
-
-    fn name(&self) -> String {
-        let folder = self.root.clone().or_else(|| std::env::current_dir().ok());
-        let folder = folder.and_then(|folder| folder.canonicalize().ok());
-        folder
-            .and_then(|folder| folder.file_name().map(|name| name.to_string_lossy().into_owned()))
-            .unwrap_or_else(|| "taipan".to_owned())
-    }
-
-    /// The database: the one given as an input, the app file's, or `taipan.db` beside the data.
-    fn database(&self, config: &Config) -> String {
-        if let Some(database) = &self.database {
-            return database.clone();
-        }
-        let named = config.app.database.as_ref().map_or("sqlite:taipan.db", |database| database.get_ref().as_str());
-        let path = named.strip_prefix("sqlite:").unwrap_or(named);
-        let url = named.contains("://") || path == ":memory:" || Path::new(path).is_absolute();
-        match &self.root {
-            Some(root) if !url => format!("sqlite:{}", root.join(path).display()),
-            _ => named.to_owned(),
-        }
-    }
-
-    /// Every file with its table; those that the app file declares take its options.
-    fn sources(&self, config: &Config) -> Result<Vec<Source>> {
-        let root = self.root.clone().unwrap_or_else(|| PathBuf::from("."));
-        let mut sources: Vec<Source> = Vec::new();
-        let mut declared: Vec<PathBuf> = Vec::new();
-        for (table, source) in &config.sources {
-            let path = root.join(source.file.get_ref());
-            declared.extend(path.canonicalize().ok());
-            let options = ImportOptions::default()
-                .primary_key(source.primary_key.clone())
-                .indexes(source.index.clone())
-                .rejects(Some(RejectFile::beside(&root.join(table)).path().to_owned()))
-                .reading(source.reading()?);
-            sources.push(Source { path, table: table.clone(), options });
-        }
-        for path in &self.files {
-            let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
-            if declared.contains(&whole) {
-                continue;
-            }
-            declared.push(whole);
-            sources.push(Source { path: path.clone(), table: table_name(path), options: ImportOptions::default() });
-        }
-        let mut tables: BTreeMap<String, &Path> = BTreeMap::new();
-        for source in &sources {
-            if let Some(first) = tables.insert(source.table.to_lowercase(), &source.path) {
-                let (first, second) = (first.display(), source.path.display());
-                return Err(Error::invalid(format!("{first} and {second} both make the table '{}'", source.table))
-                    .with_hint("name one of them in the app file: [source.NAME] file = …"));
-            }
-        }
-        sources.sort_by(|a, b| a.table.cmp(&b.table));
-        Ok(sources)
-    }
-}
-
-/// The data files of a folder, none of them an error.
-fn data_files(folder: &Path) -> Result<Vec<PathBuf>> {
-    match expand(&[folder.display().to_string()]) {
-        Ok(files) => Ok(files),
-        Err(error) if matches!(error.kind(), taipan_io::ErrorKind::NoDataFiles) => Ok(Vec::new()),
-        Err(error) => Err(error.into()),
     }
 }

@@ -18,6 +18,7 @@ mod find;
 mod mutated;
 mod namespace;
 mod parser;
+mod scan;
 mod select;
 mod shape;
 mod splitter;

@@ -4,11 +4,11 @@ use serde_json::{Map, Value, json};
 use taipan::NamedModel;
 use taipan_web::format;
 
-use super::{Document, answer, error};
+use super::{Document, Security, answer, error};
 use crate::rest::csv_field;
 
 impl Document {
-    pub(super) fn models(&mut self, models: &[std::sync::Arc<NamedModel>]) {
+    pub(super) fn models(&mut self) {
         let list = json!({
             "operationId": "models",
             "tags": ["models"],
@@ -16,12 +16,9 @@ impl Document {
             "responses": { "200": answer("The models.", &json!({ "type": "array", "items": { "type": "object" } })) },
         });
         self.paths.insert("/models".to_owned(), json!({ "get": list }));
-        for model in models {
-            self.model(model);
-        }
     }
 
-    fn model(&mut self, named: &NamedModel) {
+    pub(super) fn model(&mut self, named: &NamedModel, security: &Security) {
         let path = format!("/models/{}", format::url_part(&named.name));
         let row = self.unique("features", &named.name);
         let prediction = self.unique("prediction", &named.name);
@@ -43,6 +40,7 @@ impl Document {
             "tags": ["models"],
             "summary": format!("The model {}: parameters, coefficients, scores, lineage", named.name),
             "responses": { "200": answer("The model.", &json!({ "type": "object" })) },
+            "security": security,
         });
         self.paths.insert(path.clone(), json!({ "get": describe }));
 
@@ -55,6 +53,7 @@ impl Document {
             "operationId": self.unique("predict", &named.name),
             "tags": ["models"],
             "summary": format!("Predict {} by the model {}", required.join(", "), named.name),
+            "security": security,
             "parameters": [{
                 "name": "proba", "in": "query", "description": "With the probabilities of the classes.",
                 "schema": { "type": "boolean", "default": false },

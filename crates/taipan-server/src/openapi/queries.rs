@@ -4,16 +4,10 @@ use serde_json::{Map, Value, json};
 use taipan::NamedQuery;
 use taipan_web::format;
 
-use super::{Document, error};
+use super::{Document, Security, error};
 
 impl Document {
-    pub(super) fn queries(&mut self, queries: &[NamedQuery]) {
-        for query in queries {
-            self.query(query);
-        }
-    }
-
-    fn query(&mut self, query: &NamedQuery) {
+    pub(super) fn query(&mut self, query: &NamedQuery, security: &Security) {
         let summary = query.title.clone().unwrap_or_else(|| format!("The query {}", query.name));
         let any: Map<String, Value> = query.parameters.iter().map(|name| (name.clone(), json!({}))).collect();
         let body = json!({ "type": "object", "properties": any, "required": query.parameters });
@@ -31,8 +25,7 @@ impl Document {
             "404": error("Other parameters than those of the query."),
             "406": error("No form in which the rows can be sent."),
         });
-        let call =
-            |id: String| json!({ "operationId": id, "tags": ["queries"], "summary": summary, "responses": responses });
+        let call = |id: String| json!({ "operationId": id, "tags": ["queries"], "summary": summary, "responses": responses, "security": security });
         let mut get = call(self.unique("call", &query.name));
         get["parameters"] = json!(parameters);
         let mut post = call(self.unique("post", &query.name));

@@ -180,6 +180,19 @@ async fn what_was_made_of_rows_is_for_those_who_may_read_them() {
         assert_eq!(paths.contains_key("/api/rpc/rich"), all, "{user}");
         assert_eq!(paths["/api/rpc/cheap"]["post"]["summary"], "Houses below a price");
         assert!(paths.contains_key("/models/price/predict"), "{user}");
+        // What nobody needs a login for is told apart.
+        for (path, verb, is_open) in [
+            ("/models/price/predict", "post", true),
+            ("/api/rpc/cheap", "get", true),
+            ("/plots/prices.svg", "get", true),
+            ("/models/income", "get", false),
+            ("/api/rpc/income", "post", false),
+            ("/api/rpc/rich", "post", false),
+            ("/plots/ages.svg", "get", false),
+        ] {
+            let needs = if is_open { json!([]) } else { json!([{ "token": [] }]) };
+            assert!(!paths.contains_key(path) || paths[path][verb]["security"] == needs, "{user} {path}");
+        }
     }
 }
 

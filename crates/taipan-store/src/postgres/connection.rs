@@ -3,43 +3,20 @@
 //! The extended query protocol ("Frontend/Backend Protocol" in PostgreSQL's manual), with statements kept prepared.
 //! Values go as text with their type named, rows come in binary.
 
+mod login;
+mod statement;
+
 use std::collections::HashMap;
 use std::io;
 
-use postgres_protocol::authentication::md5_hash;
-use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
-
-use crate::postgres::address::{Address, Host, Tls};
+use crate::postgres::address::Address;
 use crate::postgres::failure::Failure;
 use crate::postgres::wire::Channel;
-use crate::sql::quoted;
+
+pub(super) use statement::{Param, Row, Statement};
 
 /// The statements a session keeps prepared.
 const STATEMENTS: usize = 256;
-/// Version 3.0.
-const PROTOCOL: u32 = 196_608;
-
-/// A value of a statement: its type and its text.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Param {
-    pub(super) oid: u32,
-    pub(super) text: Option<Vec<u8>>,
-    /// Whether the text is the value's binary form, as for bytes.
-    pub(super) is_binary: bool,
-}
-
-/// A statement to run.
-pub(super) struct Statement<'a> {
-    pub(super) sql: &'a str,
-    pub(super) params: Vec<Param>,
-    /// Whether the rows come as text instead of binary.
-    pub(super) as_text: bool,
-}
-
-/// A row of an answer.
-#[derive(Clone, Copy)]
-pub(super) struct Row<'a>(&'a [u8]);
-
 /// A column of an answer to a statement that nobody prepared for.
 pub(super) struct Described {
     pub(super) name: String,
@@ -72,75 +49,6 @@ pub(super) struct Cancel {
     key: [u8; 8],
 }
 
-impl<'a> Statement<'a> {
-    pub(super) fn new(sql: &'a str) -> Self {
-        Statement { sql, params: Vec::new(), as_text: false }
-    }
-
-    pub(super) fn with(sql: &'a str, params: Vec<Param>) -> Self {
-        Statement { sql, params, as_text: false }
-    }
-}
-
-impl Param {
-    pub(super) const TEXT: u32 = 25;
-
-    pub(super) fn text(text: impl Into<String>) -> Self {
-        Param { oid: Param::TEXT, text: Some(text.into().into_bytes()), is_binary: false }
-    }
-
-    pub(super) fn integer(value: i64) -> Self {
-        Param { oid: 20, text: Some(value.to_string().into_bytes()), is_binary: false }
-    }
-
-    pub(super) fn bytes(bytes: &[u8]) -> Self {
-        Param { oid: 17, text: Some(bytes.to_vec()), is_binary: true }
-    }
-}
-
-impl<'a> Row<'a> {
-    /// The cells in order; none for a null.
-    pub(super) fn cells(self) -> Cells<'a> {
-        Cells(self.0.get(2..).unwrap_or_default())
-    }
-
-    /// A cell as text.
-    pub(super) fn text(self, index: usize) -> Option<String> {
-        let cell = self.cells().nth(index).flatten()?;
-        Some(String::from_utf8_lossy(cell).into_owned())
-    }
-
-    /// A cell as an integer that came in binary, of whatever width.
-    pub(super) fn integer(self, index: usize) -> Option<i64> {
-        match self.cells().nth(index).flatten()? {
-            [byte] => Some(i64::from(*byte)),
-            two if two.len() == 2 => Some(i64::from(i16::from_be_bytes(two.try_into().ok()?))),
-            four if four.len() == 4 => Some(i64::from(i32::from_be_bytes(four.try_into().ok()?))),
-            eight => Some(i64::from_be_bytes(eight.try_into().ok()?)),
-        }
-    }
-}
-
-/// The cells of a row.
-pub(super) struct Cells<'a>(&'a [u8]);
-
-impl<'a> Iterator for Cells<'a> {
-    type Item = Option<&'a [u8]>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let (length, rest) = self.0.split_first_chunk::<4>()?;
-        let length = i32::from_be_bytes(*length);
-        let Ok(length) = usize::try_from(length) else {
-            self.0 = rest;
-            return Some(None);
-        };
-        let (cell, rest) = rest.split_at_checked(length)?;
-        self.0 = rest;
-        Some(Some(cell))
-    }
-}
-
 impl Connection {
     /// Connects, logs in and sets the session up.
     pub(super) fn open(address: &std::sync::Arc<Address>) -> Result<Self, Failure> {
@@ -162,113 +70,6 @@ impl Connection {
         connection.broken = false;
         connection.channel.set_timeout(None)?;
         Ok(connection)
-    }
-
-    fn log_in(&mut self) -> Result<(), Failure> {
-        let address = std::sync::Arc::clone(&self.address);
-        self.channel.put_untagged(|out| {
-            out.extend_from_slice(&PROTOCOL.to_be_bytes());
-            // Numbers so that they read back the same; rows in the order they lie; dates as ISO 8601 writes them.
-            let options = [
-                ("user", &*address.user),
-                ("database", &*address.database),
-                ("application_name", "taipan"),
-                ("client_encoding", "UTF8"),
-                ("DateStyle", "ISO, YMD"),
-                ("TimeZone", "UTC"),
-                ("extra_float_digits", "1"),
-                ("bytea_output", "hex"),
-                ("synchronize_seqscans", "off"),
-            ];
-            for (name, value) in options {
-                put_text(out, name);
-                put_text(out, value);
-            }
-            if let Some(schema) = &address.schema {
-                put_text(out, "search_path");
-                put_text(out, &quoted(schema));
-            }
-            out.push(0);
-        });
-        self.channel.flush()?;
-        let mut scram = None;
-        loop {
-            let message = self.channel.receive()?;
-            match (message.tag, message.body) {
-                (b'R', body) => {
-                    let (kind, rest) = body.split_first_chunk::<4>().ok_or_else(Failure::garbled)?;
-                    let password = || address.password.as_deref().ok_or(Failure::NoPassword);
-                    match u32::from_be_bytes(*kind) {
-                        0 => {}
-                        3 if address.tls == Tls::Disable || address.tls == Tls::Prefer => {
-                            // Whoever listens on the way would have it.
-                            let is_near = matches!(&address.host, Host::Folder(_))
-                                || matches!(&address.host, Host::Name(name) if name == "localhost" || name.starts_with("127."));
-                            if !is_near {
-                                return Err(Failure::Unsafe);
-                            }
-                            let password = password()?.as_bytes().to_vec();
-                            self.answer_password(&password)?;
-                        }
-                        3 => {
-                            let password = password()?.as_bytes().to_vec();
-                            self.answer_password(&password)?;
-                        }
-                        5 => {
-                            let salt: [u8; 4] = rest.try_into().map_err(|_| Failure::garbled())?;
-                            let hash = md5_hash(address.user.as_bytes(), password()?.as_bytes(), salt);
-                            self.answer_password(hash.as_bytes())?;
-                        }
-                        10 => {
-                            if !rest.split(|byte| *byte == 0).any(|name| name == SCRAM_SHA_256.as_bytes()) {
-                                return Err(Failure::garbled());
-                            }
-                            let started = ScramSha256::new(password()?.as_bytes(), ChannelBinding::unsupported());
-                            let first = started.message().to_vec();
-                            scram = Some(started);
-                            self.channel.put(b'p', |out| {
-                                put_text(out, SCRAM_SHA_256);
-                                out.extend_from_slice(&(first.len() as u32).to_be_bytes());
-                                out.extend_from_slice(&first);
-                            });
-                            self.channel.flush()?;
-                        }
-                        11 => {
-                            let scram = scram.as_mut().ok_or_else(Failure::garbled)?;
-                            scram.update(rest)?;
-                            let next = scram.message().to_vec();
-                            self.channel.put(b'p', |out| out.extend_from_slice(&next));
-                            self.channel.flush()?;
-                        }
-                        12 => scram.as_mut().ok_or_else(Failure::garbled)?.finish(rest)?,
-                        other => return Err(Failure::Login(other)),
-                    }
-                }
-                (b'K', body) if body.len() == 8 => {
-                    self.process.copy_from_slice(&body[..4]);
-                    self.secret.copy_from_slice(&body[4..]);
-                }
-                (b'S', body) => {
-                    let mut parts = body.split(|byte| *byte == 0);
-                    if parts.next() == Some(b"server_version") {
-                        let version = parts.next().unwrap_or_default();
-                        let digits = version.iter().take_while(|byte| byte.is_ascii_digit());
-                        self.version = digits.fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
-                    }
-                }
-                (b'E', body) => return Err(Failure::refused(body)),
-                (b'Z', _) => return if self.version >= 13 { Ok(()) } else { Err(Failure::Old(self.version)) },
-                _ => {}
-            }
-        }
-    }
-
-    fn answer_password(&mut self, password: &[u8]) -> io::Result<()> {
-        self.channel.put(b'p', |out| {
-            out.extend_from_slice(password);
-            out.push(0);
-        });
-        self.channel.flush()
     }
 
     /// Whether it can be used again: both sides idle, in no transaction.
