@@ -16,7 +16,7 @@ fn find_primes_in_range(start: usize, end: usize) -> Vec<usize> {
                 *multiple = false;
             }
         }
-        primes.extend((low..end).zip(is_prime).filter_map(|(n, is_prime)| is_prime.then_some(n)));
+        primes.extend(flatnonzero(&is_prime).into_iter().map(|place| low + place));
     }
     primes
 }

@@ -33,7 +33,6 @@ fn main() {
     let taipan = contender == "taipan";
     let mut seconds = Seconds::new();
     let result = match job.as_str() {
-        "primes" => primes(&mut seconds),
         "pool-map" => pool_map(&mut seconds, taipan),
         "tasks" => tasks(&mut seconds, taipan),
         "queue" => queue(&mut seconds, taipan),
@@ -48,38 +47,6 @@ fn timed<R>(seconds: &mut Seconds, part: &'static str, work: impl FnOnce() -> R)
     let result = black_box(work());
     seconds.insert(part, start.elapsed().as_secs_f64());
     result
-}
-
-/// As `examples/primes.rs` does it.
-fn primes(seconds: &mut Seconds) -> Value {
-    let pool = Pool::new(4).unwrap();
-    let found = |n: usize| {
-        let size = n / 4;
-        let ranges: Vec<_> = (0..4).map(|i| (i * size, (i + 1) * size)).collect();
-        pool.starmap(ranges, find_primes_in_range).unwrap().concat().len()
-    };
-    let small = timed(seconds, "to 100,000", || found(100_000));
-    let large = timed(seconds, "to 10,000,000", || found(10_000_000));
-    json!([small, large])
-}
-
-const PIECE: usize = 1 << 16;
-
-fn find_primes_in_range(start: usize, end: usize) -> Vec<usize> {
-    let root = end.isqrt();
-    let small = if root < 2 { Vec::new() } else { find_primes_in_range(2, root + 1) };
-    let mut primes = Vec::new();
-    for low in (start.max(2)..end).step_by(PIECE) {
-        let mut is_prime = vec![true; PIECE.min(end - low)];
-        for &prime in &small {
-            let first = (prime * prime).max(low.next_multiple_of(prime)) - low;
-            for multiple in is_prime.iter_mut().skip(first).step_by(prime) {
-                *multiple = false;
-            }
-        }
-        primes.extend((low..end).zip(is_prime).filter_map(|(n, is_prime)| is_prime.then_some(n)));
-    }
-    primes
 }
 
 fn square(x: u64) -> u64 {

@@ -7,6 +7,26 @@ pub fn arange(end: i64) -> Array1<i64> {
     (0..end).collect()
 }
 
+/// Where a mask is true: the places in order.
+///
+/// ```
+/// use taipan::prelude::*;
+///
+/// assert_eq!(flatnonzero(&[false, true, true, false, true]), [1, 2, 4]);
+/// ```
+pub fn flatnonzero(mask: &[bool]) -> Vec<usize> {
+    let mut places = vec![0; mask.iter().filter(|chosen| **chosen).count()];
+    let mut next = 0;
+    // Written at each element and kept at some: whether one is chosen cannot be foretold, so it is no branch.
+    for (place, chosen) in mask.iter().enumerate() {
+        if let Some(slot) = places.get_mut(next) {
+            *slot = place;
+        }
+        next += usize::from(*chosen);
+    }
+    places
+}
+
 /// Masks: which elements meet a condition, and what to do with those.
 ///
 /// ```
@@ -90,5 +110,17 @@ mod tests {
         array.assign_where(&large, 0.0);
         assert_eq!(array, ndarray::array![[1.0, 0.0], [0.0, 2.0]]);
         assert_eq!(arange(0).len(), 0);
+    }
+
+    #[test]
+    fn places_of_masks() {
+        for length in [0, 1, 2, 63, 64, 1000] {
+            for every in 1..5 {
+                let mask: Vec<bool> = (0..length).map(|i| i % every == every - 1).collect();
+                let expected: Vec<usize> = (0..length).filter(|i| mask[*i]).collect();
+                assert_eq!(flatnonzero(&mask), expected, "{length} {every}");
+            }
+        }
+        assert_eq!(flatnonzero(&[false; 9]), [0; 0]);
     }
 }

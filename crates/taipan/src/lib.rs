@@ -38,7 +38,7 @@ mod rules;
 mod tasks;
 
 pub use arguments::{argument, arguments};
-pub use array::{Masked, arange};
+pub use array::{Masked, arange, flatnonzero};
 pub use error::{Error, ErrorKind, Result};
 pub use filtering::filter_file;
 pub use frame::{DataFrame, Expr, LazyFrame, Row, Series, col, read_csv, read_file};

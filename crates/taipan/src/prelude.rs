@@ -19,7 +19,7 @@ pub use crate::runtime::task::{Semaphore, TaskGroup, as_completed, create_task, 
 pub use crate::store::{DurableJobs, Order, Select, Store};
 pub use crate::{
     DataFrame, Error, ImportOptions, LazyFrame, Masked, PlotOptions, Project, ProjectOptions, Relation, Series,
-    TrainOptions, arange, argument, arguments, col, evaluate, filter_file, import_file, plot, predict, read_csv,
-    read_file, search, train, transform,
+    TrainOptions, arange, argument, arguments, col, evaluate, filter_file, flatnonzero, import_file, plot, predict,
+    read_csv, read_file, search, train, transform,
 };
 pub use ndarray::array;

@@ -6,6 +6,7 @@
 //! | contender | program |
 //! |---|---|
 //! | Taipan and Rust libraries | `crates/taipan-runtime/examples/runtime_bench`, arguments: the job and the contender |
+//! | Taipan's primes | `crates/taipan/examples/primes_bench`, the same |
 //! | Taipan's durable jobs | `crates/taipan-store/examples/jobs_bench`, the same |
 //! | Python | `bench/peers/runtime_JOB.py` |
 //! | C | `bench/peers/runtime_JOB.c` or another `.c` there, compiled by `cc` |
@@ -74,7 +75,7 @@ const JOBS: &[Job] = &[
             },
         ],
         rounds: 5,
-        ours: RUNTIME,
+        ours: ("taipan", "primes_bench"),
     },
     Job {
         name: "pool-map",
