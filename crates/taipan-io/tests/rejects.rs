@@ -170,6 +170,43 @@ fn a_record_of_xml_is_too_long_in_any_block() {
 }
 
 #[test]
+fn a_first_record_longer_than_any_sample_is_a_reject() {
+    let long = "x".repeat(500);
+    let array = format!("[{{\"a\":\"{long}\"}},\n{{\"a\":1}},\n{{\"a\":2}}]");
+    let cases = [
+        ("t.csv", format!("a\n{long}\n1\n2\n"), None, 2),
+        ("t.csv", format!("a\n\"{long}\"\n1\n2\n"), None, 2),
+        ("t.ndjson", format!("{{\"a\":{{\"b\":\"{long}\"}}}}\n{{\"a\":1}}\n{{\"a\":2}}\n"), None, 1),
+        ("t.json", format!("{{\"a\":\"{long}\"}}\n{{\"a\":1}}\n{{\"a\":2}}\n"), None, 1),
+        ("t.json", array, None, 1),
+        ("t.xml", format!("<r>\n<i><a>{long}</a></i><i><a>1</a></i>\n<i><a>2</a></i></r>"), Some("r/i"), 2),
+    ];
+    for (name, content, record, line) in cases {
+        for block in [1, 10, 1 << 20] {
+            for sample in [5, 100] {
+                let mut options = rejecting().max_record(90).block_bytes(block).sample_bytes(sample);
+                if let Some(record) = record {
+                    options = options.record(record).unwrap();
+                }
+                let (good, bad) = shown(name, content.as_bytes(), &options);
+                assert_eq!(good, "1\n2\n", "{name} in blocks of {block}, a sample of {sample}");
+                let [bad] = bad.as_slice() else { panic!("{bad:?}") };
+                assert!(
+                    bad.starts_with(&format!("{line}:")) && bad.contains("a record is longer than 90 bytes"),
+                    "{bad}"
+                );
+            }
+        }
+    }
+    // What may be one object with the records in it is none of them.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.json");
+    fs::write(&path, format!("{{\"k\":{{\"a\":\"{long}\"}},\"l\":{{\"a\":1}}}}")).unwrap();
+    let error = read(&path, &rejecting().max_record(90).sample_bytes(5)).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::TooLong { limit: 90 }), "{error}");
+}
+
+#[test]
 fn a_given_type_is_not_widened() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("t.csv");

@@ -235,8 +235,8 @@ impl Reader {
                         && !self.at_end
                         && self.splitter.behind_bad(data.get(..filled).unwrap_or_default()).is_none()
                     {
-                        self.size = self.size.max(filled).min(kept - filled);
-                        self.fill(&mut data, &mut filled, input)?;
+                        let size = self.size.max(filled).min(kept - filled);
+                        self.add(&mut data, &mut filled, input, size)?;
                     }
                     return Ok(Some(self.bad_block(data, filled, fault.shifted_back(end))));
                 }
@@ -261,8 +261,8 @@ impl Reader {
                 return Ok(None);
             }
             // Doubling keeps the work linear; no further than to see that the record is too long.
-            self.size = self.size.max(filled).min((limit + 1).saturating_sub(filled).max(1));
-            self.fill(&mut data, &mut filled, input)?;
+            let size = self.size.max(filled).min((limit + 1).saturating_sub(filled).max(1));
+            self.add(&mut data, &mut filled, input, size)?;
         }
     }
 
@@ -318,11 +318,16 @@ impl Reader {
         Block { data, end, records, bad: Some(fault), position, lines: false, piece: None, input }
     }
 
-    /// Adds a block's size to the buffer: what was carried over, then bytes of the file.
+    /// Adds a block's size to the buffer.
     fn fill(&mut self, data: &mut Vec<u8>, filled: &mut usize, input: &Input) -> Result<()> {
+        self.add(data, filled, input, self.size)
+    }
+
+    /// Adds so many bytes to the buffer: what was carried over, then bytes of the file.
+    fn add(&mut self, data: &mut Vec<u8>, filled: &mut usize, input: &Input, size: usize) -> Result<()> {
         // One byte more than is left shows the end of the file in the same go.
         let left = input.left(self.position.byte + (*filled + self.carry.len()) as u64);
-        let size = left.map_or(self.size, |left| self.size.min(left.max(FIRST / 16) + 1));
+        let size = left.map_or(size, |left| size.min(left.max(FIRST / 16) + 1));
         let end = *filled + self.carry.len() + size;
         if data.is_empty() {
             // Zeroed by the system, which costs nothing until it is touched.

@@ -82,11 +82,16 @@ impl Input {
                 }
             }
             let inferred = inferred.map_err(|fault| place_in(&source, newline, fault, start, text))?;
-            let Some((layout, data, schema, sampled_rows)) = inferred else {
-                let limit = options.max_record;
+            let limit = options.max_record;
+            let rejects = options.on_error == OnError::Reject;
+            let (layout, data, schema, sampled_rows) = match inferred {
+                Some(found) => found,
                 // Twice as much, to see what comes behind a record that is rejected for its length.
-                let most = if options.on_error == OnError::Reject { limit * 2 } else { limit };
-                if sample.len() >= most {
+                None if sample.len() < limit.saturating_mul(if rejects { 2 } else { 1 }) => {
+                    size = size.saturating_mul(2);
+                    continue;
+                }
+                None => {
                     // Behind the names of columns, which are all there is besides.
                     let begins = match &format {
                         Ok(Format::Csv) => {
@@ -95,11 +100,14 @@ impl Input {
                         }
                         _ => 0,
                     };
-                    let fault = Fault::on_line(begins, ErrorKind::TooLong { limit });
-                    return Err(place_in(&source, newline, fault, start, text));
+                    let Some(found) = without_records(&source, &format, text, begins, options).filter(|_| rejects)
+                    else {
+                        let fault = Fault::on_line(begins, ErrorKind::TooLong { limit });
+                        return Err(place_in(&source, newline, fault, start, text));
+                    };
+                    whole = false;
+                    found
                 }
-                size = size.saturating_mul(2);
-                continue;
             };
             let open = !matches!(layout, Layout::Csv(_));
             let schema = options.given.apply(&schema, open).map_err(of_kind)?;
@@ -155,6 +163,28 @@ fn format(source: &Source, text: &[u8], options: &ReadOptions) -> std::result::R
     }
 }
 
+/// What is known where the first record, which begins there, is longer than a sample may be: the names above it, or that
+/// there are records. The columns come with those behind it.
+fn without_records(
+    source: &Source,
+    format: &std::result::Result<Format, ErrorKind>,
+    text: &[u8],
+    begins: usize,
+    options: &ReadOptions,
+) -> Option<Inferred> {
+    let known = match format {
+        Ok(Format::Csv) if begins > 0 => text.get(..begins)?,
+        Ok(Format::Xml) => {
+            let path = options.record.as_ref()?.elements.as_ref()?;
+            let unseen = xml::unseen(path, xml_rules(source, options));
+            return Some((Layout::Xml(unseen.records), 0, unseen.schema, unseen.rows));
+        }
+        Ok(Format::Json) if names_lines(source) || !json::may_hold_records(text, options.refused().depth()) => b"[]",
+        _ => return None,
+    };
+    infer_sample(source, format.clone(), known, true, options).1.ok().flatten()
+}
+
 /// Whether a name says that each line is a record, which is believed.
 fn names_lines(source: &Source) -> bool {
     let name = source.format_name();
@@ -208,11 +238,7 @@ fn infer_sample(
             (b'\n', inferred.map(|layout| layout.map(|l| (Layout::Json(document), 0, l.schema, l.rows))))
         }
         Ok(Format::Xml) => {
-            // Whoever names the encoding knows it better than the document.
-            let encoding = if options.encoding.is_some() { "" } else { source.foreign_encoding().unwrap_or("UTF-8") };
-            let (depth, record) = (options.max_depth, options.max_record);
-            let any_records = options.any_records;
-            let rules = xml::Rules { depth, record, encoding, any_records, ..xml::Rules::default() };
+            let rules = xml_rules(source, options);
             let path = match &options.record {
                 Some(record) if record.elements.is_none() => {
                     return (b'\n', Err(Fault::on_line(0, record.no_elements())));
@@ -223,4 +249,11 @@ fn infer_sample(
             (b'\n', inferred.map(|layout| layout.map(|l| (Layout::Xml(l.records), 0, l.schema, l.rows))))
         }
     }
+}
+
+fn xml_rules(source: &Source, options: &ReadOptions) -> xml::Rules {
+    // Whoever names the encoding knows it better than the document.
+    let encoding = if options.encoding.is_some() { "" } else { source.foreign_encoding().unwrap_or("UTF-8") };
+    let (depth, record) = (options.max_depth, options.max_record);
+    xml::Rules { depth, record, encoding, any_records: options.any_records, ..xml::Rules::default() }
 }

@@ -37,6 +37,24 @@ pub(crate) fn held(sample: &[u8], whole: bool, limit: u32) -> Option<Pointer> {
     Some(Pointer::of_key(&String::from_utf8_lossy(&key), limit))
 }
 
+/// Whether a document that a sample cuts off in its first record may be an object that holds the records, by key or in an
+/// array, so that this record would not be the whole object.
+pub(crate) fn may_hold_records(sample: &[u8], limit: u32) -> bool {
+    if sample.trim_ascii_start().first() != Some(&b'{') {
+        return false;
+    }
+    let holds = |at: usize| !matches!(sample.get(at), Some(byte) if !matches!(byte, b'{' | b'['));
+    let (mut splitter, mut position) = (Splitter::new(limit).keyed(), 0);
+    loop {
+        match splitter.next(sample, &mut position, false) {
+            Ok(Some(value)) if holds(value.start) => return true,
+            Ok(Some(_)) => {}
+            Ok(None) => return cut_off(sample, position).is_none_or(|(_, value)| holds(value.start)),
+            Err(_) => return true,
+        }
+    }
+}
+
 fn begins_with_object(sample: &[u8], value: &Range<usize>) -> bool {
     let value = sample.get(value.clone()).unwrap_or_default();
     value.strip_prefix(b"[").is_some_and(|items| items.trim_ascii_start().first() == Some(&b'{'))
@@ -99,5 +117,22 @@ mod tests {
         assert_eq!(found(&format!("{begun}]}}")), None);
         assert_eq!(found("{\"items\""), None);
         assert_eq!(found("{\"text\":\"aaaa"), None);
+    }
+
+    #[test]
+    fn first_records_that_may_be_the_whole_document() {
+        let cases = [
+            (r#"{"a": "xxx"#, false),
+            (r#"{"b": 1, "a": "xxx"#, false),
+            (r#"["a", "xxx"#, false),
+            (r#"{"a": {"b": "xxx"#, true),
+            (r#"{"n": 1, "items": [{"b": "xxx"#, true),
+            (r#"{"a": {"b": 1}, "c": "xxx"#, true),
+            (r#"{"xxx"#, true),
+            (r#"{"a":"#, true),
+        ];
+        for (sample, expected) in cases {
+            assert_eq!(may_hold_records(sample.as_bytes(), 9), expected, "{sample}");
+        }
     }
 }

@@ -31,7 +31,7 @@ use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
 
 use self::columns::{Column, Keys};
-pub(crate) use self::held::held;
+pub(crate) use self::held::{held, may_hold_records};
 pub(crate) use self::keyed::is_keyed;
 use self::keyed::{KeyColumn, key_name};
 pub(crate) use self::pointer::{Located, Pointer};

@@ -100,6 +100,12 @@ pub(crate) fn infer(
     Ok(Some(Inferred { records, schema: Arc::new(Schema::new(fields)), rows: found.records.len() as u64 }))
 }
 
+/// What is known of a document by the path of its records alone, whose columns come as they are read.
+pub(crate) fn unseen(path: &RecordPath, rules: Rules) -> Inferred {
+    let records = Records { path: path.clone(), rules };
+    Inferred { records, schema: Arc::new(Schema::empty()), rows: 0 }
+}
+
 /// The path of the records; nothing if more of the document must be seen to say.
 fn find(sample: &[u8], whole: bool, rules: Rules, refused: &Refused) -> Result<Option<RecordPath>, Fault> {
     let (text, stop) = chars::valid(sample);
