@@ -175,6 +175,10 @@ impl Error {
     }
 
     pub(crate) fn of_named(error: io::Error, name: &str) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(own) => return own,
+            Err(error) => error,
+        };
         let own = error.get_ref().and_then(|inner| inner.downcast_ref::<ErrorKind>()).cloned();
         if let Some(kind) = own {
             return Self::new(kind).in_source(name);
@@ -233,8 +237,20 @@ impl From<ErrorKind> for io::Error {
     }
 }
 
+/// How a writer inside this crate says which file it is; [`Error`] takes it out again.
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = error.0.source.as_ref().and_then(|source| source.downcast_ref::<Self>()).map(Self::kind);
+        Self::new(kind.unwrap_or(io::ErrorKind::Other), error)
+    }
+}
+
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(own) => return own,
+            Err(error) => error,
+        };
         Self(Box::new(Inner { kind: ErrorKind::Io, place: None, source: Some(Box::new(error)) }))
     }
 }
@@ -441,6 +457,14 @@ mod tests {
         }
         let denied = io::Error::from_raw_os_error(13);
         assert_eq!(Error::of_io(denied, Path::new("x.csv")).to_string(), "x.csv: permission denied");
+        // A file that is written names itself, through whatever writes to it and wherever that is read from.
+        let full = Error::of_io(io::Error::from_raw_os_error(28), Path::new("x.csv"));
+        let passed = io::Error::from(full);
+        assert_eq!(passed.kind(), io::ErrorKind::StorageFull);
+        let named = Error::of_io(passed, Path::new("y.csv"));
+        assert_eq!(named.to_string(), "x.csv: no space left on device");
+        let through_arrow = Error::from(ArrowError::from(io::Error::from(named)));
+        assert_eq!(through_arrow.to_string(), "x.csv: no space left on device");
     }
 
     #[test]

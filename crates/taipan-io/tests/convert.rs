@@ -229,12 +229,12 @@ fn a_full_disk_leaves_nothing() {
         .map(|(output, extension)| {
             let target = disk.join(format!("out.{extension}"));
             let error = Conversion::new(output).to_file(&input, &target).unwrap_err();
-            (error.to_string(), names(&disk))
+            (target, error.to_string(), names(&disk))
         })
         .collect();
     assert!(Command::new("umount").arg(&disk).status().unwrap().success());
-    for (message, left) in ends {
-        assert!(message.contains("no space left on device"), "{message}");
+    for (target, message, left) in ends {
+        assert_eq!(message, format!("{}: no space left on device", target.display()));
         assert!(left.is_empty(), "{left:?}");
     }
 }

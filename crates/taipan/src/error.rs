@@ -244,6 +244,10 @@ impl<T> From<taipan_runtime::queue::PutError<T>> for Error {
 
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
-        Self::new(ErrorKind::System(error))
+        // A file that is written knows its name.
+        match error.downcast::<taipan_io::Error>() {
+            Ok(named) => named.into(),
+            Err(error) => Self::new(ErrorKind::System(error)),
+        }
     }
 }

@@ -115,7 +115,7 @@ impl Write for AtomicFile {
             self.packer = Some(packer);
             return Ok(bytes.len());
         }
-        let written = self.file.write(bytes)?;
+        let written = self.file.write(bytes).map_err(|error| Error::of_io(error, &self.target))?;
         self.fresh += written;
         if self.fresh >= STRETCH {
             self.fresh = 0;
