@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 
 /// Opens a database that must be there already, for reading what it holds.
 ///
-/// Errors: [`ErrorKind::Io`] when there is no such file, else those of [`Store::open`].
+/// Errors: [`ErrorKind::Io`](crate::ErrorKind::Io) when there is no such file, else those of [`Store::open`].
 pub fn open_database(url: &str) -> Result<Store> {
     match file_of(url) {
         Some(path) if !path.exists() => Err(Error::io(path, std::io::ErrorKind::NotFound.into())),
