@@ -164,16 +164,25 @@ pub(crate) async fn predict(
     .await
 }
 
-/// Whether the probabilities of the classes are asked for.
+/// Whether the probabilities of the classes are asked for; a parameter that there is not is an error, lest it be a typing slip.
 fn proba(query: &str) -> Result<bool> {
-    match query.split('&').find_map(|pair| pair.strip_prefix("proba=")) {
-        None | Some("false") => Ok(false),
-        Some("true") => Ok(true),
-        Some(other) => {
-            let message = format!("proba is true or false, not '{other}'");
-            Err(Error::new(StatusCode::BAD_REQUEST, "invalid_input", message))
-        }
+    let mut wanted = false;
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        wanted = match pair {
+            "proba" | "proba=true" => true,
+            "proba=false" => false,
+            other => {
+                let message = match other.strip_prefix("proba=") {
+                    Some(value) => format!("proba is true or false, not '{value}'"),
+                    None => format!("there is no parameter '{}'", other.split('=').next().unwrap_or(other)),
+                };
+                return Err(
+                    Error::new(StatusCode::BAD_REQUEST, "invalid_input", message).hint("The only one is proba=true")
+                );
+            }
+        };
     }
+    Ok(wanted)
 }
 
 fn answer(predictions: &Predictions, media: Media) -> Result<Response> {
@@ -204,6 +213,23 @@ mod tests {
                 headers.insert(CONTENT_TYPE, kind.parse().expect("a header value"));
             }
             assert_eq!(sent_form(&headers).map_err(|error| error.code()), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn probabilities_are_asked_for_and_a_slip_is_told() {
+        let cases = [
+            ("", Ok(false)),
+            ("proba", Ok(true)),
+            ("proba=true", Ok(true)),
+            ("proba=false", Ok(false)),
+            ("proba=yes", Err("proba is true or false, not 'yes'")),
+            ("probability=true", Err("there is no parameter 'probability'")),
+            ("proba=true&x=1", Err("there is no parameter 'x'")),
+        ];
+        for (query, expected) in cases {
+            let found = proba(query).map_err(|error| error.message().to_owned());
+            assert_eq!(found, expected.map_err(str::to_owned), "{query}");
         }
     }
 
