@@ -19,9 +19,19 @@ const ROOM: usize = 16;
 /// the fault at its place.
 const FAULT: u8 = 0xff;
 
-/// The encoding of that name: `latin1`, `utf-16`, `shift_jis` and all others of the WHATWG's standard.
+/// The encoding of that name: `latin1`, `utf-16`, `shift_jis` and all others of the WHATWG's standard, also as Python
+/// spells them: `latin-1`, `utf_16`, `utf-8-sig`.
 pub(crate) fn named(label: &str) -> Result<&'static Encoding, ErrorKind> {
-    Encoding::for_label(label.as_bytes())
+    let hyphened = label.trim().to_ascii_lowercase().replace('_', "-");
+    let spellings = [
+        label.to_owned(),
+        hyphened.trim_end_matches("-sig").to_owned(),
+        hyphened.replace('-', ""),
+        hyphened.replace('-', "").replace("utf", "utf-"),
+    ];
+    spellings
+        .iter()
+        .find_map(|spelling| Encoding::for_label(spelling.as_bytes()))
         .filter(|encoding| encoding.name() != "replacement")
         .ok_or_else(|| ErrorKind::InvalidOption(format!("unknown text encoding `{label}`")))
 }
@@ -34,7 +44,7 @@ pub(crate) fn asked(label: &str, head: &[u8]) -> Result<&'static Encoding, Error
         [0xef, 0xbb, 0xbf, ..] => UTF_8,
         [0xff, 0xfe, ..] => UTF_16LE,
         [0xfe, 0xff, ..] => UTF_16BE,
-        _ if label.trim().eq_ignore_ascii_case("utf-16") => utf_16(head).unwrap_or(named),
+        _ if named == UTF_16LE && !label.trim().to_ascii_lowercase().ends_with("le") => utf_16(head).unwrap_or(named),
         _ => named,
     })
 }
@@ -294,6 +304,14 @@ mod tests {
             ("latin1", le("a,b\n"), "windows-1252"),
             ("latin1", "\u{feff}é\n".into(), "UTF-8"),
             ("latin1", "é\n".into(), "windows-1252"),
+            ("latin-1", b"\xe9\n".to_vec(), "windows-1252"),
+            ("ISO_8859_15", b"\xa4\n".to_vec(), "ISO-8859-15"),
+            ("utf_16", be("a,b\n"), "UTF-16BE"),
+            ("utf16", le("a,b\n"), "UTF-16LE"),
+            ("utf_16_le", be("東京"), "UTF-16LE"),
+            ("utf-8-sig", "é\n".into(), "UTF-8"),
+            ("shift_jis", Vec::new(), "Shift_JIS"),
+            ("euc_jp", Vec::new(), "EUC-JP"),
         ];
         for (label, head, expected) in cases {
             assert_eq!(asked(label, &head).unwrap().name(), expected, "{label} {head:?}");
