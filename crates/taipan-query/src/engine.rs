@@ -23,6 +23,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::{FileScan, Recipe};
+use crate::joins::in_memory;
 use crate::names::resolve;
 use crate::parameters::{Named, Param, bind};
 use crate::rows::Rows;
@@ -319,7 +320,8 @@ impl Engine {
         }
         let schema = Arc::clone(plan.schema().inner());
         let physical = state.query_planner().create_physical_plan(&plan, &state).await;
-        Ok((physical.map_err(Error::from_datafusion)?, schema, shape.resumable(query.widening), state))
+        let physical = physical.and_then(|plan| in_memory(plan, &state)).map_err(Error::from_datafusion)?;
+        Ok((physical, schema, shape.resumable(query.widening), state))
     }
 
     async fn optimized(&self, query: &Query, state: &SessionState) -> Result<LogicalPlan> {

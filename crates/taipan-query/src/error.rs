@@ -96,7 +96,7 @@ impl Error {
             },
             DataFusionError::SQL(error, _) => Self::syntax(&error.to_string()),
             DataFusionError::SchemaError(error, _) => Self::schema(&error),
-            DataFusionError::ResourcesExhausted(text) => Self::new(ErrorKind::Memory(first_line(&text)))
+            DataFusionError::ResourcesExhausted(text) => Self::new(ErrorKind::Memory(short_of_memory(&text)))
                 .with_hint("give it more with --memory-limit, or ask for fewer rows or groups at once"),
             DataFusionError::Execution(text) => Self::new(ErrorKind::Execution(plain(&text))),
             DataFusionError::IoError(error) => Self::new(ErrorKind::Execution(error.to_string())),
@@ -274,4 +274,15 @@ fn plain(text: &str) -> String {
 
 fn first_line(text: &str) -> String {
     text.lines().next().unwrap_or_default().trim_end().to_owned()
+}
+
+/// What takes the most memory, by the engine's own words for its steps, which stand in a list with the largest first.
+fn short_of_memory(text: &str) -> String {
+    let largest = text.lines().nth(1).or_else(|| text.lines().next()).unwrap_or_default();
+    if largest.contains("disk space") {
+        return "the query needs more temporary files than there is room for".to_owned();
+    }
+    let steps = [("Join", "joining"), ("Aggregate", "grouping"), ("Group", "grouping"), ("Sort", "sorting")];
+    let step = steps.into_iter().find(|(word, _)| largest.contains(word)).map_or("the query", |(_, step)| step);
+    format!("{step} needs more memory than there is for it")
 }

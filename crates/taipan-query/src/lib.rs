@@ -23,6 +23,7 @@
 mod engine;
 mod error;
 mod files;
+mod joins;
 mod names;
 mod parameters;
 mod predicate;

@@ -281,3 +281,53 @@ fn columns_of_a_file_come_without_a_plan() {
     let error = reach.file(&path.display().to_string(), None, false).err().unwrap();
     assert!(matches!(error.kind(), ErrorKind::OutOfReach(_)), "{error}");
 }
+
+/// A side of a join that does not fit in memory is an error, never a wrong answer; what it is made of may use the disk.
+#[test]
+fn a_join_gives_all_rows_or_says_that_it_lacks_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (a, b) = (path("a.csv"), path("b.csv"));
+    let wide: String = (0..20_000).map(|n| format!("{},{n:0100}\n", n * 7919 % 100_003)).collect();
+    let narrow: String = (0..40).map(|n| format!("{}\n", n * 2_499)).collect();
+    std::fs::write(&a, format!("x,t\n{wide}")).unwrap();
+    std::fs::write(&b, format!("y\n{narrow}")).unwrap();
+    let near = "a.x < b.y AND a.x > b.y - 3";
+    let queries = [
+        format!("SELECT x, y, length(t) FROM '{a}' a LEFT JOIN '{b}' b ON {near}"),
+        format!("SELECT x, length(t) FROM '{a}' a WHERE NOT EXISTS (SELECT 1 FROM '{b}' b WHERE {near})"),
+        format!(
+            "SELECT x, y, length(t) FROM (SELECT a.t, a.x + c.y AS x FROM '{a}' a, '{b}' c WHERE c.y = 0) a JOIN '{b}' b ON {near}"
+        ),
+    ];
+    let threads = std::num::NonZeroUsize::new(4);
+    let engine = |bytes| Engine::new(&EngineOptions::default().threads(threads).memory_limit(Some(bytes))).unwrap();
+    for sql in &queries {
+        let sorted = |batches: &[RecordBatch]| {
+            let mut lines = lines(batches);
+            lines.sort();
+            lines
+        };
+        let mut whole = rows(&engine(1 << 30), sql);
+        whole.sort();
+        let mut lacking = 0;
+        for megabytes in [1, 2, 3, 4] {
+            match engine(megabytes << 20).sql(sql).and_then(Iterator::collect::<Result<Vec<_>, _>>) {
+                Ok(batches) => {
+                    let found = sorted(&batches);
+                    assert_eq!(found.len(), whole.len(), "{megabytes} MiB: {sql}");
+                    assert!(found == whole, "{megabytes} MiB: {sql}");
+                }
+                Err(error) => {
+                    assert!(matches!(error.kind(), ErrorKind::Memory(_)), "{error:?}");
+                    assert_eq!(error.to_string(), "joining needs more memory than there is for it");
+                    lacking += 1;
+                }
+            }
+        }
+        assert!(lacking > 0, "{sql}");
+    }
+    let sorted =
+        format!("SELECT max(l.t) FROM (SELECT * FROM '{a}' ORDER BY t LIMIT 19990) l LEFT JOIN '{b}' b ON b.y < 0");
+    assert_eq!(rows(&engine(64 << 20), &sorted), [format!("{:0100}", 19_989)]);
+}
