@@ -49,6 +49,8 @@ pub enum ErrorKind {
     Execution(String),
     /// The engine could not be started.
     Start(String),
+    /// The rows were ended before all were there ([`Rows::until`](crate::Rows::until)).
+    Stopped,
 }
 
 impl Error {
@@ -99,7 +101,7 @@ impl Error {
             DataFusionError::ResourcesExhausted(text) => Self::new(ErrorKind::Memory(short_of_memory(&text)))
                 .with_hint("give it more with --memory-limit, or ask for fewer rows or groups at once"),
             DataFusionError::Execution(text) => Self::new(ErrorKind::Execution(plain(&text))),
-            DataFusionError::IoError(error) => Self::new(ErrorKind::Execution(error.to_string())),
+            DataFusionError::IoError(error) => Self::from(taipan_io::Error::from(error)),
             other => Self::plan(&other.strip_backtrace()),
         }
     }
@@ -220,6 +222,7 @@ impl fmt::Display for Error {
             | ErrorKind::Memory(text)
             | ErrorKind::Execution(text)
             | ErrorKind::Start(text) => f.write_str(text),
+            ErrorKind::Stopped => f.write_str("the query was stopped"),
             ErrorKind::Input(error) => error.fmt(f),
             ErrorKind::Store(error) => error.fmt(f),
         }

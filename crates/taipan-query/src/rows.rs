@@ -1,11 +1,14 @@
 //! The rows of a running query.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::common::spawn_buffered;
 use futures::StreamExt;
+use futures::future::{Either, select};
 
 use crate::engine::{Engine, Query, Started};
 use crate::error::{Error, ErrorKind, Result};
@@ -27,7 +30,11 @@ pub struct Rows {
     given: usize,
     skip: usize,
     settled: bool,
+    stop: Option<Stop>,
 }
+
+/// Done when the rows are to end.
+type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What the rows come from, and come from again with wider types.
 enum Source {
@@ -55,7 +62,7 @@ impl Rows {
 
     fn of(source: Source, schema: &SchemaRef, stream: Stream, resumable: bool) -> Self {
         let schema = unique(schema);
-        Self { source, schema, stream: Some(stream), resumable, given: 0, skip: 0, settled: false }
+        Self { source, schema, stream: Some(stream), resumable, given: 0, skip: 0, settled: false, stop: None }
     }
 
     /// Names and types of the columns.
@@ -63,14 +70,45 @@ impl Rows {
         &self.schema
     }
 
+    /// The same rows, but once `stop` is done they end with [`ErrorKind::Stopped`], and nothing goes on being computed for
+    /// them. Of a file without a plan each batch is waited for first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Start`].
+    pub fn until(mut self, stop: impl Future<Output = ()> + Send + 'static) -> Result<Self> {
+        self.stop = Some(Box::pin(stop));
+        self.stream = self.stream.take().map(|stream| self.apart(stream)).transpose()?;
+        Ok(self)
+    }
+
+    /// A stream that is computed by the engine's threads beside whoever waits for it, so that the waiting can end first.
+    fn apart(&self, stream: Stream) -> Result<Stream> {
+        match (stream, &self.source) {
+            (Stream::Query(stream), Source::Query(engine, _)) => {
+                Ok(Stream::Query(engine.block_on(async { spawn_buffered(stream, 1) })?))
+            }
+            (stream, _) => Ok(stream),
+        }
+    }
+
     /// What comes next from the stream, if there is one.
     fn pull(&mut self) -> Option<Result<RecordBatch>> {
         match (self.stream.as_mut()?, &self.source) {
             (Stream::File(batches), _) => batches.next(),
-            (Stream::Query(stream), Source::Query(engine, _)) => match engine.block_on(stream.next()) {
-                Ok(next) => next.map(|next| next.map_err(Error::from_datafusion)),
-                Err(error) => Some(Err(error)),
-            },
+            (Stream::Query(stream), Source::Query(engine, _)) => {
+                let next = match &mut self.stop {
+                    None => engine.block_on(stream.next()),
+                    Some(stop) => match engine.block_on(select(stop, stream.next())) {
+                        Ok(Either::Left(_)) => return Some(Err(Error::new(ErrorKind::Stopped))),
+                        Ok(Either::Right((next, _))) => Ok(next),
+                        Err(error) => Err(error),
+                    },
+                };
+                match next {
+                    Ok(next) => next.map(|next| next.map_err(Error::from_datafusion)),
+                    Err(error) => Some(Err(error)),
+                }
+            }
             (Stream::Query(_), Source::File(_)) => None,
         }
     }
@@ -110,7 +148,8 @@ impl Rows {
         let (schema, stream) = match &self.source {
             Source::Query(engine, query) => {
                 let started = engine.start_settled(query)?;
-                (started.schema, Stream::Query(started.stream))
+                let stream = Stream::Query(started.stream);
+                (started.schema, if self.stop.is_some() { self.apart(stream)? } else { stream })
             }
             Source::File(file) => {
                 file.settle()?;

@@ -331,3 +331,28 @@ fn a_join_gives_all_rows_or_says_that_it_lacks_memory() {
         format!("SELECT max(l.t) FROM (SELECT * FROM '{a}' ORDER BY t LIMIT 19990) l LEFT JOIN '{b}' b ON b.y < 0");
     assert_eq!(rows(&engine(64 << 20), &sorted), [format!("{:0100}", 19_989)]);
 }
+
+#[test]
+fn rows_end_when_nobody_waits_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    std::fs::write(&path, (0..100).map(|n| format!("{n}\n")).collect::<String>()).unwrap();
+    let from = (0..20).map(|n| format!("'{}' t{n}", path.display())).collect::<Vec<_>>().join(", ");
+    let endless = engine().sql(&format!("SELECT count(*) FROM {from}")).unwrap();
+    let (stop, stopped) = futures::channel::oneshot::channel::<()>();
+    let mut rows = endless
+        .until(async {
+            let _ = stopped.await;
+        })
+        .unwrap();
+    let waiting = std::thread::spawn(move || {
+        let error = rows.next().unwrap().unwrap_err();
+        (error.to_string(), rows.next().is_none())
+    });
+    drop(stop);
+    assert_eq!(waiting.join().unwrap(), ("the query was stopped".to_owned(), true));
+
+    let short = engine().sql(&format!("SELECT count(*) FROM '{}'", path.display())).unwrap();
+    let short = short.until(std::future::pending()).unwrap();
+    assert_eq!(lines(&short.map(Result::unwrap).collect::<Vec<_>>()), ["100"]);
+}

@@ -3,11 +3,14 @@
 //! Parameters come as the members of a JSON object by POST, or in the URL by GET. A query tells of the tables that it
 //! reads, so it is for those who may read all of them, whole.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 use taipan::NamedQuery;
 use taipan::query::{ErrorKind as QueryErrorKind, Param};
 use taipan_web::axum::http::{Extensions, Method};
 use taipan_web::{Bytes, HeaderMap, Path, RawQuery, Response, State as Shared, StatusCode};
+use tokio::sync::oneshot;
 
 use crate::State;
 use crate::access::Verb;
@@ -50,12 +53,18 @@ pub(crate) async fn call(
     let media = Media::negotiate(&headers)?;
     let given = if method == Method::POST { of_body(&body)? } else { of_url(&text)? };
     let values = matched(&named, given)?;
+    let timeout = named.timeout;
+    // Dropped with this call, so that nothing is computed for a client that has gone.
+    let (_waiting, gone) = oneshot::channel::<()>();
+    let stop = tokio::time::timeout(timeout, gone);
     crate::work::blocking(move || {
-        let rows = state.project.run_query(&named, &values).map_err(misfit)?;
+        let failed = |error| failed(error, timeout);
+        let rows = state.project.run_query(&named, &values).map_err(failed)?;
+        let rows = rows.until(async { drop(stop.await) }).map_err(|error| failed(error.into()))?;
         let schema = rows.schema().clone();
         let (mut batches, mut bytes) = (Vec::new(), 0);
         for batch in rows {
-            let batch = batch.map_err(|error| misfit(error.into()))?;
+            let batch = batch.map_err(|error| failed(error.into()))?;
             bytes += batch.get_array_memory_size();
             if bytes > BYTES {
                 return Err(Error::new(StatusCode::BAD_REQUEST, "54000", "The answer is larger than 64 MiB")
@@ -68,14 +77,22 @@ pub(crate) async fn call(
     .await
 }
 
-/// A value that does not fit its parameter is the asker's fault.
-fn misfit(error: taipan::Error) -> Error {
-    match error.kind() {
-        taipan::ErrorKind::Query(query) if matches!(query.kind(), QueryErrorKind::Invalid(_)) => {
-            Error::new(StatusCode::BAD_REQUEST, "22P02", query.to_string())
+/// What a failure means to whoever asked: a value may not fit, or be one that cannot be computed with.
+fn failed(error: taipan::Error, timeout: Duration) -> Error {
+    let taipan::ErrorKind::Query(query) = error.kind() else { return error.into() };
+    let (status, code) = match query.kind() {
+        QueryErrorKind::Invalid(_) => (StatusCode::BAD_REQUEST, "22P02"),
+        QueryErrorKind::Execution(text) if text.contains("division by zero") => (StatusCode::BAD_REQUEST, "22012"),
+        QueryErrorKind::Execution(_) => (StatusCode::BAD_REQUEST, "22000"),
+        QueryErrorKind::Memory(_) => (StatusCode::SERVICE_UNAVAILABLE, "53200"),
+        QueryErrorKind::Stopped => {
+            let message = format!("The query was stopped after {} s", timeout.as_secs());
+            return Error::new(StatusCode::INTERNAL_SERVER_ERROR, "57014", message)
+                .hint("Give it values for which it has less to do, or a longer timeout in the app file.");
         }
-        _ => error.into(),
-    }
+        _ => return error.into(),
+    };
+    Error::new(status, code, query.to_string())
 }
 
 /// The members of an object; none where nothing was sent.

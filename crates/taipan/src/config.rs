@@ -4,6 +4,7 @@
 //! without the data, and reports the first fault with its line and column.
 
 use std::fs;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -133,6 +134,8 @@ pub struct QueryConfig {
     pub title: Option<String>,
     /// A `SELECT` over the tables of the database, whose parameters are named `$name`.
     pub sql: Spanned<String>,
+    /// The seconds that an answer may take; 30 unless given.
+    pub timeout: Option<NonZeroU32>,
 }
 
 /// `[plot.NAME]`: what to draw.

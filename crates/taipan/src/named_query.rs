@@ -1,10 +1,15 @@
 //! The queries that an app file declares for others to ask: `[query.NAME]`.
 
+use std::time::Duration;
+
 use taipan_query::{Engine, Param, Rows};
 
 use crate::config::QueryConfig;
 use crate::error::{Result, nearest};
 use crate::project::Project;
+
+/// How long an answer may take where the app file does not say.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A query of the application with its parameters.
 #[derive(Debug, Clone)]
@@ -17,6 +22,8 @@ pub struct NamedQuery {
     pub parameters: Vec<String>,
     /// The tables of the database that it reads.
     pub reads: Vec<String>,
+    /// How long an answer may take.
+    pub timeout: Duration,
     sql: String,
 }
 
@@ -28,6 +35,7 @@ impl NamedQuery {
             title: config.title.clone(),
             parameters: engine.parameters(&sql)?,
             reads: engine.tables(&sql)?,
+            timeout: config.timeout.map_or(TIMEOUT, |seconds| Duration::from_secs(seconds.get().into())),
             sql,
         })
     }

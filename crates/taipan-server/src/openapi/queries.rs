@@ -21,9 +21,11 @@ impl Document {
                     "text/csv": { "schema": { "type": "string" } },
                 },
             },
-            "400": error("A value that does not fit its parameter."),
+            "400": error("A value that does not fit its parameter, or cannot be computed with."),
             "404": error("Other parameters than those of the query."),
             "406": error("No form in which the rows can be sent."),
+            "500": error("It took longer than it may."),
+            "503": error("It needs more memory than there is for it."),
         });
         let call = |id: String| json!({ "operationId": id, "tags": ["queries"], "summary": summary, "responses": responses, "security": security });
         let mut get = call(self.unique("call", &query.name));

@@ -59,6 +59,15 @@ sql = "SELECT area, kind FROM houses WHERE price < $most ORDER BY area"
 [query.sold]
 sql = "SELECT area FROM houses WHERE sold >= $since AND (kind = $kind OR $kind IS NULL) ORDER BY area"
 
+[query.shares]
+sql = "SELECT area / $by AS share FROM houses ORDER BY area"
+
+[query.endless]
+timeout = 1
+sql = """SELECT count(*) FROM houses a, houses b, houses c, houses d, houses e, houses f, houses g, houses h, houses i, houses j,
+    houses k, houses l, houses m, houses n, houses o, houses p, houses q, houses r, houses s, houses t, houses u, houses v,
+    houses w, houses x, houses y, houses z WHERE a.area + z.area > $least"""
+
 [query.rich]
 sql = "SELECT * FROM people WHERE income >= $least"
 
@@ -267,6 +276,8 @@ async fn named_queries_are_called_with_their_parameters() {
         (&get, "/api/rpc/price", Value::Null, 405, "PGRST117"),
         (&post, "/api/rpc/sold", json!({ "since": "soon", "kind": null }), 400, "22P02"),
         (&get, "/api/rpc/cheap?most=much", Value::Null, 400, "22P02"),
+        (&get, "/api/rpc/shares?by=0", Value::Null, 400, "22012"),
+        (&post, "/api/rpc/endless", json!({ "least": 0 }), 500, "57014"),
     ] {
         let answer = site.send("", method.clone(), path, &body).await.assert_status(status).json();
         assert_eq!(answer["code"], code, "{path} {body}: {answer}");
@@ -303,6 +314,7 @@ fn a_wrong_query_is_told_at_the_start() {
     for (query, expected) in [
         ("[query.x]\nsql = 'SELEC 1'\n", "query 'x': "),
         ("[query.income]\nsql = 'SELECT 1'\n", "there is a model 'income' too"),
+        ("[query.x]\nsql = 'SELECT 1'\ntimeout = 0\n", "expected a nonzero u32"),
     ] {
         let folder = TempDir::new().expect("a folder");
         std::fs::write(folder.path().join("taipan.toml"), format!("{APP}{query}")).expect("a file");
