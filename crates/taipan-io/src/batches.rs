@@ -102,22 +102,32 @@ impl Batches {
     /// [`ErrorKind::TooManyRejects`]; [`ErrorKind::InvalidOption`] if the batches are not those of
     /// [`Input::batches_to_refuse`](crate::Input::batches_to_refuse), or have no such row.
     pub fn reject(&mut self, row: usize, reason: impl Into<String>) -> Result<()> {
+        let reject = self.reject_of(row, reason.into())?;
+        self.keep(vec![reject])
+    }
+
+    /// What is wrong with a row of the batch that came last, with its place where that is known.
+    pub(crate) fn fault(&mut self, row: usize, kind: ErrorKind) -> Error {
+        match self.reject_of(row, String::new()) {
+            Ok(reject) => Error::new(kind).at(reject.place()),
+            Err(_) => Error::new(kind).in_source(self.parsed.blocks().input().name()),
+        }
+    }
+
+    fn reject_of(&mut self, row: usize, reason: String) -> Result<Reject> {
         let input = self.parsed.blocks().input();
         let reject = match (&mut self.records, &self.last) {
             (Some(_), Some((first, batch))) if matches!(input.layout(), Layout::Columnar(_)) => {
                 let before = self.rows_before + *first as u64;
-                (row < batch.num_rows()).then(|| records::of_columns(batch, row, before, reason.into(), input))
+                (row < batch.num_rows()).then(|| records::of_columns(batch, row, before, reason, input))
             }
-            (Some(records), Some((first, batch))) if row < batch.num_rows() => {
-                records.reject(first + row, reason.into(), input)
-            }
+            (Some(records), Some((first, batch))) if row < batch.num_rows() => records.reject(first + row, reason),
             _ => None,
         };
-        let Some(reject) = reject else {
+        reject.ok_or_else(|| {
             let message = format!("row {row} of the last batch cannot be rejected");
-            return Err(Error::new(ErrorKind::InvalidOption(message)).in_source(input.name()));
-        };
-        self.keep(vec![reject])
+            Error::new(ErrorKind::InvalidOption(message)).in_source(input.name())
+        })
     }
 
     /// Keeps the rejects of a block, as long as there are not too many.

@@ -21,6 +21,8 @@ pub(crate) struct Records {
     /// The records that became no rows.
     pub(crate) bad: Vec<Range<usize>>,
     pub(crate) position: Position,
+    /// The file that it is of.
+    pub(crate) input: Option<Input>,
     /// Where the records of the rows are, once somebody asked.
     rows: Option<Vec<Range<usize>>>,
     /// A place in the data that was counted up to, and what it is in the file.
@@ -33,7 +35,8 @@ impl Records {
     }
 
     /// The reject that a row becomes.
-    pub(crate) fn reject(&mut self, row: usize, reason: String, input: &Input) -> Option<Reject> {
+    pub(crate) fn reject(&mut self, row: usize, reason: String) -> Option<Reject> {
+        let input = &self.input.clone()?;
         let rows = match self.rows.take() {
             Some(rows) => rows,
             None => self.find(input),

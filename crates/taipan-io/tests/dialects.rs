@@ -6,7 +6,7 @@ use std::io::Cursor;
 
 use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
-use taipan_io::{BatchWriter, Input, Output, Ragged, ReadOptions, Result};
+use taipan_io::{BatchWriter, Input, OnError, Output, Ragged, ReadOptions, Result};
 
 fn read(content: &[u8], options: &ReadOptions) -> Result<RecordBatch> {
     let input = Input::from_reader("t.csv", Cursor::new(content.to_vec()), options)?.settled(None)?;
@@ -175,8 +175,9 @@ fn every_deviation_alone_and_with_all_others() {
 
 /// What is found in small files of one oddity each.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn oddities() {
-    let cases: [(&str, &str, &str); 25] = [
+    let cases = [
         // Rows that begin as notes do, of the table's own width.
         (
             "tag,n\n# one,1\n# two,2\nred,3\n",
@@ -185,6 +186,38 @@ fn oddities() {
         ),
         ("# id,n\n1,2\n3,4\n", "# id:Int64 n:Int64", "{\"# id\":1,\"n\":2}\n{\"# id\":3,\"n\":4}\n"),
         ("# id,n\na,x\n", "# id:Utf8 n:Utf8", "{\"# id\":\"a\",\"n\":\"x\"}\n"),
+        // Where values begin so, what is no note is no comment.
+        ("a,b\n#x,1\n# no row\n2,2\n", "a:Utf8 b:Int64", "{\"a\":\"#x\",\"b\":1}\n{\"a\":\"2\",\"b\":2}\n"),
+        // Decimal commas are no delimiters; a list of codes is one column.
+        (
+            "Anna;1,5\nBob;-2,75\n",
+            "column_1:Utf8 column_2:Utf8",
+            "{\"column_1\":\"Anna\",\"column_2\":\"1,5\"}\n{\"column_1\":\"Bob\",\"column_2\":\"-2,75\"}\n",
+        ),
+        (
+            "1,50\tx\n3,5\ty\n",
+            "column_1:Utf8 column_2:Utf8",
+            "{\"column_1\":\"1,50\",\"column_2\":\"x\"}\n{\"column_1\":\"3,5\",\"column_2\":\"y\"}\n",
+        ),
+        (
+            "1,2,3;4\n5,6,7;8\n",
+            "column_1:Int64 column_2:Int64 column_3:Utf8",
+            "{\"column_1\":1,\"column_2\":2,\"column_3\":\"3;4\"}\n{\"column_1\":5,\"column_2\":6,\"column_3\":\"7;8\"}\n",
+        ),
+        ("a\nx;y\nz;w\n", "a:Utf8", "{\"a\":\"x;y\"}\n{\"a\":\"z;w\"}\n"),
+        // A quote that is all of a field, escaped.
+        ("a,b\n\"\\\"\",2\n", "a:Utf8 b:Int64", "{\"a\":\"\\\"\",\"b\":2}\n"),
+        // A title as spreadsheets write it: as wide as the table.
+        (
+            "Report 2024;;;\n;;;\nid;name;qty;price\n1;a;2;3\n2;b;3;4\n",
+            "id:Int64 name:Utf8 qty:Int64 price:Int64",
+            "{\"id\":1,\"name\":\"a\",\"qty\":2,\"price\":3}\n{\"id\":2,\"name\":\"b\",\"qty\":3,\"price\":4}\n",
+        ),
+        (
+            "name,,\nAnn,x,5\nBob,y,6\n",
+            "column_1:Utf8 column_2:Utf8 column_3:Int64",
+            "{\"column_1\":\"name\",\"column_2\":null,\"column_3\":null}\n{\"column_1\":\"Ann\",\"column_2\":\"x\",\"column_3\":5}\n{\"column_1\":\"Bob\",\"column_2\":\"y\",\"column_3\":6}\n",
+        ),
         // Among comments, too.
         (
             "# comment\ncolor,n\nred,1\n#ff0000,2\n# more\n",
@@ -321,4 +354,42 @@ fn what_is_said_stands() {
     assert_eq!(message(plain().quote(b',')), format!("`,` cannot be a quote: {instead}"));
     let instead = "expected an ASCII character but no quote, delimiter or newline";
     assert_eq!(message(plain().comment(Some(b'"'))), format!("`\\\"` cannot be a comment: {instead}"));
+}
+
+/// A bad row among the first ones leaves the delimiter and the names what they are, and is told or set aside.
+#[test]
+fn bad_rows_do_not_hide_the_dialect() {
+    for delimiter in [';', '\t', '|', ','] {
+        for bad in ["2", "2;b", "2;b;1;9;8", "2;\"two\nlines; 2\""] {
+            for (place, rows) in [(1, 3), (2, 30), (10, 30), (40, 200)] {
+                for title in ["", "A report\nof many lines\n"] {
+                    if !title.is_empty() && rows < 30 {
+                        continue;
+                    }
+                    let mut lines = vec!["id;name;qty".to_owned()];
+                    lines.extend((0..rows).map(|n| format!("{n};\"n {n}\";{}", n % 5)));
+                    lines.insert(place, bad.to_owned());
+                    let text = lines.join("\n").replace(';', &delimiter.to_string());
+                    let text = format!("{title}{text}\n");
+                    let error = read(text.as_bytes(), &ReadOptions::default()).unwrap_err().to_string();
+                    let line = title.lines().count() + place + 1;
+                    assert!(error.starts_with(&format!("t.csv:{line}")), "{error}\n{text}");
+                    let options = ReadOptions::default().on_error(OnError::Reject);
+                    let table = read(text.as_bytes(), &options).unwrap();
+                    assert_eq!((table.num_rows(), table.num_columns()), (rows, 3), "{text}");
+                    assert_eq!(table.schema().field(2).name(), "qty");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn titles_may_be_longer_than_the_table() {
+    for (above, rows) in [(5, 4), (10, 8), (25, 1000), (40, 5)] {
+        let title = (0..above).fold(String::new(), |text, n| text + &format!("line {n} of a title\n"));
+        let table = (0..rows).fold(String::new(), |text, n| text + &format!("{n},{}\n", n * 2));
+        let read = read(format!("{title}a,b\n{table}").as_bytes(), &ReadOptions::default()).unwrap();
+        assert_eq!((read.num_rows(), read.schema().field(0).name().as_str()), (rows, "a"), "{above} {rows}");
+    }
 }

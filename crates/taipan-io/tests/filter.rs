@@ -191,6 +191,50 @@ fn bad_records_are_set_aside() {
     }
 }
 
+/// What a condition cannot judge is set aside whatever the rows are written as, or told with its line.
+#[test]
+fn what_cannot_be_judged_is_a_reject_in_every_format() {
+    let csv: String =
+        (0..300).fold("a,b\n".to_owned(), |text, n| text + &if n == 7 { "x,7\n".into() } else { format!("{n},{n}\n") });
+    let cases = [
+        (
+            "t.ndjson",
+            "{\"a\":1}\n{\"a\":\"x\"}\n{\"a\":2}\n{\"a\":3,}\n{\"a\":0}\n",
+            "2:{\"a\":\"x\"}|4:{\"a\":3,}",
+            2,
+            "t.ndjson:4",
+        ),
+        ("t.json", "[{\"a\":1},\n{\"a\":\"x\"},{\"a\":2}]", "2:{\"a\":\"x\"}", 2, "t.json:2"),
+        ("t.csv", &csv, "9:x,7", 298, "t.csv:9"),
+        ("t.xml", "<r><i><a>1</a></i>\n<i><a>x</a></i>\n<i><a>2</a></i></r>", "2:<i><a>x</a></i>", 2, "t.xml:2"),
+    ];
+    for (name, content, rejected, kept, place) in cases {
+        let file = file(name, content);
+        for output in [Output::Csv, Output::Json, Output::NdJson, Output::Parquet, Output::Arrow] {
+            for block in [16, 1 << 20] {
+                let options = ReadOptions::default().block_bytes(block);
+                let input = || Input::open(&file.path, &options.clone().on_error(OnError::Reject)).unwrap();
+                let mut rejects = Vec::new();
+                let condition = Condition::parse("a > 0").unwrap();
+                let filter = Filter::new(input(), &condition).unwrap().output(output);
+                let done = filter.run(&mut Vec::new(), |bad| {
+                    rejects.extend(bad.iter().map(|reject| format!("{}:{}", reject.line, reject.raw)));
+                    Ok(())
+                });
+                let done = done.unwrap();
+                assert_eq!((rejects.join("|").as_str(), done.kept), (rejected, kept), "{name} {output:?} {block}");
+                assert_eq!(done.rejected, rejects.len() as u64);
+                let input = Input::open(&file.path, &options);
+                let error = input.and_then(|input| {
+                    Filter::new(input, &condition).unwrap().output(output).run(&mut Vec::new(), |_| Ok(()))
+                });
+                let error = error.unwrap_err().to_string();
+                assert!(error.contains(place), "{error}");
+            }
+        }
+    }
+}
+
 fn value() -> impl Strategy<Value = serde_json::Value> {
     let leaf = prop_oneof![
         Just(serde_json::Value::Null),

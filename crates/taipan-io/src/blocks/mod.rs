@@ -271,6 +271,7 @@ impl Blocks {
             .map_err(|fault| place(input, fault, block.position, bytes));
         let mut records = Records::new(block.data, block.end, block.records.records, block.position);
         records.bad = no_rows;
+        records.input = Some(block.input);
         (done, records)
     }
 

@@ -31,6 +31,8 @@ pub(crate) struct Fitting {
     pub(crate) width: usize,
     /// Those that go on as a note does, with a blank or another mark, are comments for all that.
     pub(crate) notes: bool,
+    /// Values begin so too: only what goes on as a note does is a comment, and any other line a row.
+    pub(crate) values: bool,
 }
 
 /// What ends a row.
@@ -82,7 +84,8 @@ impl Dialect {
             && self.fitting.is_none_or(|fitting| {
                 let end = self.line_end(bytes, start).unwrap_or(bytes.len());
                 let line = bytes.get(start..end).unwrap_or_default();
-                (fitting.notes && is_note(line)) || self.line_width(line) != Some(fitting.width)
+                (fitting.notes && is_note(line))
+                    || ((!fitting.values || is_note(line)) && self.line_width(line) != Some(fitting.width))
             })
     }
 

@@ -15,6 +15,13 @@ use crate::value;
 /// Rows below a pivot's years that are looked at.
 const ROWS: usize = 50;
 
+/// Whether a text is a number as half of Europe writes it: `-1,50`. It stays text, since `1,500` may be another one.
+pub(super) fn has_decimal_comma(text: &[u8]) -> bool {
+    let mut parts = text.strip_prefix(b"-").unwrap_or(text).split(|byte| *byte == b',');
+    let mut digits = || parts.next().is_some_and(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit));
+    digits() && digits() && parts.next().is_none()
+}
+
 /// Whether the first row names the columns, given what the values below it are, and these themselves.
 ///
 /// It does unless each of its cells could stand in its column just as well and some column is not text. Text alone
@@ -22,6 +29,9 @@ const ROWS: usize = 50;
 pub(super) fn has_header(first: &[&[u8]], below: &[Guess], body: &[u8], reading: Reading) -> bool {
     let cells: Vec<Cell> = first.iter().zip(below).map(|(field, guess)| Cell::new(field, *guess, reading)).collect();
     if cells.iter().all(|cell| cell.text.is_empty()) {
+        return false;
+    }
+    if cells.iter().any(|cell| cell.column == Kind::Utf8 && has_decimal_comma(&cell.text)) {
         return false;
     }
     let typed = cells.iter().any(|cell| !matches!(cell.column, Kind::Null | Kind::Utf8));

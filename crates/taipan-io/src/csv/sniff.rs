@@ -14,6 +14,7 @@ use memchr::{memchr, memchr_iter, memmem};
 use super::asked::{Asked, Mark};
 use super::columns::bare;
 use super::dialect::{Dialect, Fitting, Newline, is_note};
+use super::header::has_decimal_comma;
 use super::parser::first_row;
 use super::quotes::is_broken;
 use crate::infer::Kind;
@@ -120,7 +121,7 @@ fn best(
         let sure = asked.quote.is_some() || dialect.quote == b'"' || marked(text, dialect, &rows);
         let agreement = agreement(text, dialect, &rows);
         let wide = agreement.width > 1 || delimiters.len() == 1 || dialect.delimiter == b',';
-        if sure && wide && best.as_ref().is_none_or(|best| prefer(text, &agreement, dialect, rows.len(), best)) {
+        if sure && wide && best.as_ref().is_none_or(|best| prefer(text, &agreement, dialect, &rows, best)) {
             best = Some((agreement, dialect, rows));
         }
     }
@@ -140,11 +141,14 @@ fn fitted(text: &[u8], dialect: Dialect) -> Dialect {
     if dialect.comment.is_none() {
         return dialect;
     }
-    let rows = rows(text, dialect);
-    let width = usual_width(&rows);
+    let table = rows(text, dialect);
+    let width = usual_width(&table);
     // A note has one field if it has no delimiter, so that in a list it tells itself from a value by its type alone.
-    let notes = width == 1 && rows.len() > 1 && is_typed(text, dialect, rows.get(1..).unwrap_or_default(), 0);
-    Dialect { fitting: Some(Fitting { width, notes }), ..dialect }
+    let notes = width == 1 && table.len() > 1 && is_typed(text, dialect, table.get(1..).unwrap_or_default(), 0);
+    let all = rows(text, Dialect { comment: None, ..dialect });
+    let hashed = |row: &Row| row.fields.len() == width && text.get(row.start) == dialect.comment.as_ref();
+    let values = width > 1 && all.iter().any(|row| hashed(row) && !row.is_note(text));
+    Dialect { fitting: Some(Fitting { width, notes, values }), ..dialect }
 }
 
 /// Whether a later candidate is better than the best one before it. The marks of its quotes speak for one that has
@@ -153,25 +157,36 @@ fn prefer(
     text: &[u8],
     agreement: &Agreement,
     dialect: Dialect,
-    count: usize,
+    rows: &[Row],
     best: &(Agreement, Dialect, Vec<Row>),
 ) -> bool {
-    let (known_agreement, known, rows) = best;
+    let (known_agreement, known, known_rows) = best;
+    let explains_as_much = (agreement.tight, agreement.agreeing) >= (known_agreement.tight, known_agreement.agreeing);
     // Nobody writes a carriage return as text without quotes, if it parts rows of one width as well.
     if dialect.newline != known.newline
         && (agreement.tight || agreement.width.max(known_agreement.width) <= 1)
-        && rows.iter().any(|row| row.has_stray_return(text, *known))
+        && known_rows.iter().any(|row| row.has_stray_return(text, *known))
     {
         return true;
     }
     // Or behind a comment, where it hides rows.
-    if dialect.newline != known.newline && agreement == known_agreement && count > rows.len() {
+    if dialect.newline != known.newline && agreement == known_agreement && rows.len() > known_rows.len() {
         return true;
     }
     if dialect.quote != known.quote {
-        return (agreement.tight, agreement.agreeing) >= (known_agreement.tight, known_agreement.agreeing);
+        return explains_as_much;
+    }
+    if known.delimiter == b',' && dialect.delimiter != b',' && explains_as_much && has_decimal_commas(text, rows) {
+        return true;
     }
     agreement > known_agreement
+}
+
+/// Whether the commas are those of numbers, one in each: `1,50`.
+fn has_decimal_commas(text: &[u8], rows: &[Row]) -> bool {
+    let fields = rows.iter().flat_map(|row| &row.fields).map(|field| text.get(field.clone()).unwrap_or_default());
+    let mut with_comma = fields.filter(|field| memchr(b',', field).is_some()).peekable();
+    with_comma.peek().is_some() && with_comma.all(has_decimal_comma)
 }
 
 /// A row that is no comment, and not blank.
@@ -180,11 +195,18 @@ struct Row {
     fields: Vec<Range<usize>>,
     /// A blank line stands above it.
     parted: bool,
+    /// Another row follows, or nothing.
+    is_followed: bool,
 }
 
 impl Row {
     fn is_note(&self, text: &[u8]) -> bool {
         text.get(self.start..).is_some_and(is_note)
+    }
+
+    /// Whether only the first of several fields says something, or none.
+    fn is_filled_up(&self, text: &[u8], dialect: Dialect) -> bool {
+        self.fields.len() > 2 && self.fields.iter().skip(1).all(|field| kind(text, dialect, field) == Kind::Null)
     }
 
     fn has_stray_return(&self, text: &[u8], dialect: Dialect) -> bool {
@@ -214,7 +236,13 @@ fn rows(text: &[u8], dialect: Dialect) -> Vec<Row> {
             // Cut off by the limit, not by the file.
             break;
         }
-        rows.push(Row { start, fields, parted });
+        rows.push(Row { start, fields, parted, is_followed: true });
+    }
+    if rows.len() < ROWS
+        && text.get(at..).is_some_and(|rest| memchr(dialect.quote, rest).is_some())
+        && let Some(last) = rows.last_mut()
+    {
+        last.is_followed = false;
     }
     rows
 }
@@ -225,27 +253,70 @@ struct Agreement {
     /// From the first row of the usual width on, all rows have it, and as a rule no blank follows the delimiter as it
     /// does a comma in a text.
     tight: bool,
+    /// It is as if that were so, but for a few bad rows below the first one.
+    firm: bool,
     /// Rows, per thousand, of the usual width.
     agreeing: usize,
     /// Fields that go on behind their closing quote.
     broken: Reverse<usize>,
     width: usize,
+    /// The rows end where they are cut off, not with a quote that is never closed.
+    closed: bool,
+}
+
+/// The rows from the first one of the usual width on.
+struct Table<'r> {
+    width: usize,
+    /// How many stand above.
+    above: usize,
+    rows: &'r [Row],
+    /// How many of them have the usual width.
+    agreeing: usize,
+    /// A blank follows most delimiters.
+    blank: bool,
+}
+
+impl<'r> Table<'r> {
+    fn of(text: &[u8], rows: &'r [Row]) -> Self {
+        let width = usual_width(rows);
+        let above = rows.iter().take_while(|row| row.fields.len() != width).count();
+        let rows = rows.get(above..).unwrap_or_default();
+        let agreeing = rows.iter().filter(|row| row.fields.len() == width).count();
+        let parted: usize = rows.iter().map(|row| row.fields.len() - 1).sum();
+        let begins_blank = |field: &&Range<usize>| text.get(field.start) == Some(&b' ');
+        let blank = rows.iter().flat_map(|row| row.fields.iter().skip(1)).filter(begins_blank).count();
+        Self { width, above, rows, agreeing, blank: 2 * blank >= parted }
+    }
+
+    fn is_even(&self) -> bool {
+        self.agreeing == self.rows.len()
+    }
+
+    /// Whether so few rows have another width that these are likely to be bad ones.
+    fn is_nearly_even(&self) -> bool {
+        5 * self.agreeing >= 4 * self.rows.len()
+            || (2 * self.agreeing > self.rows.len() && self.rows.iter().all(|row| row.fields.len() > 1))
+    }
 }
 
 fn agreement(text: &[u8], dialect: Dialect, rows: &[Row]) -> Agreement {
-    let width = usual_width(rows);
-    let agreeing = rows.iter().filter(|row| row.fields.len() == width).count();
-    let table = rows.iter().skip_while(|row| row.fields.len() != width);
-    let (mut parted, mut blank, mut broken, mut even) = (0, 0, 0, true);
-    for row in table {
-        even &= row.fields.len() == width;
-        parted += row.fields.len() - 1;
-        blank += row.fields.iter().skip(1).filter(|field| text.get(field.start) == Some(&b' ')).count();
-        let fields = row.fields.iter().map(|field| text.get(field.clone()).unwrap_or_default());
-        broken += fields.filter(|field| is_broken(field, dialect)).count();
+    let table = Table::of(text, rows);
+    let Table { width, above, .. } = table;
+    let titled = above > 0 && preamble(text, dialect, rows, false) > 0;
+    let fields = table.rows.iter().flat_map(|row| &row.fields).map(|field| text.get(field.clone()).unwrap_or_default());
+    let broken = Reverse(fields.filter(|field| is_broken(field, dialect)).count());
+    let closed = rows.last().is_none_or(|row| row.is_followed);
+    let of = |width: usize| rows.iter().filter(|row| row.fields.len() == width).count();
+    let share = |count: usize| count * 1000 / rows.len().max(1);
+    // One column, by its name: what looks like a delimiter is text.
+    let is_list = above > 0 && !titled && rows.first().is_some_and(|row| row.fields.len() == 1);
+    if is_list {
+        return Agreement { tight: false, firm: false, agreeing: share(of(1)), broken, width: 1, closed };
     }
-    let tight = even && 2 * agreeing > rows.len() && 2 * blank < parted;
-    Agreement { tight, agreeing: agreeing * 1000 / rows.len().max(1), broken: Reverse(broken), width }
+    let most = 2 * table.agreeing > rows.len() || titled;
+    let tight = table.is_even() && most && !table.blank;
+    let firm = tight || (width > 1 && (above == 0 || titled) && most && table.is_nearly_even() && !table.blank);
+    Agreement { tight, firm, agreeing: share(table.agreeing), broken, width, closed }
 }
 
 /// The width that most rows have, of equals the one that comes first; of rows that are not all of one field, not one.
@@ -294,25 +365,28 @@ fn marked(text: &[u8], dialect: Dialect, rows: &[Row]) -> bool {
 }
 
 /// How long what stands above the table is: rows of another width, if a blank line parts them from it, or if the first
-/// row of the usual width names columns that are not all text; and notes, if they stand above such names.
+/// row of the usual width names columns that are not all text; rows of one text that spreadsheets fill up to that width;
+/// and notes, if they stand above such names.
 fn preamble(text: &[u8], dialect: Dialect, rows: &[Row], notes: bool) -> usize {
-    let width = usual_width(rows);
-    let above = rows.iter().take_while(|row| row.fields.len() != width).count();
-    let table = rows.get(above..).unwrap_or_default();
-    if !table.iter().all(|row| row.fields.len() == width) {
-        return 0;
+    let table = Table::of(text, rows);
+    let Table { width, above, .. } = table;
+    let noted = if notes { table.rows.iter().take_while(|row| row.is_note(text)).count() } else { 0 };
+    let filled = if above == 0 { rows.iter().take_while(|row| row.is_filled_up(text, dialect)).count() } else { 0 };
+    for skipped in [noted, filled] {
+        let named = table.rows.get(skipped..).unwrap_or_default();
+        if let Some(names) = named.first().filter(|_| skipped > 0 && names_typed(text, dialect, named)) {
+            return names.start;
+        }
     }
-    let noted = if notes { table.iter().take_while(|row| row.is_note(text)).count() } else { 0 };
-    let named = table.get(noted..).unwrap_or_default();
-    if let Some(names) = named.first().filter(|_| noted > 0 && names_typed(text, dialect, named)) {
-        return names.start;
-    }
-    let Some(first) = table.first().filter(|_| above > 0 && width > 1) else { return 0 };
-    let parted = first.parted && table.len() > 1;
+    let Some(first) = table.rows.first().filter(|_| above > 0 && width > 1) else { return 0 };
+    let parted = first.parted && table.rows.len() > 1 && table.is_even();
     // Names of all columns but the first are no title, though what they are is not sure.
     let one_short = rows.first().is_some_and(|row| above == 1 && row.fields.len() > 1 && row.fields.len() + 1 == width);
-    let titled =
-        || !one_short && table.len() > 2 && agreement(text, dialect, rows).tight && names_typed(text, dialect, table);
+    let titled = || {
+        let few = if table.is_even() { 3 } else { 10 };
+        let sure = table.rows.len() >= few && table.is_nearly_even() && !table.blank;
+        !one_short && sure && names_typed(text, dialect, table.rows)
+    };
     if parted || titled() { first.start } else { 0 }
 }
 

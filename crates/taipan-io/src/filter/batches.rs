@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use arrow::array::BooleanBuilder;
 use arrow::compute::filter_record_batch;
 
 use super::{Filter, Filtered, Rejects};
@@ -19,24 +20,36 @@ pub(super) fn run(
     // Rows that were written cannot be taken back when a type turns out too narrow, so types are settled first.
     let input = filter.input.settled(None).map_err(|error| earlier(&filter).unwrap_or(error))?;
     let bound = filter.condition.bind(input.schema()).map_err(|error| Error::from(error).in_source(input.name()))?;
-    let name = input.name().to_owned();
     let mut writer = BatchWriter::new(output, writer, input.schema());
     if filter.safe_cells {
         writer = writer.safe_cells();
     }
     let mut done = Filtered::default();
-    let mut batches = input.read_once().batches(None)?;
+    let goes_on = input.options().refused().takes();
+    let input = input.read_once();
+    let can_refuse = input.can_refuse();
+    let mut batches = if can_refuse { input.batches_to_refuse(None)? } else { input.batches(None)? };
     while let Some(batch) = batches.next() {
         let batch = batch?;
-        rejects.take(&batches.take_rejects())?;
         let rows = bound.rows(&batch)?;
-        let mask = rows.mask().map_err(|(_, mismatch)| {
-            // Which line it was is no longer known.
-            Error::new(ErrorKind::Mismatch(mismatch)).in_source(&name)
-        })?;
-        let kept = filter_record_batch(&batch, &mask)?;
+        let (mut mask, mut refused) = (BooleanBuilder::with_capacity(batch.num_rows()), 0);
+        for row in 0..batch.num_rows() {
+            match rows.evaluate(row) {
+                Ok(met) => mask.append_option(met),
+                Err(mismatch) if goes_on && can_refuse => {
+                    mask.append_value(false);
+                    refused += 1;
+                    batches.reject(row, ErrorKind::Mismatch(mismatch).to_string())?;
+                }
+                Err(mismatch) => return Err(batches.fault(row, ErrorKind::Mismatch(mismatch))),
+            }
+        }
+        let mut bad = batches.take_rejects();
+        bad.sort_by_key(|reject| reject.byte);
+        rejects.take(&bad)?;
+        let kept = filter_record_batch(&batch, &mask.finish())?;
         writer.write(&kept)?;
-        done.records += batch.num_rows() as u64;
+        done.records += (batch.num_rows() - refused) as u64;
         done.kept += kept.num_rows() as u64;
     }
     rejects.take(&batches.take_rejects())?;

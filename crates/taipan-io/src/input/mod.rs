@@ -296,13 +296,19 @@ impl Input {
     /// where some may be refused. Of an input that is [picked](Self::picked) there are none.
     ///
     /// # Errors
-    /// As [`blocks`](Self::blocks); [`ErrorKind::InvalidOption`] if the input is picked, or several files.
+    /// As [`blocks`](Self::blocks); [`ErrorKind::InvalidOption`] if the input is picked, or several files of Parquet or Arrow.
     pub fn batches_to_refuse(&self, projection: Option<&[usize]>) -> Result<Batches> {
-        if self.test.is_some() || self.several.is_some() {
-            let message = "rows that were picked, or of several files, cannot be refused".to_owned();
+        if !self.can_refuse() {
+            let message = "rows that were picked, or of several files of columns, cannot be refused".to_owned();
             return Err(Error::new(ErrorKind::InvalidOption(message)).in_source(self.name()));
         }
         Ok(Batches::with_records(self.blocks(projection)?, &self.options))
+    }
+
+    /// Whether rows can be refused after they were read.
+    pub(crate) fn can_refuse(&self) -> bool {
+        let is_columnar = matches!(self.layout(), Layout::Columnar(_));
+        self.test.is_none() && !(is_columnar && self.several.is_some())
     }
 
     /// Whether bad records are set aside.

@@ -82,8 +82,8 @@ fn the_cases_of_dialects() {
     let comments = Dialect { comment: Some(b'#'), ..COMMA };
     let any = Dialect { newline: Newline::Any, ..COMMA };
     let pad = Dialect { pad: true, ..COMMA };
-    let fitting = Dialect { fitting: Some(Fitting { width: 2, notes: false }), ..comments };
-    let notes = Dialect { fitting: Some(Fitting { width: 2, notes: true }), ..comments };
+    let fitting = Dialect { fitting: Some(Fitting { width: 2, notes: false, values: false }), ..comments };
+    let notes = Dialect { fitting: Some(Fitting { width: 2, notes: true, values: false }), ..comments };
     let cases: [(Dialect, &str, &[[&str; 2]]); 16] = [
         (fitting, "# one\na,b\n# 1,2\n#3,4\n#,,\n", &[["a", "b"], ["# 1", "2"], ["#3", "4"]]),
         (fitting, "#\"\na,b\n#,\"x,y\"\n#,\"x\n#,'\"'\n", &[["a", "b"], ["#", "x,y"], ["#", "'\"'"]]),
@@ -137,7 +137,12 @@ fn dialects() -> impl Strategy<Value = Dialect> {
     let newline = prop::sample::select(vec![Newline::Lf, Newline::Cr, Newline::Any]);
     let escape = prop::option::of(Just(b'\\'));
     let comment = prop::option::of(Just(b'#'));
-    let fitting = prop::option::of((1usize..4, any::<bool>()).prop_map(|(width, notes)| Fitting { width, notes }));
+    let fitting =
+        prop::option::of((1usize..4, any::<bool>(), any::<bool>()).prop_map(|(width, notes, values)| Fitting {
+            width,
+            notes,
+            values,
+        }));
     let quote = prop::sample::select(vec![b'"', b'\'']);
     (newline, escape, comment, fitting, quote, any::<bool>(), any::<bool>()).prop_map(
         |(newline, escape, comment, fitting, quote, pad, guessed)| Dialect {
