@@ -302,10 +302,8 @@ impl Engine {
     ) -> Result<(Arc<dyn ExecutionPlan>, SchemaRef, bool, SessionState)> {
         let mut state = self.session()?.state();
         let mut plan = match self.optimized(query, &state).await {
-            // What does not fit the types inferred so far may fit those of the whole files.
-            Err(error) if error.is_about_types() && self.inner.catalog.settle_all()? => {
-                self.optimized(query, &state).await?
-            }
+            // What does not fit the names and types seen so far may fit those of the whole files.
+            Err(error) if self.inner.catalog.settle_for(&error)? => self.optimized(query, &state).await?,
             plan => plan?,
         };
         let shape = Shape::of(&plan);

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use taipan_io::Format;
+
 use datafusion::common::SchemaError;
 use datafusion::error::DataFusionError;
 
@@ -73,9 +75,14 @@ impl Error {
         self
     }
 
-    /// Whether other types of columns might have avoided it.
-    pub(crate) fn is_about_types(&self) -> bool {
-        matches!(self.kind, ErrorKind::Execution(_) | ErrorKind::Invalid(_))
+    /// Whether more of a file than its first megabytes might avoid it: values of other types, and in records that may have
+    /// any members, names.
+    pub(crate) fn is_of_sample(&self, format: Format) -> bool {
+        match self.kind {
+            ErrorKind::Execution(_) | ErrorKind::Invalid(_) => true,
+            ErrorKind::UnknownColumn(_) => matches!(format, Format::Json | Format::Xml),
+            _ => false,
+        }
     }
 
     pub(crate) fn not_a_query() -> Self {

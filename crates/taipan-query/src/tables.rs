@@ -158,10 +158,11 @@ impl Catalog {
         self.open_as(&key, name, options)
     }
 
-    /// Settles every file that was opened so far; false when all were.
-    pub(crate) fn settle_all(&self) -> std::result::Result<bool, Error> {
+    /// Settles every file that was opened so far and may mend this error; false when there is none.
+    pub(crate) fn settle_for(&self, error: &Error) -> std::result::Result<bool, Error> {
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let unsettled = files.iter().filter(|(_, table)| !table.settled()).map(|(name, _)| name.clone());
+        let may_mend = |table: &FileTable| !table.settled() && error.is_of_sample(table.input.format());
+        let unsettled = files.iter().filter(|(_, table)| may_mend(table)).map(|(name, _)| name.clone());
         let unsettled: Vec<String> = unsettled.collect();
         drop(files);
         for name in &unsettled {

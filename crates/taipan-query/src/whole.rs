@@ -24,6 +24,9 @@ impl WholeFile {
     /// are settled first.
     pub(crate) fn new(catalog: Arc<Catalog>, name: &str, columns: Option<&[String]>, widening: bool) -> Result<Self> {
         let file = Self { catalog, name: name.to_owned(), columns: columns.map(<[String]>::to_vec) };
+        if let Err(error) = file.places(file.table()?.input.schema()) {
+            let _ = file.catalog.settle_for(&error)?;
+        }
         if widening || file.table()?.settled() { Ok(file) } else { file.settle().map(|()| file) }
     }
 

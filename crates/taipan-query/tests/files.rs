@@ -356,3 +356,28 @@ fn rows_end_when_nobody_waits_for_them() {
     let short = short.until(std::future::pending()).unwrap();
     assert_eq!(lines(&short.map(Result::unwrap).collect::<Vec<_>>()), ["100"]);
 }
+
+#[test]
+fn columns_that_come_late_are_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = (0..50).map(|n| format!("{{\"a\":{n}}}\n")).collect::<String>() + "{\"a\":50,\"late\":5}\n";
+    let items =
+        (0..50).map(|n| format!("<i><a>{n}</a></i>")).collect::<String>() + "<i z='1'><a>50</a><late>5</late></i>";
+    for (name, content) in [("t.ndjson", lines), ("t.xml", format!("<r>{items}</r>"))] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let path = path.display().to_string();
+        assert_eq!(rows(&hasty(), &format!("SELECT late, a FROM '{path}' WHERE late IS NOT NULL")), ["5|50"], "{name}");
+        let late = ["late".to_owned()];
+        for widening in [false, true] {
+            let batches = hasty().file(&path, Some(&late), widening).unwrap().map(Result::unwrap).collect::<Vec<_>>();
+            assert_eq!(lines_with(&batches, "5"), 1, "{name} {widening}");
+        }
+        let error = hasty().sql(&format!("SELECT nowhere FROM '{path}'")).err().unwrap();
+        assert!(error.hint().is_some_and(|hint| hint.contains("late")), "{error:?}");
+    }
+}
+
+fn lines_with(batches: &[RecordBatch], text: &str) -> usize {
+    lines(batches).iter().filter(|line| line.as_str() == text).count()
+}
