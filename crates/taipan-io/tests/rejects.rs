@@ -170,6 +170,44 @@ fn a_record_of_xml_is_too_long_in_any_block() {
 }
 
 #[test]
+fn a_character_spoils_its_record_of_xml_and_no_other() {
+    let record = |text: &[u8]| [b"<i>\n<a>".as_slice(), text, b"</a></i>"].concat();
+    for (bad, reason) in [
+        (b"\xff".as_slice(), "invalid UTF-8 (line 4, column 4)"),
+        (b"x\x01", "U+0001, a character that no document may hold (line 4, column 5)"),
+    ] {
+        for place in 0..4 {
+            let mut records = vec![record(b"1"), record(b"2"), record(b"3")];
+            records.insert(place, record(bad));
+            let document = [b"<r>\n".as_slice(), &records.join(b"\n".as_slice()), b"</r>"].concat();
+            for block in [1, 30, 1 << 20] {
+                for options in [rejecting(), rejecting().record("r/i").unwrap()] {
+                    for sample in [1, 1 << 20] {
+                        let options = options.clone().block_bytes(block).sample_bytes(sample);
+                        let (rows, rejects) = shown("t.xml", &document, &options);
+                        assert_eq!(rows, "1\n2\n3\n", "{place} {block} {sample}");
+                        let line = 2 * place + 2;
+                        let reason = reason.replace("line 4", &format!("line {}", line + 1));
+                        assert_eq!(rejects.len(), 1);
+                        assert!(
+                            rejects[0].starts_with(&format!("{line}:")) && rejects[0].contains(&reason),
+                            "{rejects:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.xml");
+    for document in [b"<r>\xff<i>1</i><i>2</i></r>".as_slice(), b"<r><i>1</i><i>2</i>\x01</r>", b"<r><i>1</i><i>2\xff"]
+    {
+        fs::write(&path, document).unwrap();
+        assert!(read(&path, &rejecting().record("r/i").unwrap()).is_err(), "around records nothing is one");
+    }
+}
+
+#[test]
 fn a_first_record_longer_than_any_sample_is_a_reject() {
     let long = "x".repeat(500);
     let array = format!("[{{\"a\":\"{long}\"}},\n{{\"a\":1}},\n{{\"a\":2}}]");

@@ -220,9 +220,13 @@ impl Reader {
             let nothing = if matches!(self.splitter, Splitter::Csv(_)) { end == 0 } else { records.records.is_empty() };
             let has_no_end = nothing && !self.at_end && filled - end > limit;
             let fault = fault.or_else(|| has_no_end.then(|| Fault::on_line(end, ErrorKind::TooLong { limit })));
-            // What is wrong around the records of XML is no bad record.
             let too_long = fault.as_ref().is_some_and(|fault| matches!(fault.kind, ErrorKind::TooLong { .. }));
-            let takes = input.options().refused().takes() && (too_long || !matches!(self.splitter, Splitter::Xml(_)));
+            // What is wrong around the records of XML is no bad record.
+            let in_record = match &self.splitter {
+                Splitter::Xml(splitter) => too_long || splitter.is_spoilt(),
+                _ => true,
+            };
+            let takes = in_record && input.options().refused().takes();
             if let Some(fault) = fault {
                 if nothing && takes && end < filled {
                     self.pass(&mut data, &mut filled, end);

@@ -103,6 +103,12 @@ pub(super) fn is_public(byte: u8) -> bool {
         || b"-'()+,./:=?;!*#@$_%".contains(&byte)
 }
 
+/// The bytes as text, with a replacement for each that no document may hold.
+pub(super) fn mended(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text.chars().map(|letter| if is_char(letter) { letter } else { char::REPLACEMENT_CHARACTER }).collect()
+}
+
 /// The bytes up to the first that no document may hold, and what stands there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stop {

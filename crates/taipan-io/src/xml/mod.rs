@@ -83,21 +83,33 @@ pub(crate) fn infer(
     let records = Records { path, rules };
     // Here a record that is too long is passed over like one that is bad.
     let mut splitter = Splitter::new(records.path.clone(), Rules { record: usize::MAX, ..rules });
-    let mut found = Found::default();
-    let (_, flaw) = splitter.split(sample, whole, &mut found);
-    // A fault inside a record stands before one found behind it.
-    let shapes = shapes(sample, &found, rules.record, refused)?;
+    let (mut found, mut seen, mut rows, mut start) = (Found::default(), Shapes::default(), 0, 0);
+    let flaw = loop {
+        let rest = sample.get(start..).unwrap_or_default();
+        let (end, flaw) = splitter.split(rest, whole, &mut found);
+        // A fault inside a record stands before one found behind it.
+        seen.merge(&shapes(rest, &found, rules.record, refused).map_err(|fault| fault.shifted(start))?);
+        rows += found.records.len();
+        if !refused.takes() || flaw.is_none() || !splitter.is_spoilt() {
+            break flaw.map(|flaw| Flaw { at: start + flaw.at, ..flaw });
+        }
+        let (left, over) = splitter.leave(rest.get(end..).unwrap_or_default(), whole);
+        start += end + left;
+        if !over {
+            break None;
+        }
+    };
     // Who sets bad records aside has the good ones first, and then meets the flaw again.
     if let Some(flaw) = flaw
-        && (found.records.is_empty() || !refused.takes())
+        && (rows == 0 || !refused.takes())
     {
         return Err(fault(flaw));
     }
-    if found.records.is_empty() && !whole {
+    if rows == 0 && !whole {
         return Ok(None);
     }
-    let fields = if found.records.is_empty() { Fields::empty() } else { shapes.fields() };
-    Ok(Some(Inferred { records, schema: Arc::new(Schema::new(fields)), rows: found.records.len() as u64 }))
+    let fields = if rows == 0 { Fields::empty() } else { seen.fields() };
+    Ok(Some(Inferred { records, schema: Arc::new(Schema::new(fields)), rows: rows as u64 }))
 }
 
 /// What is known of a document by the path of its records alone, whose columns come as they are read.
@@ -108,7 +120,13 @@ pub(crate) fn unseen(path: &RecordPath, rules: Rules) -> Inferred {
 
 /// The path of the records; nothing if more of the document must be seen to say.
 fn find(sample: &[u8], whole: bool, rules: Rules, refused: &Refused) -> Result<Option<RecordPath>, Fault> {
-    let (text, stop) = chars::valid(sample);
+    let (mut text, mut stop) = chars::valid(sample);
+    let mended;
+    if refused.takes() && stop.cause(whole).is_some() {
+        // A character that spoils a record says nothing about what the records are.
+        mended = chars::mended(sample);
+        (text, stop) = (&mended, chars::Stop::End);
+    }
     let mut parser = Parser::new(rules);
     let mut paths = Paths::default();
     let mut at = 0;

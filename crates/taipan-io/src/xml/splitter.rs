@@ -98,6 +98,8 @@ pub(crate) struct Splitter {
     scan: Scan,
     /// A record goes on behind the last piece.
     scanning: bool,
+    /// What is wrong is a character in that record.
+    spoilt: bool,
     /// Whether the records are what they were said or found to be.
     doubt: Doubt,
 }
@@ -131,6 +133,7 @@ impl Splitter {
             sizes: None,
             scan: Scan::default(),
             scanning: false,
+            spoilt: false,
         }
     }
 
@@ -138,6 +141,7 @@ impl Splitter {
     /// is left: behind a token, or before a record that the piece cuts off. `last` says that there is no more.
     pub(crate) fn split(&mut self, bytes: &[u8], last: bool, found: &mut Found) -> (usize, Option<Flaw>) {
         found.clear();
+        self.spoilt = false;
         let (text, stop) = chars::valid(bytes);
         let whole = last && stop == chars::Stop::End;
         let mut at = 0;
@@ -148,7 +152,9 @@ impl Splitter {
                 Ok(Progress::End) => return (at, self.doubted(at)),
                 Ok(Progress::More) => {
                     self.pass(at);
-                    return (at, stop.cause(last).map(|cause| Flaw { at: text.len(), cause }));
+                    let cause = stop.cause(last);
+                    self.spoilt = self.scanning && cause.is_some();
+                    return (at, cause.map(|cause| Flaw { at: text.len(), cause }));
                 }
                 Err(flaw) => {
                     self.pass(at);
@@ -185,6 +191,11 @@ impl Splitter {
             }
         };
         Some(Flaw { at, cause: Cause::Records(message) })
+    }
+
+    /// Whether what [`split`](Self::split) found wrong is a character of a record, behind which the document goes on.
+    pub(crate) fn is_spoilt(&self) -> bool {
+        self.spoilt
     }
 
     /// The end of the record that begins with these bytes, as [`split`](Self::split) found it to be cut off.
