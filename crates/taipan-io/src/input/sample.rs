@@ -223,9 +223,13 @@ fn infer_sample(
         Ok(Format::Json) => {
             let lines = names_lines(source);
             let depth = refused.depth();
-            let named = source.is_pointed() || options.record.as_ref().is_some_and(|record| record.text == "/");
-            let is_keyed = if named {
+            // Of `/`, an object is the record itself if it does not hold records.
+            let is_root = options.record.as_ref().is_some_and(|record| record.text == "/");
+            let named = source.is_pointed() || is_root;
+            let is_keyed = if source.is_pointed() {
                 text.trim_ascii_start().first() == Some(&b'{')
+            } else if is_root {
+                json::holds_objects(text, whole, depth)
             } else {
                 !lines && json::is_keyed(text, whole, depth)
             };

@@ -59,6 +59,24 @@ pub(crate) fn is_keyed(sample: &[u8], whole: bool, limit: u32) -> bool {
     false
 }
 
+/// Whether a document is one object whose members, as far as they are seen, are all objects: records by their keys, if it
+/// is said that they are.
+pub(crate) fn holds_objects(sample: &[u8], whole: bool, limit: u32) -> bool {
+    if sample.trim_ascii_start().first() != Some(&b'{') {
+        return false;
+    }
+    let mut splitter = Splitter::new(limit).keyed();
+    let mut position = 0;
+    while let Ok(Some(member)) = splitter.next(sample, &mut position, whole) {
+        if sample.get(member.start) != Some(&b'{') {
+            return false;
+        }
+    }
+    // The value that is cut off, or wrong.
+    let rest = sample.get(position..).unwrap_or_default().trim_ascii_start();
+    !matches!(rest.first(), Some(b'[' | b'"' | b't' | b'f' | b'n' | b'-' | b'0'..=b'9'))
+}
+
 /// The name of the column of keys beside those of the members.
 pub(super) fn key_name(members: &Fields) -> String {
     let mut name = KEY.to_owned();

@@ -32,8 +32,8 @@ use rayon::slice::ParallelSlice;
 
 use self::columns::{Column, Keys};
 pub(crate) use self::held::{held, may_hold_records};
-pub(crate) use self::keyed::is_keyed;
 use self::keyed::{KeyColumn, key_name};
+pub(crate) use self::keyed::{holds_objects, is_keyed};
 pub(crate) use self::pointer::{Located, Pointer};
 use self::records::{Records, each};
 pub(crate) use self::select::{Selector, Tally, on_one_line};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::STDIN;
 use super::compress::is_packed;
@@ -15,7 +15,7 @@ use crate::format::EXTENSIONS;
 ///
 /// A directory stands for the data files in it (csv, tsv, json, ndjson, jsonl, xml, parquet, arrow, each also compressed:
 /// gz, zst, bz2, xz;
-/// hidden ones and subfolders excepted), a glob for the files it matches; both sorted by name. A pattern that is itself
+/// hidden ones and subfolders excepted), a glob for the files it matches, hidden ones only where it names their dot; both sorted by name. A pattern that is itself
 /// the name of a file is that file, `-` is standard input, and a URL is itself.
 ///
 /// # Errors
@@ -100,7 +100,14 @@ fn matches(pattern: &str) -> Result<Vec<PathBuf>> {
         Error::new(ErrorKind::InvalidOption(format!("invalid pattern: {}", error.msg))).in_source(pattern)
     })?;
     // The walk is sorted already; folders it cannot enter hold no match.
-    let files: Vec<PathBuf> = paths.filter_map(std::result::Result::ok).filter(|path| path.is_file()).collect();
+    let paths = paths.filter_map(std::result::Result::ok).filter(|path| path.is_file());
+    // As a shell has it: what is hidden is for patterns that name its dot.
+    let is_hidden = |part: Component| part.as_os_str().to_string_lossy().starts_with('.');
+    let is_literal = |part: &Component| !part.as_os_str().to_string_lossy().contains(['*', '?', '[']);
+    let literal = Path::new(pattern).components().take_while(is_literal).count();
+    let names_hidden = Path::new(pattern).components().skip(literal).any(is_hidden);
+    let files: Vec<PathBuf> =
+        paths.filter(|path| names_hidden || !path.components().skip(literal).any(is_hidden)).collect();
     if files.is_empty() {
         return Err(Error::new(ErrorKind::NotFound).in_source(pattern));
     }
@@ -190,9 +197,10 @@ mod tests {
                     .join(" ")
             })
         };
-        let cases: [(&[&str], &str); 5] = [
+        let cases: [(&[&str], &str); 6] = [
             (&[""], "a.json b.csv c.csv.gz x[1].csv"),
-            (&["*.csv"], ".hidden.csv b.csv x[1].csv"),
+            (&["*.csv"], "b.csv x[1].csv"),
+            (&[".*.csv"], ".hidden.csv"),
             (&["b.csv", "*.json", "b.csv"], "b.csv a.json"),
             (&["notes.txt"], "notes.txt"),
             (&["x[1].csv"], "x[1].csv"),
