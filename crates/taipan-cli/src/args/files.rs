@@ -211,7 +211,7 @@ pub(crate) struct Import {
     /// The table, added to if it is there [default: one for each file]
     #[arg(long, value_name = "NAME")]
     pub(crate) table: Option<String>,
-    /// The column that identifies a row [default: integers 'id', if unique; with --checkpoint none]
+    /// A row's key [default: unique integers 'id'; none with --checkpoint]
     #[arg(long, value_name = "COLUMN")]
     pub(crate) primary_key: Option<String>,
     /// A column to index; may be repeated
